@@ -1,0 +1,161 @@
+/// The seam between layers and hardware: the fused functions that every backend provides.
+///
+/// Shape alphabet: N tokens, H hidden, F feed-forward, A heads, D = H / A head size, V vocabulary,
+/// P positions, L labels, B sequences. K and M stand for the input and output width of a linear.
+#pragma once
+
+#include <onoma/core/activation.hpp>
+#include <onoma/core/ragged.hpp>
+#include <onoma/core/rng.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/core/view.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Whether a result replaces or adds to what is there: a type, so that the call says which and the
+/// kernel is compiled for it.
+struct set_t {};
+struct add_t {};
+inline constexpr set_t set{};
+inline constexpr add_t add{};
+
+/// What a layer normalisation keeps for its backward pass. Null views keep nothing (inference).
+template <class T>
+struct norm_statistics {
+  vec<T> mean;               ///< [N]
+  vec<T> reciprocal_stddev;  ///< [N] 1 / sqrt(variance + eps)
+};
+
+/// The tables whose rows are summed into an embedding. `type` may be null (DistilBERT).
+template <class T>
+struct embedding_tables {
+  mat<T> word;      ///< [V, H]
+  mat<T> position;  ///< [P, H]
+  mat<T> type;      ///< [T, H], row 0 for every token if no types are given
+};
+
+/// Which rows of the tables each token sums.
+struct embedding_rows {
+  vec<const std::int32_t> word;      ///< [N]
+  vec<const std::int32_t> position;  ///< [N]
+  vec<const std::int32_t> type;      ///< [N], or null: row 0 everywhere
+};
+
+/// How one attention call reads its operand.
+template <class T>
+struct attention_shape {
+  sequences batch;         ///< attention stays inside each sequence
+  index heads = 1;         ///< A
+  T scale = T(1);          ///< usually 1 / sqrt(D)
+  dropout_spec dropout{};  ///< on the probabilities; element ((a * N + i) * longest + j) for head a,
+                           ///< query row i (packed) and key j (within its sequence), where
+                           ///< `longest` is batch.max_length()
+};
+
+/// Sum over the labelled tokens and how many there are: the mean is the reported loss.
+struct loss_result {
+  double sum = 0.0;
+  index count = 0;
+  [[nodiscard]] double mean() const noexcept {
+    return count == 0 ? 0.0 : sum / static_cast<double>(count);
+  }
+};
+
+/// One AdamW update: decoupled weight decay, bias-corrected moments (Loshchilov and Hutter, ICLR
+/// 2019; the order of operations of torch.optim.AdamW).
+template <class T>
+struct adamw_step {
+  T learning_rate = T(0);
+  T beta1 = T(0.9);
+  T beta2 = T(0.999);
+  T eps = T(1e-8);
+  T weight_decay = T(0);
+  T gradient_scale = T(1);  ///< multiplies every gradient first (clipping, accumulation)
+  double bias_correction1 = 1.0;  ///< 1 - beta1^t
+  double bias_correction2 = 1.0;  ///< 1 - beta2^t
+};
+
+/// A compile-time policy: the functions below and nothing else. All views are in the backend's
+/// own memory. Parameter gradients accumulate; activation gradients are set, except where a call
+/// takes `add`. The result never depends on how many threads run it.
+///
+/// `dry_run(true)` makes every function return at once: layers run on measuring arenas that way.
+template <class B>
+concept backend = requires(
+    B& b, bool flag, index n, std::size_t bytes, const typename B::scalar* host_in,
+    typename B::scalar* host_out, vec<typename B::scalar> v, vec<const typename B::scalar> cv,
+    mat<typename B::scalar> m, mat<const typename B::scalar> cm, vec<const std::int32_t> ids,
+    typename B::packed_weight& packed, const typename B::packed_weight& cpacked,
+    typename B::scalar t, activation act, dropout_spec dropout,
+    norm_statistics<typename B::scalar> stats, attention_shape<typename B::scalar> shape,
+    embedding_tables<const typename B::scalar> tables,
+    embedding_tables<typename B::scalar> dtables, embedding_rows rows,
+    adamw_step<typename B::scalar> step) {
+  typename B::scalar;
+  typename B::buffer;         // owns a block of backend memory: movable; .data() -> std::byte*, .size()
+  typename B::packed_weight;  // a weight [M, K] in the layout that the kernels read: movable
+  { b.dry_run(flag) };
+  { b.dry_run() } -> std::convertible_to<bool>;
+
+  // Memory. `allocate` zeroes. Uploads and downloads copy between host memory and the backend's.
+  { b.allocate(bytes) } -> std::same_as<typename B::buffer>;
+  { b.upload(host_in, v) };    // v = host_in[0 .. v.size)
+  { b.download(cv, host_out) };
+  { b.upload_ids(ids, vec<std::int32_t>{}) };
+  { b.fill(v, t) };
+  { b.copy(cv, v) };
+
+  // Weights. with_transpose: also keep what linear_dx reads (training).
+  { b.make_packed(n, n, flag) } -> std::same_as<typename B::packed_weight>;  // (M, K, transpose)
+  { b.pack(cm, packed) };
+
+  // y [N, M] = x [N, K] w^T + bias [M]   (bias may be null)
+  { b.linear(cm, cpacked, cv, m) };
+  // pre [N, M] = x w^T + bias (null: not kept); y = act(pre)
+  { b.linear_activation(cm, cpacked, cv, act, m, m) };
+  // dx [N, K] (set | add) = dy [N, M] w
+  { b.linear_dx(cm, cpacked, set, m) };
+  { b.linear_dx(cm, cpacked, add, m) };
+  // dw [M, K] += dy^T x; db [M] += column sums of dy (null: no bias).  (x, dy, dw, db)
+  { b.linear_dw(cm, cm, m, v) };
+  // d [N, M] *= act'(pre), in place.  (act, pre, d)
+  { b.activation_backward(act, cm, m) };
+
+  // x becomes z = residual + dropout(x) (residual may be null); y = gamma * normalised(z) + beta.
+  // (x, residual, dropout, gamma, beta, eps, y, statistics). y may be x only if nothing is kept.
+  { b.add_norm(m, cm, dropout, cv, cv, t, m, stats) };
+  // (z, statistics, gamma, dy, dropout, dz, dx, dgamma, dbeta): dz is set (the residual's
+  // gradient), dx = dropout mask applied to dz (null view: not wanted); dgamma, dbeta accumulate.
+  // dz may be dy.
+  { b.add_norm_backward(cm, stats, cv, cm, dropout, m, m, v, v) };
+  // x = dropout(x), in place; the same call on the gradient is the backward.
+  { b.dropout(m, dropout) };
+
+  // out [N, H]: softmax(scale q k^T) v for each sequence and head of qkv [N, 3H] (q | k | v);
+  // log_sum_exp [A, N] is kept for the backward (null: inference).
+  { b.attention(cm, shape, m, m) };
+  // (qkv, shape, out, log_sum_exp, dout, dqkv): dqkv [N, 3H] is set.
+  { b.attention_backward(cm, shape, cm, cm, cm, m) };
+
+  // y [N, H] = word[ids] + position[...] + type[...]
+  { b.embed(rows, tables, m) };
+  // Adds each row of dy [N, H] to the gradient rows that it came from.
+  { b.embed_backward(rows, cm, dtables) };
+
+  // Mean cross-entropy of logits [N, L] over rows whose label is not `token_batch::ignored_label`.
+  // dlogits [N, L] is set to t * d(sum of losses)/d(logits); null view: loss only.
+  { b.softmax_cross_entropy(cm, ids, t, m) } -> std::same_as<loss_result>;
+  // y [N, L] = softmax of each row of x
+  { b.softmax(cm, m) };
+
+  // Sum of squares, in double, with an order that depends on the size alone.
+  { b.squared_norm(cv) } -> std::same_as<double>;
+  // (step, parameter, gradient, first moment, second moment); sets the gradient to zero.
+  { b.adamw(step, v, v, v, v) };
+};
+
+}  // namespace onoma::inline ONOMA_ABI

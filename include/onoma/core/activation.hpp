@@ -1,0 +1,47 @@
+/// The activation functions of feed-forward layers and the one table of their names.
+#pragma once
+
+#include <onoma/core/error.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// `gelu` is the erf form, `gelu_tanh` the approximation of the first BERT release.
+enum class activation { gelu, gelu_tanh, relu };
+
+struct activation_name {
+  std::string_view name;
+  activation function;
+};
+
+/// Names as config.json writes them (transformers, activations.py, `ACT2CLS`).
+inline constexpr activation_name activation_names[] = {
+    {"gelu", activation::gelu},
+    {"gelu_new", activation::gelu_tanh},
+    {"gelu_pytorch_tanh", activation::gelu_tanh},
+    {"relu", activation::relu},
+};
+
+/// @throws onoma::error (unsupported) for a name that is not in the table.
+[[nodiscard]] inline activation activation_from_name(std::string_view name) {
+  for (const auto& entry : activation_names) {
+    if (entry.name == name) return entry.function;
+  }
+  std::string known;
+  for (const auto& entry : activation_names) {
+    known.append(known.empty() ? "one of " : ", ").append(entry.name);
+  }
+  fail(error_code::unsupported, "activation_from_name", known, "'" + std::string(name) + "'");
+}
+
+/// The first name of the table that means this function.
+[[nodiscard]] constexpr std::string_view to_string(activation function) noexcept {
+  for (const auto& entry : activation_names) {
+    if (entry.function == function) return entry.name;
+  }
+  return "?";
+}
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,81 @@
+/// A bump allocator over one block of memory: last in, first out, with a mode that only counts.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/core/view.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Hands out 64-byte-aligned pieces of a block that the owner provides (host or device memory).
+///
+/// Without a block the arena *measures*: it returns null pointers and records the peak. Running
+/// the code that will use the arena once in this mode, with a backend that skips its kernels,
+/// gives the size of the block; nothing is computed twice by hand.
+class arena {
+ public:
+  static constexpr index alignment = 64;  // one cache line, one 512-bit vector
+
+  arena() = default;
+  arena(std::byte* block, index bytes) noexcept : block_(block), capacity_(bytes) {}
+
+  [[nodiscard]] bool measuring() const noexcept { return block_ == nullptr; }
+  [[nodiscard]] index used() const noexcept { return used_; }
+  /// The most bytes that were in use at once since construction.
+  [[nodiscard]] index peak() const noexcept { return peak_; }
+
+  /// Uninitialised memory for `count` elements. @throws onoma::error (out_of_range) if full.
+  template <class T>
+  [[nodiscard]] vec<T> take(index count) {
+    const index bytes = round_up(count * static_cast<index>(sizeof(T)));
+    if (!measuring() && used_ + bytes > capacity_) {
+      fail(error_code::out_of_range, "arena::take",
+           "at most " + std::to_string(capacity_) + " bytes in use",
+           std::to_string(used_ + bytes));
+    }
+    T* data = measuring() ? nullptr : reinterpret_cast<T*>(block_ + used_);
+    used_ += bytes;
+    peak_ = std::max(peak_, used_);
+    return {data, count};
+  }
+
+  /// An uninitialised matrix whose rows are `stride >= cols` apart (0: exactly `cols`).
+  template <class T>
+  [[nodiscard]] mat<T> take(index rows, index cols, index stride = 0) {
+    const index row = std::max(stride, cols);
+    return {take<T>(rows * row).data, rows, cols, row};
+  }
+
+  /// `release(mark())` frees everything that was taken in between.
+  [[nodiscard]] index mark() const noexcept { return used_; }
+  void release(index to) noexcept { used_ = to; }
+
+ private:
+  static constexpr index round_up(index bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
+
+  std::byte* block_ = nullptr;
+  index capacity_ = 0;
+  index used_ = 0;
+  index peak_ = 0;
+};
+
+/// Releases what was taken from an arena during a scope.
+class arena_scope {
+ public:
+  explicit arena_scope(arena& a) noexcept : arena_(a), mark_(a.mark()) {}
+  ~arena_scope() { arena_.release(mark_); }
+  arena_scope(const arena_scope&) = delete;
+  arena_scope& operator=(const arena_scope&) = delete;
+
+ private:
+  arena& arena_;
+  index mark_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI

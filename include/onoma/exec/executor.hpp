@@ -1,0 +1,61 @@
+/// Where parallel work runs: a reference to the host's own executor, or none.
+#pragma once
+
+#include <onoma/core/function_ref.hpp>
+#include <onoma/core/types.hpp>
+
+#include <concepts>
+#include <memory>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// What onoma asks of a host's thread pool: call `task(i)` once for each i in [0, count), in any
+/// order and on any thread, and return when all calls have returned. Tasks do not throw and do not
+/// start further parallel work. `concurrency()` is how many may run at once (>= 1).
+template <class E>
+concept executor = requires(E& e, index count, function_ref<void(index)> task) {
+  { e.concurrency() } -> std::convertible_to<index>;
+  e.parallel_for(count, task);
+};
+
+/// Runs everything on the calling thread.
+class inline_executor {
+ public:
+  [[nodiscard]] index concurrency() const noexcept { return 1; }
+  void parallel_for(index count, function_ref<void(index)> task) const {
+    for (index i = 0; i < count; ++i) task(i);
+  }
+};
+
+/// A type-erased reference to an executor, which must outlive it. Default: the calling thread.
+class executor_ref {
+ public:
+  executor_ref() noexcept = default;
+
+  template <executor E>
+    requires(!std::same_as<E, executor_ref>)
+  executor_ref(E& e) noexcept  // NOLINT: a reference type, converts implicitly
+      : object_(std::addressof(e)),
+        concurrency_([](void* o) { return static_cast<index>(static_cast<E*>(o)->concurrency()); }),
+        run_([](void* o, index count, function_ref<void(index)> task) {
+          static_cast<E*>(o)->parallel_for(count, task);
+        }) {}
+
+  [[nodiscard]] index concurrency() const {
+    return object_ == nullptr ? 1 : concurrency_(object_);
+  }
+  void parallel_for(index count, function_ref<void(index)> task) const {
+    if (object_ == nullptr || count <= 1) {
+      for (index i = 0; i < count; ++i) task(i);
+    } else {
+      run_(object_, count, task);
+    }
+  }
+
+ private:
+  void* object_ = nullptr;
+  index (*concurrency_)(void*) = nullptr;
+  void (*run_)(void*, index, function_ref<void(index)>) = nullptr;
+};
+
+}  // namespace onoma::inline ONOMA_ABI
