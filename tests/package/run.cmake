@@ -1,0 +1,26 @@
+# Builds the consumer project in one of its modes and runs it.
+# Needs: MODE, SOURCE_DIR, WORK_DIR, GENERATOR, CXX_COMPILER.
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE result)
+  if(NOT result EQUAL 0)
+    string(JOIN " " command ${ARGV})
+    message(FATAL_ERROR "failed (${result}): ${command}")
+  endif()
+endfunction()
+
+file(REMOVE_RECURSE ${WORK_DIR})
+set(common -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX_COMPILER} -DCMAKE_BUILD_TYPE=Release)
+set(consumer ${SOURCE_DIR}/tests/package/consumer)
+
+if(MODE STREQUAL find_package)
+  run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${WORK_DIR}/onoma ${common}
+    -DONOMA_BUILD_TESTS=OFF -DONOMA_BUILD_EXAMPLES=OFF
+    -DCMAKE_INSTALL_PREFIX=${WORK_DIR}/prefix)
+  run(${CMAKE_COMMAND} --build ${WORK_DIR}/onoma --target install)
+  list(APPEND common -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix)
+endif()
+
+run(${CMAKE_COMMAND} -S ${consumer} -B ${WORK_DIR}/build ${common}
+  -DMODE=${MODE} -DONOMA_SOURCE=${SOURCE_DIR})
+run(${CMAKE_COMMAND} --build ${WORK_DIR}/build)
+run(${WORK_DIR}/build/consumer ${SOURCE_DIR}/tests/golden/data/bert-tiny)
