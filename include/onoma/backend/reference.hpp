@@ -1,0 +1,191 @@
+/// The backend of the specification: scalar kernels for any number type, on the calling thread.
+#pragma once
+
+#include <onoma/backend/concept.hpp>
+#include <onoma/kernels/ref/activation.hpp>
+#include <onoma/kernels/ref/adamw.hpp>
+#include <onoma/kernels/ref/attention.hpp>
+#include <onoma/kernels/ref/dropout.hpp>
+#include <onoma/kernels/ref/embedding.hpp>
+#include <onoma/kernels/ref/linear.hpp>
+#include <onoma/kernels/ref/loss.hpp>
+#include <onoma/kernels/ref/norm.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Slow and plain on purpose: the oracle of the other backends. `T` is float, double, or any type
+/// with the arithmetic and the math functions that the kernels use.
+template <class T>
+class reference_backend {
+ public:
+  using scalar = T;
+
+  /// Zeroed host memory, aligned like the arenas that live in it.
+  class buffer {
+   public:
+    buffer() = default;
+    explicit buffer(std::size_t bytes) : bytes_(bytes), blocks_(new block[bytes / 64 + 1]()) {}
+    [[nodiscard]] std::byte* data() const noexcept {
+      return reinterpret_cast<std::byte*>(blocks_.get());
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
+
+   private:
+    struct alignas(64) block {
+      std::byte bytes[64];
+    };
+    std::size_t bytes_ = 0;
+    std::unique_ptr<block[]> blocks_;
+  };
+
+  /// A plain copy of the weight.
+  struct packed_weight {
+    std::vector<T> values;
+    index rows = 0;
+    index cols = 0;
+    [[nodiscard]] mat<const T> view() const noexcept { return {values.data(), rows, cols}; }
+  };
+
+  void dry_run(bool on) noexcept { dry_run_ = on; }
+  [[nodiscard]] bool dry_run() const noexcept { return dry_run_; }
+
+  [[nodiscard]] buffer allocate(std::size_t bytes) const { return buffer(bytes); }
+  void upload(const T* host, vec<T> v) const {
+    if (!dry_run_) std::copy(host, host + v.size, v.data);
+  }
+  void download(vec<const T> v, T* host) const {
+    if (!dry_run_) std::copy(v.begin(), v.end(), host);
+  }
+  void upload_ids(vec<const std::int32_t> host, vec<std::int32_t> ids) const {
+    if (!dry_run_) std::copy(host.begin(), host.end(), ids.data);
+  }
+  void fill(vec<T> v, T value) const {
+    if (!dry_run_) std::fill(v.begin(), v.end(), value);
+  }
+  void copy(vec<const T> from, vec<T> to) const {
+    if (!dry_run_) std::copy(from.begin(), from.end(), to.data);
+  }
+
+  [[nodiscard]] packed_weight make_packed(index rows, index cols, bool /*with_transpose*/) const {
+    return {std::vector<T>(static_cast<std::size_t>(rows * cols)), rows, cols};
+  }
+  void pack(mat<const T> w, packed_weight& packed) const {
+    if (dry_run_) return;
+    for (index i = 0; i < w.rows; ++i) {
+      const auto row = w.row(i);
+      std::copy(row.begin(), row.end(), packed.values.begin() + i * w.cols);
+    }
+  }
+
+  void linear(mat<const T> x, const packed_weight& w, vec<const T> bias, mat<T> y) const {
+    if (!dry_run_) ref::linear(x, w.view(), bias, y);
+  }
+  void linear_activation(mat<const T> x, const packed_weight& w, vec<const T> bias,
+                         activation function, mat<T> pre, mat<T> y) const {
+    if (dry_run_) return;
+    const mat<T> before = pre ? pre : y;
+    ref::linear(x, w.view(), bias, before);
+    ref::activate(function, mat<const T>(before), y);
+  }
+  void linear_dx(mat<const T> dy, const packed_weight& w, set_t, mat<T> dx) const {
+    if (!dry_run_) ref::linear_dx(dy, w.view(), false, dx);
+  }
+  void linear_dx(mat<const T> dy, const packed_weight& w, add_t, mat<T> dx) const {
+    if (!dry_run_) ref::linear_dx(dy, w.view(), true, dx);
+  }
+  void linear_dw(mat<const T> x, mat<const T> dy, mat<T> dw, vec<T> db) const {
+    if (!dry_run_) ref::linear_dw(x, dy, dw, db);
+  }
+  void activation_backward(activation function, mat<const T> pre, mat<T> d) const {
+    if (!dry_run_) ref::activation_backward(function, pre, d);
+  }
+
+  void add_norm(mat<T> x, mat<const T> residual, const dropout_spec& spec, vec<const T> gamma,
+                vec<const T> beta, T eps, mat<T> y, norm_statistics<T> kept) const {
+    if (!dry_run_) {
+      ref::add_norm(x, residual, spec, gamma, beta, eps, y, kept.mean, kept.reciprocal_stddev);
+    }
+  }
+  void add_norm_backward(mat<const T> z, norm_statistics<T> kept, vec<const T> gamma,
+                         mat<const T> dy, const dropout_spec& spec, mat<T> dz, mat<T> dx,
+                         vec<T> dgamma, vec<T> dbeta) const {
+    if (!dry_run_) {
+      ref::add_norm_backward(z, vec<const T>(kept.mean), vec<const T>(kept.reciprocal_stddev),
+                             gamma, dy, spec, dz, dx, dgamma, dbeta);
+    }
+  }
+  void dropout(mat<T> x, const dropout_spec& spec) const {
+    if (!dry_run_) ref::dropout(x, spec);
+  }
+
+  void attention(mat<const T> qkv, const attention_shape<T>& shape, mat<T> out,
+                 mat<T> log_sum_exp) const {
+    if (!dry_run_) {
+      ref::attention(qkv, shape.batch, shape.heads, shape.scale, shape.dropout, out, log_sum_exp);
+    }
+  }
+  void attention_backward(mat<const T> qkv, const attention_shape<T>& shape, mat<const T> out,
+                          mat<const T> log_sum_exp, mat<const T> dout, mat<T> dqkv) const {
+    if (!dry_run_) {
+      ref::attention_backward(qkv, shape.batch, shape.heads, shape.scale, shape.dropout, out,
+                              log_sum_exp, dout, dqkv);
+    }
+  }
+
+  void embed(const embedding_rows& rows, const embedding_tables<const T>& tables,
+             mat<T> y) const {
+    if (!dry_run_) {
+      ref::embed(rows.word, rows.position, rows.type, tables.word, tables.position, tables.type, y);
+    }
+  }
+  void embed_backward(const embedding_rows& rows, mat<const T> dy,
+                      const embedding_tables<T>& gradients) const {
+    if (!dry_run_) {
+      ref::embed_backward(rows.word, rows.position, rows.type, dy, gradients.word,
+                          gradients.position, gradients.type);
+    }
+  }
+
+  [[nodiscard]] loss_result softmax_cross_entropy(mat<const T> logits,
+                                                  vec<const std::int32_t> labels, T scale,
+                                                  mat<T> dlogits) const {
+    loss_result loss;
+    if (dry_run_) return loss;
+    if constexpr (std::is_floating_point_v<T>) {
+      loss.sum =
+          ref::softmax_cross_entropy<double>(logits, labels, scale, dlogits, loss.count);
+    } else {
+      loss.sum = static_cast<double>(
+          ref::softmax_cross_entropy<T>(logits, labels, scale, dlogits, loss.count));
+    }
+    return loss;
+  }
+  void softmax(mat<const T> x, mat<T> y) const {
+    if (!dry_run_) ref::softmax(x, y);
+  }
+
+  [[nodiscard]] double squared_norm(vec<const T> v) const {
+    double sum = 0.0;
+    if (dry_run_) return sum;
+    for (const T& value : v) sum += static_cast<double>(value) * static_cast<double>(value);
+    return sum;
+  }
+  void adamw(const adamw_step<T>& step, vec<T> parameter, vec<T> gradient, vec<T> moment1,
+             vec<T> moment2) const {
+    if (!dry_run_) ref::adamw(step, parameter, gradient, moment1, moment2);
+  }
+
+ private:
+  bool dry_run_ = false;
+};
+
+static_assert(backend<reference_backend<float>>);
+static_assert(backend<reference_backend<double>>);
+
+}  // namespace onoma::inline ONOMA_ABI
