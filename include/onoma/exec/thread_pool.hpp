@@ -1,0 +1,130 @@
+/// A small thread pool for programs that have none of their own.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/function_ref.hpp>
+#include <onoma/core/types.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace onoma::inline ONOMA_ABI {
+
+/// `threads` threads including the caller, who takes part in every `parallel_for`.
+///
+/// Workers spin for a bounded time after each task, because the next call of a forward pass comes
+/// microseconds later, and then sleep, so that an idle pool costs nothing. Indices are handed out
+/// by one counter: uneven tasks balance themselves. One `parallel_for` runs at a time; tasks do not
+/// throw and start no further parallel work. Nothing is allocated after construction.
+class thread_pool {
+ public:
+  /// @throws onoma::error (invalid_argument) unless 1 <= threads <= 1024.
+  explicit thread_pool(index threads) {
+    if (threads < 1 || threads > 1024) {
+      fail(error_code::invalid_argument, "thread_pool", "1 to 1024 threads",
+           std::to_string(threads));
+    }
+    workers_.reserve(static_cast<std::size_t>(threads - 1));
+    for (index i = 1; i < threads; ++i) {
+      workers_.emplace_back([this] { work(); });
+    }
+  }
+
+  ~thread_pool() {
+    stop_.store(true, std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    for (auto& worker : workers_) worker.join();
+  }
+
+  thread_pool(const thread_pool&) = delete;
+  thread_pool& operator=(const thread_pool&) = delete;
+
+  [[nodiscard]] index concurrency() const noexcept {
+    return static_cast<index>(workers_.size()) + 1;
+  }
+
+  /// Calls `task(i)` once for every i in [0, count); returns when all calls have returned.
+  void parallel_for(index count, function_ref<void(index)> task) {
+    if (workers_.empty() || count <= 1) {
+      for (index i = 0; i < count; ++i) task(i);
+      return;
+    }
+    task_ = &task;
+    count_ = count;
+    next_.store(0, std::memory_order_relaxed);
+    active_.store(static_cast<std::int32_t>(workers_.size()), std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    if (sleepers_.load(std::memory_order_seq_cst) > 0) generation_.notify_all();
+    run_tasks();
+    // Workers that never woke in time still have to acknowledge: only then may `task` go away.
+    for (int spins = 0; active_.load(std::memory_order_acquire) != 0; ++spins) {
+      if (spins < spin_limit) {
+        pause();
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  }
+
+ private:
+  // About 50 microseconds of pauses: longer than the gap between two operations of a layer,
+  // shorter than anyone would notice as load.
+  static constexpr int spin_limit = 2000;
+
+  static void pause() noexcept {
+#if defined(__x86_64__) || defined(_M_X64)
+    _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
+  void run_tasks() {
+    for (;;) {
+      const index i = next_.fetch_add(1, std::memory_order_relaxed);
+      if (i >= count_) return;
+      (*task_)(i);
+    }
+  }
+
+  void work() {
+    std::uint32_t seen = 0;
+    for (;;) {
+      for (int spins = 0; generation_.load(std::memory_order_acquire) == seen; ++spins) {
+        if (spins < spin_limit) {
+          pause();
+          continue;
+        }
+        sleepers_.fetch_add(1, std::memory_order_seq_cst);
+        generation_.wait(seen, std::memory_order_seq_cst);
+        sleepers_.fetch_sub(1, std::memory_order_relaxed);
+      }
+      // A worker acknowledges every generation, so it can be behind by one at most.
+      ++seen;
+      if (stop_.load(std::memory_order_relaxed)) return;
+      run_tasks();
+      active_.fetch_sub(1, std::memory_order_release);
+    }
+  }
+
+  std::vector<std::thread> workers_;
+  const function_ref<void(index)>* task_ = nullptr;
+  index count_ = 0;
+  // On cache lines of their own: the counter is written by all threads.
+  alignas(64) std::atomic<index> next_{0};
+  alignas(64) std::atomic<std::int32_t> active_{0};
+  alignas(64) std::atomic<std::uint32_t> generation_{0};
+  std::atomic<std::int32_t> sleepers_{0};
+  std::atomic<bool> stop_{false};
+};
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,237 @@
+/// Matrix products from register tiles: packed weights, and small operands in place.
+#pragma once
+
+#include <onoma/core/types.hpp>
+#include <onoma/simd/batch.hpp>
+
+#include <type_traits>
+
+namespace onoma::inline ONOMA_ABI::cpu {
+
+/// How A is laid out: element (i, k) lies at a[i * stride + k] or at a[k * stride + i].
+enum class a_layout { rows, columns };
+
+/// A finish that stores the sums as they are.
+struct finish_nothing {
+  template <class Arch>
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index /*row*/, index /*column*/,
+                                         index /*count*/) const {
+    return sum;
+  }
+};
+
+/// Steps of depth that are summed before C is written and read again. A panel's share, 384 rows of
+/// 64 floats, is 96 KiB: it stays in a 1 MiB L2 beside the rows of A. Fixed: the order in which an
+/// element is summed depends on nothing else, so that a row of a batch equals a batch of one.
+inline constexpr index depth_block = 384;
+
+/// One register tile: C[R, columns] = finish(C0 + A[R, depth] B[depth, NV * width]), where C0 is C
+/// if `load_c` and 0 otherwise. `columns` <= NV * width: beyond it nothing of C is touched.
+///
+/// Per step of depth: NV loads of B, R broadcasts of A, R * NV multiply-adds; 6 x 4 vectors need 10
+/// loads for 24 multiply-adds. `prefetch` walks what the next tile of B will read: without it the
+/// first row tile of each panel runs at the latency of the last-level cache, where weights live.
+template <class Arch, int R, int NV, a_layout Layout, class Finish>
+inline void tile(index depth, const float* a, index a_stride, const float* b, index b_stride,
+                 const float* prefetch, bool load_c, float* c, index c_stride, index columns,
+                 bool last, const Finish& finish, index row, index column) {
+  constexpr index w = simd::width<Arch>;
+  using batch = simd::floats<Arch>;
+  batch acc[R][NV];
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) acc[r][v] = batch(0.0F);
+  }
+  for (index k = 0; k < depth; ++k) {
+    batch line[NV];
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) line[v] = simd::load<Arch>(b + v * w);
+    if (prefetch != nullptr) {
+      __builtin_prefetch(prefetch, 0, 2);
+      prefetch += b_stride;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+      const batch x(Layout == a_layout::rows ? a[r * a_stride + k] : a[k * a_stride + r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) acc[r][v] = xsimd::fma(x, line[v], acc[r][v]);
+    }
+    b += b_stride;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < R; ++r) {
+    float* out = c + r * c_stride;
+#pragma GCC unroll 8
+    for (int v = 0; v < NV; ++v) {
+      const index left = columns - v * w;
+      if (left >= w) {
+        batch sum = acc[r][v];
+        if (load_c) sum += simd::load<Arch>(out + v * w);
+        if (last) sum = finish.template apply<Arch>(sum, row + r, column + v * w, w);
+        simd::store<Arch>(out + v * w, sum);
+      } else if (left > 0) {
+        batch sum = acc[r][v];
+        if (load_c) sum += simd::load_partial<Arch>(out + v * w, left);
+        if (last) sum = finish.template apply<Arch>(sum, row + r, column + v * w, left);
+        simd::store_partial<Arch>(out + v * w, sum, left);
+      }
+    }
+  }
+}
+
+/// All row tiles against one panel of NV * width columns. The rows are split evenly, 16 into 6, 5, 5
+/// and not 6, 6, 4: a low tile wastes loads of B.
+template <class Arch, int NV, a_layout Layout, class Finish>
+inline void panel(index rows, index depth, const float* a, index a_stride, index a_tile_stride,
+                  const float* b, index b_stride, const float* next, bool load_c, float* c,
+                  index c_stride, index columns, bool last, const Finish& finish, index row,
+                  index column) {
+  constexpr index highest = simd::tile<Arch>::rows;
+  constexpr index line = 64 / sizeof(float);
+  const index tiles = (rows + highest - 1) / highest;
+  index i = 0;
+  for (index t = 0; t < tiles; ++t) {
+    const index end = rows * (t + 1) / tiles;
+    // Each tile fetches one cache line per step of the panel that comes next.
+    const float* fetch = next != nullptr && t * line < NV * simd::width<Arch> ? next + t * line
+                                                                             : nullptr;
+    // Packed A (columns): whole tiles of `highest` rows lie a_tile_stride apart, so that tiles
+    // must not straddle them; then the split is plain.
+    const float* at = Layout == a_layout::rows ? a + i * a_stride : a + t * a_tile_stride;
+    const index height =
+        Layout == a_layout::rows ? end - i : (rows - i < highest ? rows - i : highest);
+    float* out = c + i * c_stride;
+#define ONOMA_TILE(R)                                                                          \
+  case R:                                                                                      \
+    tile<Arch, R, NV, Layout>(depth, at, a_stride, b, b_stride, fetch, load_c, out, c_stride,  \
+                              columns, last, finish, row + i, column);                         \
+    break;
+    switch (height) {
+      ONOMA_TILE(1)
+      ONOMA_TILE(2)
+      ONOMA_TILE(3)
+      ONOMA_TILE(4)
+      ONOMA_TILE(5)
+      ONOMA_TILE(6)
+      default: break;
+    }
+#undef ONOMA_TILE
+    i += height;
+  }
+}
+
+/// Columns of a packed panel.
+template <class Arch>
+inline constexpr index panel_width = simd::tile<Arch>::vectors * simd::width<Arch>;
+
+template <class Arch>
+[[nodiscard]] constexpr index panels_of(index columns) {
+  return (columns + panel_width<Arch> - 1) / panel_width<Arch>;
+}
+
+/// Floats that the packed form of a [depth, columns] matrix takes.
+template <class Arch>
+[[nodiscard]] constexpr index packed_size(index depth, index columns) {
+  return panels_of<Arch>(columns) * panel_width<Arch> * depth;
+}
+
+/// Panel `p` of B [depth, columns], given row by row: out[depth][panel_width], zero beyond the edge.
+template <class Arch>
+inline void pack_panel(const float* b, index stride, index depth, index columns, index p,
+                       float* out) {
+  constexpr index nr = panel_width<Arch>;
+  const index first = p * nr;
+  const index count = columns - first < nr ? columns - first : nr;
+  for (index k = 0; k < depth; ++k) {
+    const float* from = b + k * stride + first;
+    for (index j = 0; j < count; ++j) out[k * nr + j] = from[j];
+    for (index j = count; j < nr; ++j) out[k * nr + j] = 0.0F;
+  }
+}
+
+/// Panel `p` of the transpose of W [columns, depth]: out[depth][panel_width]. Blocks of 16 x 16, so
+/// that both sides stay in L1.
+template <class Arch>
+inline void pack_panel_transposed(const float* w, index stride, index depth, index columns, index p,
+                                  float* out) {
+  constexpr index nr = panel_width<Arch>;
+  constexpr index block = 16;
+  const index first = p * nr;
+  for (index k0 = 0; k0 < depth; k0 += block) {
+    const index k1 = k0 + block < depth ? k0 + block : depth;
+    for (index j0 = 0; j0 < nr; j0 += block) {
+      const index j1 = j0 + block < nr ? j0 + block : nr;
+      for (index j = j0; j < j1; ++j) {
+        const bool inside = first + j < columns;
+        const float* from = w + (first + j) * stride;
+        for (index k = k0; k < k1; ++k) out[k * nr + j] = inside ? from[k] : 0.0F;
+      }
+    }
+  }
+}
+
+/// Rows of A per tile of the columns layout, out[tile][depth][height], from dy [depth, rows]: the
+/// gradient of a linear sums over tokens, so A is dy read column by column; the copy makes those
+/// reads consecutive.
+template <class Arch>
+inline void pack_columns(const float* a, index stride, index depth, index rows, index tile_index,
+                         float* out) {
+  constexpr index height = simd::tile<Arch>::rows;
+  const index first = tile_index * height;
+  const index count = rows - first < height ? rows - first : height;
+  for (index k = 0; k < depth; ++k) {
+    const float* from = a + k * stride + first;
+    for (index i = 0; i < count; ++i) out[k * height + i] = from[i];
+    for (index i = count; i < height; ++i) out[k * height + i] = 0.0F;
+  }
+}
+
+/// C[rows, columns of panels first..last) (= | +=) A[rows, depth] B, B in packed panels.
+/// `c` points at row 0 of these rows and column 0 of the whole matrix; `finish` sees row numbers
+/// that begin at `row`.
+template <class Arch, a_layout Layout, class Finish>
+inline void multiply(index rows, index depth, index columns, const float* a, index a_stride,
+                     index a_tile_stride, const float* packed_b, index first_panel,
+                     index last_panel, bool accumulate, float* c, index c_stride,
+                     const Finish& finish, index row) {
+  constexpr index nr = panel_width<Arch>;
+  for (index k = 0; k < depth; k += depth_block) {
+    const index steps = depth - k < depth_block ? depth - k : depth_block;
+    const float* at = Layout == a_layout::rows ? a + k : a + k * a_stride;
+    for (index p = first_panel; p < last_panel; ++p) {
+      const float* b = packed_b + p * nr * depth + k * nr;
+      const float* next = p + 1 < last_panel ? b + nr * depth : nullptr;
+      panel<Arch, simd::tile<Arch>::vectors, Layout>(
+          rows, steps, at, a_stride, a_tile_stride, b, nr, next, accumulate || k > 0,
+          c + p * nr, c_stride, columns - p * nr, k + steps == depth, finish, row, p * nr);
+    }
+  }
+}
+
+/// C[rows, columns] (= | +=) A[rows, depth] B[depth, columns] with B in place: rows `b_stride`
+/// apart and readable up to whole vectors. For attention, whose operands are used once.
+template <class Arch, a_layout Layout>
+inline void multiply_in_place(index rows, index depth, index columns, const float* a,
+                              index a_stride, const float* b, index b_stride, bool accumulate,
+                              float* c, index c_stride) {
+  constexpr index w = simd::width<Arch>;
+  constexpr int most = simd::tile<Arch>::vectors;
+  constexpr index highest = simd::tile<Arch>::rows;
+  for (index j = 0; j < columns; j += most * w) {
+    const index left = columns - j;
+    const index vectors = left >= most * w ? most : (left + w - 1) / w;
+    const auto run = [&]<int NV>(std::integral_constant<int, NV>) {
+      panel<Arch, NV, Layout>(rows, depth, a, a_stride, highest, b + j, b_stride, nullptr,
+                              accumulate, c + j, c_stride, left, true, finish_nothing{}, 0, 0);
+    };
+    switch (vectors) {
+      case 1: run(std::integral_constant<int, 1>{}); break;
+      case 2: run(std::integral_constant<int, 2>{}); break;
+      case 3: run(std::integral_constant<int, (most >= 3 ? 3 : most)>{}); break;
+      default: run(std::integral_constant<int, most>{}); break;
+    }
+  }
+}
+
+}  // namespace onoma::inline ONOMA_ABI::cpu

@@ -1,0 +1,91 @@
+/// What every layer is handed beside its operands: the backend, the memory of this pass, and the
+/// masks; and the workspace that sizes that memory.
+#pragma once
+
+#include <onoma/backend/concept.hpp>
+#include <onoma/core/arena.hpp>
+#include <onoma/nn/dropout.hpp>
+
+#include <cstddef>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// One forward or backward pass. In training, what backward reads is taken from `activations` and
+/// lives until the step is over; in inference the same code takes it from `scratch`, where each
+/// layer releases it when it returns.
+template <backend B>
+struct pass {
+  using scalar = typename B::scalar;
+
+  B& device;
+  arena& activations;
+  arena& scratch;
+  bool training = false;
+  dropout_masks dropout{};
+
+  /// Memory for a value that backward will read.
+  [[nodiscard]] arena& kept() const noexcept { return training ? activations : scratch; }
+  [[nodiscard]] mat<scalar> keep(index rows, index cols) const {
+    return kept().template take<scalar>(rows, cols);
+  }
+};
+
+/// Switches the backend's kernels off for a scope.
+template <backend B>
+class dry_run_scope {
+ public:
+  explicit dry_run_scope(B& device) : device_(device) { device_.dry_run(true); }
+  ~dry_run_scope() { device_.dry_run(false); }
+  dry_run_scope(const dry_run_scope&) = delete;
+  dry_run_scope& operator=(const dry_run_scope&) = delete;
+
+ private:
+  B& device_;
+};
+
+/// The two blocks of memory that passes use. They grow to the largest shape seen and stay: a step
+/// allocates nothing once its shape has been seen.
+template <backend B>
+class workspace {
+ public:
+  explicit workspace(B& device) : device_(&device) {}
+
+  /// Runs a pass twice: on measuring arenas with the kernels switched off, which gives its size
+  /// (microseconds), and for real. `work(activations, scratch)` takes all its memory from the
+  /// arenas. `fresh`: what earlier passes kept is released first (a forward); otherwise it stays
+  /// readable, and this pass takes from scratch only (a backward).
+  template <class Work>
+  auto run(bool fresh, Work&& work) {
+    {
+      arena activations;
+      arena scratch;
+      {
+        const dry_run_scope<B> dry(*device_);
+        work(activations, scratch);
+      }
+      if (fresh) grow(activations_, activations.peak());
+      grow(scratch_, scratch.peak());
+    }
+    arena activations = over(activations_);
+    arena scratch = over(scratch_);
+    return work(activations, scratch);
+  }
+
+ private:
+  void grow(typename B::buffer& buffer, index bytes) {
+    // One byte at least: an arena without a block would measure.
+    const auto needed = static_cast<std::size_t>(bytes > 0 ? bytes : 1);
+    if (buffer.size() >= needed) return;
+    buffer = {};  // first, so that the old and the new block never exist together
+    buffer = device_->allocate(needed);
+  }
+  static arena over(typename B::buffer& buffer) {
+    return {buffer.data(), static_cast<index>(buffer.size())};
+  }
+
+  B* device_;
+  typename B::buffer activations_;
+  typename B::buffer scratch_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,86 @@
+/// Vectors of float with partial loads and stores for the ends of rows.
+#pragma once
+
+#include <onoma/core/types.hpp>
+#include <onoma/simd/arch.hpp>
+
+#include <cstring>
+
+namespace onoma::inline ONOMA_ABI::simd {
+
+template <class Arch>
+using floats = xsimd::batch<float, Arch>;
+
+template <class Arch>
+inline constexpr index width = static_cast<index>(floats<Arch>::size);
+
+/// `count` rounded up to whole vectors.
+template <class Arch>
+[[nodiscard]] constexpr index padded(index count) {
+  return (count + width<Arch> - 1) / width<Arch> * width<Arch>;
+}
+
+template <class Arch>
+[[nodiscard]] inline floats<Arch> load(const float* p) {
+  return floats<Arch>::load_unaligned(p);
+}
+
+template <class Arch>
+inline void store(float* p, floats<Arch> v) {
+  v.store_unaligned(p);
+}
+
+/// The first `count` < width elements; the others are zero. Ends of rows are rare enough (hidden
+/// sizes are multiples of every width) that a copy through the stack is as good as masks.
+template <class Arch>
+[[nodiscard]] inline floats<Arch> load_partial(const float* p, index count) {
+  float buffer[static_cast<std::size_t>(width<Arch>)] = {};
+  std::memcpy(buffer, p, static_cast<std::size_t>(count) * sizeof(float));
+  return load<Arch>(buffer);
+}
+
+/// Writes the first `count` < width elements.
+template <class Arch>
+inline void store_partial(float* p, floats<Arch> v, index count) {
+  float buffer[static_cast<std::size_t>(width<Arch>)];
+  store<Arch>(buffer, v);
+  std::memcpy(p, buffer, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+/// y[i] = f(a[i], ...) for i in [0, count): whole vectors, then one partial.
+template <class Arch, class F, class... Inputs>
+inline void map_row(index count, float* y, F f, const Inputs*... a) {
+  index i = 0;
+  for (; i + width<Arch> <= count; i += width<Arch>) store<Arch>(y + i, f(load<Arch>(a + i)...));
+  if (i < count) {
+    store_partial<Arch>(y + i, f(load_partial<Arch>(a + i, count - i)...), count - i);
+  }
+}
+
+/// Sum over i of f(a[i], ...). `f` must map zeros to zero, or the row be whole vectors.
+/// Four accumulators: an addition takes four cycles and one can begin in each.
+template <class Arch, class F, class... Inputs>
+[[nodiscard]] inline float sum_row(index count, F f, const Inputs*... a) {
+  constexpr index w = width<Arch>;
+  floats<Arch> s0(0.0F);
+  floats<Arch> s1(0.0F);
+  floats<Arch> s2(0.0F);
+  floats<Arch> s3(0.0F);
+  index i = 0;
+  for (; i + 4 * w <= count; i += 4 * w) {
+    s0 += f(load<Arch>(a + i)...);
+    s1 += f(load<Arch>(a + i + w)...);
+    s2 += f(load<Arch>(a + i + 2 * w)...);
+    s3 += f(load<Arch>(a + i + 3 * w)...);
+  }
+  for (; i + w <= count; i += w) s0 += f(load<Arch>(a + i)...);
+  float tail = 0.0F;
+  if (i < count) {
+    float buffer[static_cast<std::size_t>(w)];
+    store<Arch>(buffer, f(load_partial<Arch>(a + i, count - i)...));
+    for (index t = 0; t < count - i; ++t) tail += buffer[t];
+  }
+  return xsimd::hadd((s0 + s1) + (s2 + s3)) + tail;
+}
+
+}  // namespace onoma::inline ONOMA_ABI::simd

@@ -1,0 +1,349 @@
+/// Every fast operation against the specification in double, over random shapes, tails and strides.
+#include "support/compare.hpp"
+#include "support/random.hpp"
+
+#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/reference.hpp>
+#include <onoma/exec/thread_pool.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstring>
+
+namespace test {
+namespace {
+
+using onoma::activation;
+using onoma::mat;
+using onoma::vec;
+
+using reference = onoma::reference_backend<double>;
+
+template <class T>
+vec<T> view(std::vector<T>& v) {
+  return {v.data(), static_cast<index>(v.size())};
+}
+template <class T>
+vec<const T> view(const std::vector<T>& v) {
+  return {v.data(), static_cast<index>(v.size())};
+}
+template <class To, class From>
+std::vector<To> as(const std::vector<From>& v) {
+  return {v.begin(), v.end()};
+}
+
+/// Shapes with whole tiles, tails in every direction, one row, and more than one block of depth.
+struct linear_shape {
+  index tokens, in, out;
+};
+const std::vector<linear_shape> linear_shapes = {
+    {1, 8, 3},    {2, 40, 72},   {5, 17, 65},    {6, 64, 64},   {7, 384, 9},  {13, 100, 130},
+    {16, 384, 384}, {23, 385, 63}, {97, 800, 129}, {200, 33, 200}, {390, 64, 48}};
+
+}  // namespace
+
+TEST_CASE("the comparison rejects what is wrong") {
+  const std::vector<double> a = {1.0, 2.0, 3.0};
+  CHECK(difference(std::vector<double>{1.0, 2.0, 3.0}, a, 1e-12).empty());
+  CHECK_FALSE(difference(std::vector<double>{1.0, 2.001, 3.0}, a, 1e-6).empty());
+  CHECK_FALSE(difference(std::vector<double>{1.0, std::nan(""), 3.0}, a, 1e9).empty());
+  CHECK_FALSE(difference(std::vector<double>{1.0, 2.0}, a, 1.0).empty());
+}
+
+TEST_CASE("linear: forward, activation, both gradients") {
+  generator g(1);
+  onoma::thread_pool pool(3);
+  onoma::cpu_backend fast(pool);
+  reference slow;
+  for (const auto& s : linear_shapes) {
+    for (const index gap : {0, 5}) {
+      INFO("tokens " << s.tokens << " in " << s.in << " out " << s.out << " gap " << gap);
+      const auto x = matrix<float>::random(g, s.tokens, s.in, gap);
+      const auto w = matrix<float>::random(g, s.out, s.in, gap);
+      const auto dy = matrix<float>::random(g, s.tokens, s.out, gap);
+      const auto bias = g.normals<float>(s.out);
+      const auto xd = x.as<double>();
+      const auto wd = w.as<double>();
+      const auto dyd = dy.as<double>();
+      const auto biasd = as<double>(bias);
+      auto packed = fast.make_packed(s.out, s.in, true);
+      fast.pack(w.view(), packed);
+      auto packedd = slow.make_packed(s.out, s.in, true);
+      slow.pack(wd.view(), packedd);
+
+      matrix<float> y(s.tokens, s.out, gap);
+      matrix<double> yd(s.tokens, s.out, gap);
+      fast.linear(x.view(), packed, view(bias), y.view());
+      slow.linear(xd.view(), packedd, view(biasd), yd.view());
+      CHECK(difference(y, yd, sum_tolerance(s.in)) == "");
+      CHECK(y.gaps_untouched());
+      fast.linear(x.view(), packed, {}, y.view());
+      slow.linear(xd.view(), packedd, {}, yd.view());
+      CHECK(difference(y, yd, sum_tolerance(s.in)) == "");
+
+      for (const auto act : {activation::gelu, activation::gelu_tanh, activation::relu}) {
+        matrix<float> pre(s.tokens, s.out, gap);
+        matrix<double> pred(s.tokens, s.out, gap);
+        fast.linear_activation(x.view(), packed, view(bias), act, pre.view(), y.view());
+        slow.linear_activation(xd.view(), packedd, view(biasd), act, pred.view(), yd.view());
+        // GELU's own error (5e-7 absolute) counts on top of the sum's.
+        CHECK(difference(y, yd, sum_tolerance(s.in) + 1e-6, 1.0) == "");
+        CHECK(difference(pre, pred, sum_tolerance(s.in)) == "");
+        CHECK(pre.gaps_untouched());
+        matrix<float> only(s.tokens, s.out, gap);
+        fast.linear_activation(x.view(), packed, view(bias), act, {}, only.view());
+        CHECK(only.data == y.data);
+        auto d = dy;
+        auto dd = dyd;
+        fast.activation_backward(act, pre.view(), d.view());
+        slow.activation_backward(act, pre.as<double>().view(), dd.view());
+        CHECK(difference(d, dd, 2e-6) == "");
+      }
+
+      auto dx = matrix<float>::random(g, s.tokens, s.in, gap);
+      auto dxd = dx.as<double>();
+      fast.linear_dx(dy.view(), packed, onoma::add, dx.view());
+      slow.linear_dx(dyd.view(), packedd, onoma::add, dxd.view());
+      CHECK(difference(dx, dxd, sum_tolerance(s.out)) == "");
+      fast.linear_dx(dy.view(), packed, onoma::set, dx.view());
+      slow.linear_dx(dyd.view(), packedd, onoma::set, dxd.view());
+      CHECK(difference(dx, dxd, sum_tolerance(s.out)) == "");
+      CHECK(dx.gaps_untouched());
+
+      auto dw = matrix<float>::random(g, s.out, s.in, gap);
+      auto dwd = dw.as<double>();
+      auto db = g.normals<float>(s.out);
+      auto dbd = as<double>(db);
+      fast.linear_dw(x.view(), dy.view(), dw.view(), view(db));
+      slow.linear_dw(xd.view(), dyd.view(), dwd.view(), view(dbd));
+      CHECK(difference(dw, dwd, sum_tolerance(s.tokens)) == "");
+      CHECK(difference(db, dbd, sum_tolerance(s.tokens)) == "");
+      CHECK(dw.gaps_untouched());
+    }
+  }
+}
+
+TEST_CASE("add, dropout and normalise, and back") {
+  generator g(2);
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend fast(pool);
+  reference slow;
+  for (const index hidden : {4, 16, 40, 64, 100, 384, 768}) {
+    for (const index tokens : {1, 17, 50}) {
+      for (const float p : {0.0F, 0.25F}) {
+        for (const bool with_residual : {true, false}) {
+          INFO("hidden " << hidden << " tokens " << tokens << " p " << p);
+          const onoma::dropout_spec spec{p, 77};
+          auto x = matrix<float>::random(g, tokens, hidden, 3);
+          auto xd = x.as<double>();
+          const auto residual = matrix<float>::random(g, tokens, hidden, 1);
+          const auto residuald = residual.as<double>();
+          const auto gamma = g.normals<float>(hidden);
+          const auto beta = g.normals<float>(hidden);
+          const auto gammad = as<double>(gamma);
+          const auto betad = as<double>(beta);
+          matrix<float> y(tokens, hidden, 2);
+          matrix<double> yd(tokens, hidden, 2);
+          std::vector<float> mean(static_cast<std::size_t>(tokens));
+          std::vector<float> r(static_cast<std::size_t>(tokens));
+          std::vector<double> meand(mean.size());
+          std::vector<double> rd(r.size());
+          const auto res = with_residual ? residual.view() : mat<const float>{};
+          const auto resd = with_residual ? residuald.view() : mat<const double>{};
+          fast.add_norm(x.view(), res, spec, view(gamma), view(beta), 1e-12F, y.view(),
+                        {view(mean), view(r)});
+          slow.add_norm(xd.view(), resd, spec, view(gammad), view(betad), 1e-12, yd.view(),
+                        {view(meand), view(rd)});
+          const double tolerance = 4 * sum_tolerance(hidden);  // two sums, a root, a product
+          CHECK(difference(x, xd, 1e-6) == "");
+          CHECK(difference(y, yd, tolerance) == "");
+          CHECK(y.gaps_untouched());
+
+          const auto dy = matrix<float>::random(g, tokens, hidden);
+          const auto dyd = dy.as<double>();
+          matrix<float> dz(tokens, hidden);
+          matrix<float> dx(tokens, hidden, 4);
+          matrix<double> dzd(tokens, hidden);
+          matrix<double> dxd(tokens, hidden, 4);
+          auto dgamma = g.normals<float>(hidden);
+          auto dbeta = g.normals<float>(hidden);
+          auto dgammad = as<double>(dgamma);
+          auto dbetad = as<double>(dbeta);
+          fast.add_norm_backward(x.view(), {view(mean), view(r)}, view(gamma), dy.view(), spec,
+                                 dz.view(), dx.view(), view(dgamma), view(dbeta));
+          slow.add_norm_backward(xd.view(), {view(meand), view(rd)}, view(gammad), dyd.view(),
+                                 spec, dzd.view(), dxd.view(), view(dgammad), view(dbetad));
+          CHECK(difference(dz, dzd, tolerance) == "");
+          CHECK(difference(dx, dxd, tolerance) == "");
+          CHECK(difference(dgamma, dgammad, tolerance + sum_tolerance(tokens)) == "");
+          CHECK(difference(dbeta, dbetad, tolerance + sum_tolerance(tokens)) == "");
+
+          // dz may be dy, and dx is optional.
+          auto in_place = dy;
+          fast.add_norm_backward(x.view(), {view(mean), view(r)}, view(gamma), in_place.view(),
+                                 spec, in_place.view(), {}, view(dgamma), view(dbeta));
+          CHECK(in_place.data == dz.data);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("dropout draws the specified mask") {
+  generator g(3);
+  onoma::cpu_backend fast;
+  onoma::reference_backend<float> slow;
+  for (const index cols : {1, 3, 64, 100, 257}) {
+    auto a = matrix<float>::random(g, 7, cols, 2);
+    auto b = a;
+    fast.dropout(a.view(), {0.1F, 5});
+    slow.dropout(b.view(), {0.1F, 5});
+    CHECK(a.data == b.data);  // one product: no rounding differs
+  }
+}
+
+TEST_CASE("attention over ragged sequences, and back") {
+  generator g(4);
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend fast(pool);
+  reference slow;
+  struct attention_case {
+    std::vector<index> lengths;
+    index heads, width;
+  };
+  const std::vector<attention_case> cases = {
+      {{1}, 1, 8},          {{5, 1, 9}, 5, 8},   {{16, 33}, 2, 32}, {{20, 7, 64}, 3, 64},
+      {{130, 3, 100}, 2, 32}, {{300}, 1, 64}, {{12, 18}, 2, 20}};
+  for (const auto& c : cases) {
+    for (const float p : {0.0F, 0.2F}) {
+      const auto offsets = offsets_of(c.lengths);
+      const index tokens = offsets.back();
+      const index hidden = c.heads * c.width;
+      INFO("tokens " << tokens << " heads " << c.heads << " width " << c.width << " p " << p);
+      const float scale = 1.0F / std::sqrt(static_cast<float>(c.width));
+      const onoma::dropout_spec spec{p, 99};
+      const onoma::sequences batch{view(offsets)};
+      const auto qkv = matrix<float>::random(g, tokens, 3 * hidden, 4, 2.0F);
+      const auto qkvd = qkv.as<double>();
+      matrix<float> out(tokens, hidden, 1);
+      matrix<double> outd(tokens, hidden, 1);
+      matrix<float> lse(c.heads, tokens);
+      matrix<double> lsed(c.heads, tokens);
+      const onoma::attention_shape<float> shape{batch, c.heads, scale, spec};
+      const onoma::attention_shape<double> shaped{batch, c.heads, static_cast<double>(scale), spec};
+      fast.attention(qkv.view(), shape, out.view(), lse.view());
+      slow.attention(qkvd.view(), shaped, outd.view(), lsed.view());
+      // Scores reach 20 here: an error of a few eps there is the relative error of p.
+      const double tolerance = 20.0 * sum_tolerance(300);
+      CHECK(difference(out, outd, tolerance, 1.0) == "");
+      CHECK(difference(lse, lsed, tolerance) == "");
+      CHECK(out.gaps_untouched());
+      matrix<float> no_lse(tokens, hidden, 1);
+      fast.attention(qkv.view(), shape, no_lse.view(), {});
+      CHECK(no_lse.data == out.data);
+
+      const auto dout = matrix<float>::random(g, tokens, hidden, 3);
+      const auto doutd = dout.as<double>();
+      matrix<float> dqkv(tokens, 3 * hidden, 2);
+      matrix<double> dqkvd(tokens, 3 * hidden, 2);
+      fast.attention_backward(qkv.view(), shape, out.view(), lse.view(), dout.view(), dqkv.view());
+      slow.attention_backward(qkvd.view(), shaped, outd.view(), lsed.view(), doutd.view(),
+                              dqkvd.view());
+      CHECK(difference(dqkv, dqkvd, tolerance) == "");
+      CHECK(dqkv.gaps_untouched());
+    }
+  }
+}
+
+TEST_CASE("embedding, loss, optimizer, norms") {
+  generator g(5);
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend fast(pool);
+  reference slow;
+  const index tokens = 37;
+  const index hidden = 70;
+  const auto word = matrix<float>::random(g, 50, hidden);
+  const auto position = matrix<float>::random(g, 40, hidden);
+  const auto type = matrix<float>::random(g, 2, hidden);
+  std::vector<std::int32_t> ids;
+  std::vector<std::int32_t> positions;
+  std::vector<std::int32_t> types;
+  std::vector<std::int32_t> labels;
+  for (index n = 0; n < tokens; ++n) {
+    ids.push_back(static_cast<std::int32_t>(g.between(0, 9)));
+    positions.push_back(static_cast<std::int32_t>(n));
+    types.push_back(static_cast<std::int32_t>(g.between(0, 1)));
+    labels.push_back(n % 3 == 0 ? -100 : static_cast<std::int32_t>(g.between(0, 6)));
+  }
+  const auto wordd = word.as<double>();
+  const auto positiond = position.as<double>();
+  const auto typed = type.as<double>();
+  for (const bool typed_tokens : {true, false}) {
+    const onoma::embedding_rows rows{view(std::as_const(ids)), view(std::as_const(positions)),
+                                     typed_tokens ? view(std::as_const(types))
+                                                  : vec<const std::int32_t>{}};
+    matrix<float> y(tokens, hidden);
+    matrix<double> yd(tokens, hidden);
+    fast.embed(rows, {word.view(), position.view(), type.view()}, y.view());
+    slow.embed(rows, {wordd.view(), positiond.view(), typed.view()}, yd.view());
+    CHECK(difference(y, yd, 1e-6) == "");
+    auto dword = matrix<float>::random(g, 50, hidden);
+    auto dposition = matrix<float>::random(g, 40, hidden);
+    auto dtype = matrix<float>::random(g, 2, hidden);
+    auto dwordd = dword.as<double>();
+    auto dpositiond = dposition.as<double>();
+    auto dtyped = dtype.as<double>();
+    fast.embed_backward(rows, std::as_const(y).view(),
+                        {dword.view(), dposition.view(), dtype.view()});
+    slow.embed_backward(rows, std::as_const(yd).view(),
+                        {dwordd.view(), dpositiond.view(), dtyped.view()});
+    CHECK(difference(dword, dwordd, sum_tolerance(tokens)) == "");
+    CHECK(difference(dposition, dpositiond, sum_tolerance(tokens)) == "");
+    CHECK(difference(dtype, dtyped, sum_tolerance(tokens)) == "");
+  }
+
+  const auto logits = matrix<float>::random(g, tokens, 7, 1, 3.0F);
+  const auto logitsd = logits.as<double>();
+  matrix<float> d(tokens, 7, 2);
+  matrix<double> dd(tokens, 7, 2);
+  const auto loss = fast.softmax_cross_entropy(logits.view(), view(std::as_const(labels)), 0.5F,
+                                               d.view());
+  const auto lossd = slow.softmax_cross_entropy(logitsd.view(), view(std::as_const(labels)), 0.5,
+                                                dd.view());
+  CHECK(loss.count == lossd.count);
+  CHECK(loss.sum == doctest::Approx(lossd.sum).epsilon(1e-6));  // 24 float terms of order 3
+  CHECK(difference(d, dd, 1e-6) == "");
+
+  for (const index size : {1, 100, 40001}) {
+    auto w = g.normals<float>(size);
+    auto grad = g.normals<float>(size);
+    auto m = g.normals<float>(size, 0.1F);
+    auto v = g.normals<float>(size, 0.1F);
+    for (auto& value : v) value = value * value;
+    auto wd = as<double>(w);
+    auto gradd = as<double>(grad);
+    auto md = as<double>(m);
+    auto vd = as<double>(v);
+    CHECK(fast.squared_norm(view(std::as_const(grad))) ==
+          doctest::Approx(slow.squared_norm(view(std::as_const(gradd)))).epsilon(1e-12));
+    onoma::adamw_step<float> step;
+    step.learning_rate = 0.01F;
+    step.weight_decay = 0.1F;
+    step.gradient_scale = 0.7F;
+    step.bias_correction1 = 1 - std::pow(0.9, 3);
+    step.bias_correction2 = 1 - std::pow(0.999, 3);
+    const onoma::adamw_step<double> stepd{
+        static_cast<double>(step.learning_rate), static_cast<double>(step.beta1),
+        static_cast<double>(step.beta2),         static_cast<double>(step.eps),
+        static_cast<double>(step.weight_decay),  static_cast<double>(step.gradient_scale),
+        step.bias_correction1,                   step.bias_correction2};
+    fast.adamw(step, view(w), view(grad), view(m), view(v));
+    slow.adamw(stepd, view(wd), view(gradd), view(md), view(vd));
+    CHECK(difference(w, wd, 2e-6) == "");
+    CHECK(difference(m, md, 1e-6) == "");
+    CHECK(difference(v, vd, 1e-6) == "");
+    CHECK(grad == std::vector<float>(grad.size(), 0.0F));
+  }
+}
+
+}  // namespace test
