@@ -1,0 +1,203 @@
+"""Makes the golden files of tests/golden: tiny random models with transformers' own numbers.
+
+Needs torch, transformers, tokenizers, safetensors (a virtual environment); the tests that read the
+files need none of them. Run from the repository's root: python scripts/goldens/make_model_goldens.py
+
+Each folder holds a model as save_pretrained writes it, and golden.safetensors:
+  input_ids, labels [N] and offsets [B + 1] (i32), the packed batch; labels -100 are ignored
+  hidden.0 .. hidden.n [N, H] after the embeddings and after each layer, logits [N, L]
+  loss (mean over labelled tokens), grad.<name> for every parameter
+  curve.plain [20]: losses of AdamW, learning rate 1e-3, no decay, no clipping
+  curve.scheduled [20]: linear warm-up over 4 of 20 steps from 5e-3, weight decay 0.01 on all but
+    biases and LayerNorm, clipping at norm 1
+  final.<name>: two parameters after the scheduled run
+All are computed in double and stored as float32, but for the ids.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import BertWordPieceTokenizer
+from transformers import (
+    BertConfig,
+    BertForTokenClassification,
+    BertModel,
+    BertTokenizerFast,
+    DistilBertConfig,
+    DistilBertForTokenClassification,
+    DistilBertTokenizerFast,
+    get_linear_schedule_with_warmup,
+)
+
+ROOT = Path("tests/golden/data")
+LABELS = ["O", "B-LOC", "B-PER", "I-LOC", "I-PER"]
+LENGTHS = [9, 1, 23, 14, 40]
+WORDS = """the of and in to was visited by jane john berlin paris york new city river museum wrote
+said on monday april met her his friend a train from south north old street a book about
+company inc team won game last year""".split()
+
+
+def write_vocabulary(folder):
+    letters = list("abcdefghijklmnopqrstuvwxyz0123456789")
+    marks = list(".,'-!?():;\"&")
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + letters + marks
+    pieces += ["##" + letter for letter in letters] + ["##ing", "##ed", "##er", "##lin"]
+    pieces += sorted(set(WORDS) - set(pieces))
+    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n")
+    return len(pieces)
+
+
+def randomise(model, seed):
+    """Every parameter away from its initial value: zero biases and unit gains hide mistakes."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if "LayerNorm.weight" in name or "layer_norm.weight" in name:
+                parameter.copy_(1.0 + 0.1 * noise)
+            elif name.endswith("bias"):
+                parameter.copy_(0.1 * noise)
+            else:
+                parameter.copy_(0.2 * noise)
+
+
+def batch_of(vocabulary, seed):
+    generator = torch.Generator().manual_seed(seed)
+    ids, labels, offsets = [], [], [0]
+    for length in LENGTHS:
+        ids.append(torch.randint(0, vocabulary, (length,), generator=generator))
+        tags = torch.randint(0, len(LABELS), (length,), generator=generator)
+        ignored = torch.rand(length, generator=generator) < 0.3
+        labels.append(torch.where(ignored, -100, tags))
+        offsets.append(offsets[-1] + length)
+    return ids, labels, offsets
+
+
+def forward(model, ids, labels):
+    """Sequence by sequence, so that padding plays no part: hidden states, logits, mean loss."""
+    hidden, logits = [], []
+    for sequence in ids:
+        out = model(input_ids=sequence[None], output_hidden_states=True)
+        hidden.append([state[0] for state in out.hidden_states])
+        logits.append(out.logits[0])
+    states = [torch.cat([h[i] for h in hidden]) for i in range(len(hidden[0]))]
+    logits = torch.cat(logits)
+    loss = torch.nn.functional.cross_entropy(logits, torch.cat(labels), ignore_index=-100)
+    return states, logits, loss
+
+
+def no_decay(name):
+    return name.endswith("bias") or "LayerNorm" in name or "layer_norm" in name
+
+
+def curve(model, ids, labels, scheduled):
+    named = list(model.named_parameters())
+    if scheduled:
+        groups = [
+            {"params": [p for n, p in named if not no_decay(n)], "weight_decay": 0.01},
+            {"params": [p for n, p in named if no_decay(n)], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=5e-3)
+        schedule = get_linear_schedule_with_warmup(optimizer, 4, 20)
+    else:
+        optimizer = torch.optim.AdamW([p for _, p in named], lr=1e-3, weight_decay=0.0)
+    losses = []
+    for _ in range(20):
+        loss = forward(model, ids, labels)[2]
+        losses.append(loss.item())
+        loss.backward()
+        if scheduled:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if scheduled:
+            schedule.step()
+        optimizer.zero_grad()
+    return torch.tensor(losses)
+
+
+def make(name, build, tokenizer_class, seed, finals):
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    model = build(write_vocabulary(folder))
+    randomise(model, seed)
+    model.eval()
+    model.save_pretrained(folder)
+    tokenizer = tokenizer_class(vocab_file=str(folder / "vocab.txt"), do_lower_case=True,
+                                model_max_length=model.config.max_position_embeddings)
+    tokenizer.save_pretrained(folder)
+    start = {k: v.clone().double() for k, v in model.state_dict().items()}
+    model.double()
+
+    ids, labels, offsets = batch_of(model.config.vocab_size, seed)
+    states, logits, loss = forward(model, ids, labels)
+    loss.backward()
+    golden = {f"hidden.{i}": state.detach() for i, state in enumerate(states)}
+    golden |= {"logits": logits.detach(), "loss": loss.detach().reshape(1)}
+    golden |= {f"grad.{n}": p.grad.clone() for n, p in model.named_parameters()}
+    model.zero_grad()
+    golden["curve.plain"] = curve(model, ids, labels, False)
+    model.load_state_dict(start)
+    golden["curve.scheduled"] = curve(model, ids, labels, True)
+    golden |= {f"final.{n}": p.detach() for n, p in model.named_parameters() if n in finals}
+    golden = {k: v.float().contiguous() for k, v in golden.items()}
+    golden["input_ids"] = torch.cat(ids).int()
+    golden["labels"] = torch.cat(labels).int()
+    golden["offsets"] = torch.tensor(offsets).int()
+    save_file(golden, str(folder / "golden.safetensors"))
+
+
+def bert(vocabulary):
+    return BertForTokenClassification(BertConfig(
+        vocab_size=vocabulary, hidden_size=40, num_hidden_layers=2, num_attention_heads=5,
+        intermediate_size=72, max_position_embeddings=64, type_vocab_size=2,
+        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        id2label=dict(enumerate(LABELS)), label2id={l: i for i, l in enumerate(LABELS)},
+        attn_implementation="eager"))
+
+
+def distilbert(vocabulary):
+    return DistilBertForTokenClassification(DistilBertConfig(
+        vocab_size=vocabulary, dim=32, n_layers=3, n_heads=4, hidden_dim=64,
+        max_position_embeddings=64, dropout=0.0, attention_dropout=0.0,
+        id2label=dict(enumerate(LABELS)), label2id={l: i for i, l in enumerate(LABELS)},
+        attn_implementation="eager"))
+
+
+def variants():
+    """The tiny BERT as other checkpoints store it: bare names with a pooler, old LayerNorm names,
+    half precision. Each must load to the same numbers (within its storage format)."""
+    source = ROOT / "bert-tiny"
+    tensors = load_file(source / "model.safetensors")
+
+    def write(name, content, config_change=None):
+        folder = ROOT / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        config = json.loads((source / "config.json").read_text())
+        config.update(config_change or {})
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        shutil.copy(source / "vocab.txt", folder / "vocab.txt")
+        save_file(content, str(folder / "model.safetensors"), metadata={"format": "pt"})
+
+    encoder = {k.removeprefix("bert."): v for k, v in tensors.items() if k.startswith("bert.")}
+    encoder["pooler.dense.weight"] = torch.zeros(40, 40)
+    encoder["pooler.dense.bias"] = torch.zeros(40)
+    encoder["embeddings.position_ids"] = torch.arange(64)[None]
+    write("bert-tiny-bare", encoder, {"architectures": ["BertModel"]})
+    old = {k.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): v
+           for k, v in tensors.items()}
+    write("bert-tiny-gamma", old)
+    write("bert-tiny-f16", {k: v.half() for k, v in tensors.items()})
+    write("bert-tiny-bf16", {k: v.bfloat16() for k, v in tensors.items()})
+
+
+if __name__ == "__main__":
+    make("bert-tiny", bert, BertTokenizerFast, 1,
+         {"bert.encoder.layer.1.output.dense.weight", "classifier.bias"})
+    make("distilbert-tiny", distilbert, DistilBertTokenizerFast, 2,
+         {"distilbert.transformer.layer.2.ffn.lin2.weight", "classifier.bias"})
+    variants()

