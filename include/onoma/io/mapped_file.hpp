@@ -1,0 +1,119 @@
+/// A file's bytes, read-only: mapped where the system can, read otherwise.
+#pragma once
+
+#include <onoma/core/error.hpp>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+#define ONOMA_HAS_MMAP 1
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#else
+#define ONOMA_HAS_MMAP 0
+#endif
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Throws the error that `errno` stands for, naming the file.
+[[noreturn]] inline void fail_errno(const char* operation, const std::filesystem::path& path) {
+  const int reason = errno;
+  fail(reason == ENOENT ? error_code::file_not_found : error_code::io,
+       std::string(operation) + " " + path.string(), "", std::strerror(reason));
+}
+
+/// Owns the mapping of one regular file. Movable; the bytes stay where they are.
+class mapped_file {
+ public:
+  mapped_file() = default;
+
+  /// @throws onoma::error (file_not_found, io) naming the path.
+  explicit mapped_file(const std::filesystem::path& path) {
+#if ONOMA_HAS_MMAP
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) fail_errno("opening", path);
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
+      ::close(descriptor);
+      fail(error_code::io, "opening " + path.string(), "a regular file", "something else");
+    }
+    size_ = static_cast<std::size_t>(status.st_size);
+    if (size_ > 0) {
+      void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
+      if (address == MAP_FAILED) {
+        ::close(descriptor);
+        fail_errno("mapping", path);
+      }
+      data_ = static_cast<const std::byte*>(address);
+    }
+    ::close(descriptor);
+#else
+    std::ifstream file(path, std::ios::binary | std::ios::ate);
+    if (!file) fail(error_code::file_not_found, "opening " + path.string(), "a readable file");
+    copy_.resize(static_cast<std::size_t>(file.tellg()));
+    file.seekg(0);
+    file.read(reinterpret_cast<char*>(copy_.data()), static_cast<std::streamsize>(copy_.size()));
+    if (!file) fail(error_code::io, "reading " + path.string(), "");
+    data_ = copy_.data();
+    size_ = copy_.size();
+#endif
+  }
+
+  ~mapped_file() { release(); }
+  mapped_file(const mapped_file&) = delete;
+  mapped_file& operator=(const mapped_file&) = delete;
+  mapped_file(mapped_file&& other) noexcept { take(other); }
+  mapped_file& operator=(mapped_file&& other) noexcept {
+    if (this != &other) {
+      release();
+      take(other);
+    }
+    return *this;
+  }
+
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  [[nodiscard]] std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(data_), size_};
+  }
+
+ private:
+  void release() noexcept {
+#if ONOMA_HAS_MMAP
+    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+#endif
+    data_ = nullptr;
+    size_ = 0;
+  }
+  void take(mapped_file& other) noexcept {
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+#if !ONOMA_HAS_MMAP
+    copy_ = std::move(other.copy_);
+#endif
+  }
+
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+#if !ONOMA_HAS_MMAP
+  std::vector<std::byte> copy_;
+#endif
+};
+
+/// A whole text file. @throws onoma::error (file_not_found, io).
+[[nodiscard]] inline std::string read_text_file(const std::filesystem::path& path) {
+  const mapped_file file(path);
+  return std::string(file.text());
+}
+
+}  // namespace onoma::inline ONOMA_ABI

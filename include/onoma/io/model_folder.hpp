@@ -1,0 +1,131 @@
+/// A model as the Hugging Face Hub publishes it: a folder of configuration, weights and tokenizer.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/io/atomic_file.hpp>
+#include <onoma/io/json.hpp>
+#include <onoma/io/mapped_file.hpp>
+#include <onoma/io/safetensors.hpp>
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Files that make up a tokenizer; they travel unchanged from the encoder to the saved model.
+inline constexpr std::string_view tokenizer_files[] = {
+    "tokenizer.json", "vocab.txt", "tokenizer_config.json", "special_tokens_map.json"};
+
+/// An opened folder. The weights stay mapped as long as this object lives.
+class model_folder {
+ public:
+  /// Needs config.json and model.safetensors; tokenizer files are noted where they are.
+  /// @throws onoma::error (file_not_found, unsupported, parse, format) naming the file.
+  [[nodiscard]] static model_folder open(const std::filesystem::path& path) {
+    if (!std::filesystem::is_directory(path)) {
+      fail(error_code::file_not_found, "opening model folder " + path.string(), "a folder",
+           std::filesystem::exists(path) ? "a file" : "nothing");
+    }
+    model_folder folder;
+    folder.path_ = path;
+    folder.config_ = read_json(path, "config.json");
+    const auto weights = path / "model.safetensors";
+    if (!std::filesystem::exists(weights)) {
+      for (const char* other : {"model.safetensors.index.json", "pytorch_model.bin",
+                                "pytorch_model.bin.index.json", "tf_model.h5"}) {
+        if (std::filesystem::exists(path / other)) {
+          fail(error_code::unsupported, "opening model folder " + path.string(),
+               "model.safetensors in one file", other);
+        }
+      }
+      fail(error_code::file_not_found, "opening model folder " + path.string(),
+           "model.safetensors", "no weights");
+    }
+    folder.tensors_ = safetensors_file::open(weights);
+    folder.tokenizer_config_ = std::filesystem::exists(path / "tokenizer_config.json")
+                                   ? read_json(path, "tokenizer_config.json")
+                                   : json::object();
+    return folder;
+  }
+
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  [[nodiscard]] const json& config() const noexcept { return config_; }
+  [[nodiscard]] const safetensors_file& tensors() const noexcept { return tensors_; }
+  [[nodiscard]] const json& tokenizer_config() const noexcept { return tokenizer_config_; }
+
+  /// The path of one of `tokenizer_files`, if it is there.
+  [[nodiscard]] std::optional<std::filesystem::path> tokenizer_file(std::string_view name) const {
+    auto file = path_ / name;
+    if (!std::filesystem::exists(file)) return std::nullopt;
+    return file;
+  }
+
+ private:
+  [[nodiscard]] static json read_json(const std::filesystem::path& folder, const char* name) {
+    const auto path = folder / name;
+    const mapped_file file(path);
+    json value = parse_json(file.text(), path.string());
+    if (!value.is_object()) {
+      fail(error_code::format, "reading " + path.string(), "an object", describe(value));
+    }
+    return value;
+  }
+
+  std::filesystem::path path_;
+  json config_;
+  safetensors_file tensors_;
+  json tokenizer_config_;
+};
+
+/// The content of the tokenizer files of a folder, by name: read once, so that a model can be saved
+/// after its source is gone, or over it.
+[[nodiscard]] inline std::map<std::string, std::string> read_tokenizer_files(
+    const std::filesystem::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto name : tokenizer_files) {
+    const auto path = folder / name;
+    if (std::filesystem::exists(path)) files.emplace(name, read_text_file(path));
+  }
+  return files;
+}
+
+/// Writes a model folder. A new folder is built beside its place and renamed into it. In a folder
+/// that exists each file is replaced as a whole, config.json last: other files there stay.
+/// @throws onoma::error (io, invalid_argument); a new folder then does not exist.
+inline void save_model_folder(const std::filesystem::path& path, const json& config,
+                              const std::vector<tensor_view>& tensors,
+                              const std::map<std::string, std::string>& other_files) {
+  namespace fs = std::filesystem;
+  const fs::path target = path.filename().empty() ? path.parent_path() : path;
+  if (fs::exists(target) && !fs::is_directory(target)) {
+    fail(error_code::invalid_argument, "saving model folder " + target.string(), "a folder",
+         "a file of that name");
+  }
+  const bool fresh = !fs::exists(target);
+  const fs::path place = fresh ? fs::path(target.string() + ".tmp") : target;
+  std::error_code problem;
+  if (fresh) fs::remove_all(place, problem);
+  fs::create_directories(place, problem);
+  if (problem) {
+    fail(error_code::io, "creating " + place.string(), "", problem.message());
+  }
+  try {
+    // transformers refuses files without this entry (modeling_utils.py, load_state_dict).
+    write_safetensors(place / "model.safetensors", tensors, {{"format", "pt"}});
+    for (const auto& [name, content] : other_files) write_file_atomically(place / name, content);
+    write_file_atomically(place / "config.json", config.dump(2) + "\n");
+    if (fresh) {
+      fs::rename(place, target, problem);
+      if (problem) fail(error_code::io, "saving " + target.string(), "", problem.message());
+    }
+  } catch (...) {
+    if (fresh) fs::remove_all(place, problem);
+    throw;
+  }
+}
+
+}  // namespace onoma::inline ONOMA_ABI
