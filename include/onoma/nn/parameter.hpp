@@ -1,4 +1,5 @@
-/// What a model learns: parameters as views into flat buffers that one walk over the model lays out.
+/// What a model learns: parameters as views into flat buffers that one walk over the model lays
+/// out.
 #pragma once
 
 #include <onoma/backend/concept.hpp>
@@ -143,7 +144,9 @@ class parameter_store {
   /// A factor that the optimizer applies to all gradients as it reads them: clipping costs no pass
   /// of its own. Factors multiply until an optimizer step takes them.
   void scale_gradients(double factor) noexcept { gradient_scale_ *= factor; }
-  [[nodiscard]] double take_gradient_scale() noexcept { return std::exchange(gradient_scale_, 1.0); }
+  [[nodiscard]] double take_gradient_scale() noexcept {
+    return std::exchange(gradient_scale_, 1.0);
+  }
   [[nodiscard]] double gradient_scale() const noexcept { return gradient_scale_; }
 
   void changed() noexcept { ++version_; }

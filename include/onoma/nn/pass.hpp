@@ -48,7 +48,8 @@ class dry_run_scope {
 template <backend B>
 class workspace {
  public:
-  explicit workspace(B& device) : device_(&device) {}
+  explicit workspace(B& device)
+      : device_(&device), activations_(device.allocate(1)), scratch_(device.allocate(1)) {}
 
   /// Runs a pass twice: on measuring arenas with the kernels switched off, which gives its size
   /// (microseconds), and for real. `work(activations, scratch)` takes all its memory from the
@@ -73,10 +74,9 @@ class workspace {
 
  private:
   void grow(typename B::buffer& buffer, index bytes) {
-    // One byte at least: an arena without a block would measure.
-    const auto needed = static_cast<std::size_t>(bytes > 0 ? bytes : 1);
+    const auto needed = static_cast<std::size_t>(bytes);
     if (buffer.size() >= needed) return;
-    buffer = {};  // first, so that the old and the new block never exist together
+    buffer = device_->allocate(1);  // first, so that old and new never exist together
     buffer = device_->allocate(needed);
   }
   static arena over(typename B::buffer& buffer) {

@@ -1,0 +1,184 @@
+/// Between the tensors of a checkpoint file and the parameters of a model: all or nothing.
+#pragma once
+
+#include <onoma/io/safetensors.hpp>
+#include <onoma/models/checkpoint_names.hpp>
+#include <onoma/nn/parameter.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// What loading did beyond copying tensors.
+struct load_report {
+  std::vector<std::string> initialised;  ///< parameters that no tensor provided: the new head
+  std::vector<std::string> ignored;      ///< tensors that a tagger does not need
+};
+
+/// Where the rows of one parameter come from.
+struct parameter_source {
+  const parameter_entry* entry = nullptr;
+  std::vector<const tensor_view*> tensors;  ///< one, or q, k, v
+};
+
+struct checkpoint_match {
+  std::vector<parameter_source> found;
+  std::vector<const parameter_entry*> initialised;
+  std::vector<std::string> ignored;
+};
+
+namespace detail {
+
+inline bool begins_with(std::string_view text, std::string_view start) {
+  return text.substr(0, start.size()) == start;
+}
+
+/// The shape that one of `pieces` tensors of a parameter must have.
+inline std::vector<index> piece_shape(const parameter_entry& entry, std::size_t pieces) {
+  const auto n = static_cast<index>(pieces);
+  if (entry.is_matrix) return {entry.rows / n, entry.cols};
+  return {entry.cols / n};
+}
+
+/// With and without the family's prefix, under its name and the first release's.
+inline const tensor_view* find_tensor(const model_family& family, const safetensors_file& file,
+                                      const std::string& name) {
+  const std::string prefix = begins_with(name, classifier_prefix) ? "" : std::string(family.prefix);
+  for (const auto& start : {prefix, std::string()}) {
+    for (const auto& candidate : {start + name, start + legacy_name(name)}) {
+      if (const auto* tensor = file.find(candidate)) return tensor;
+    }
+  }
+  return nullptr;
+}
+
+inline bool is_ignored(const model_family& family, std::string_view name, bool without_head) {
+  if (without_head && begins_with(name, classifier_prefix)) return true;
+  if (begins_with(name, family.prefix)) name.remove_prefix(family.prefix.size());
+  return std::any_of(family.ignored.begin(), family.ignored.end(),
+                     [&](std::string_view start) { return begins_with(name, start); });
+}
+
+inline void append_list(std::string& text, const char* what,
+                        const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  if (!text.empty()) text += "; ";
+  text += std::to_string(names.size()) + " " + what + ": ";
+  for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ", ") + names[i];
+}
+
+}  // namespace detail
+
+/// Finds the tensors of every parameter. The head may be absent as a whole, or be left out with
+/// `without_head`; then it is in `initialised`. `where` names the file in messages.
+/// @throws onoma::error (format) with one message that lists every missing, unexpected and
+/// misshapen tensor.
+[[nodiscard]] inline checkpoint_match match_checkpoint(const model_family& family,
+                                                       std::span<const parameter_entry> entries,
+                                                       const safetensors_file& file,
+                                                       bool without_head,
+                                                       const std::string& where) {
+  checkpoint_match match;
+  std::vector<std::string> missing;
+  std::vector<std::string> misshapen;
+  std::set<std::string_view> used;
+  const bool has_head = !without_head && (file.find("classifier.weight") != nullptr ||
+                                          file.find("classifier.bias") != nullptr);
+  for (const auto& entry : entries) {
+    if (!has_head && detail::begins_with(entry.name, classifier_prefix)) {
+      match.initialised.push_back(&entry);
+      continue;
+    }
+    const auto names = tensor_names(family, entry.name);
+    const auto shape = detail::piece_shape(entry, names.size());
+    parameter_source source{&entry, {}};
+    for (const auto& name : names) {
+      const auto* tensor = detail::find_tensor(family, file, name);
+      if (tensor == nullptr) {
+        missing.push_back(name);
+        continue;
+      }
+      used.insert(tensor->name);
+      source.tensors.push_back(tensor);
+      const bool readable = tensor->type == dtype::f32 || tensor->type == dtype::f16 ||
+                            tensor->type == dtype::bf16 || tensor->type == dtype::f64;
+      if (!readable ||
+          !std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
+        misshapen.push_back(tensor->name + " " + std::string(to_string(tensor->type)) + " " +
+                            to_string(tensor->shape) + " instead of " + to_string(shape));
+      }
+    }
+    match.found.push_back(std::move(source));
+  }
+  std::vector<std::string> unexpected;
+  for (const auto& tensor : file.tensors()) {
+    if (used.count(tensor.name) != 0) continue;
+    const bool ignored = detail::is_ignored(family, tensor.name, without_head);
+    (ignored ? match.ignored : unexpected).push_back(tensor.name);
+  }
+  std::string problems;
+  detail::append_list(problems, "missing", missing);
+  detail::append_list(problems, "unexpected", unexpected);
+  detail::append_list(problems, "misshapen", misshapen);
+  if (!problems.empty()) {
+    fail(error_code::format, where, "the tensors of " + std::string(family.architecture), problems);
+  }
+  return match;
+}
+
+/// Copies every parameter that was found into the store.
+template <backend B>
+void upload_checkpoint(const checkpoint_match& match, parameter_store<B>& parameters) {
+  using scalar = typename B::scalar;
+  std::vector<float> values;
+  std::vector<scalar> converted;
+  for (const auto& source : match.found) {
+    values.resize(static_cast<std::size_t>(source.entry->size()));
+    float* out = values.data();
+    for (const auto* tensor : source.tensors) {
+      to_float(*tensor, out);
+      out += tensor->elements();
+    }
+    converted.assign(values.begin(), values.end());
+    parameters.upload(*source.entry, converted.data());
+  }
+}
+
+/// The parameters of a model as the tensors of a checkpoint, in host memory.
+struct checkpoint_tensors {
+  std::vector<std::vector<float>> storage;
+  std::vector<tensor_view> tensors;
+};
+
+/// F32 tensors under the names that transformers' token classifier of this family uses.
+template <backend B>
+[[nodiscard]] checkpoint_tensors make_checkpoint(const model_family& family,
+                                                 const parameter_store<B>& parameters) {
+  checkpoint_tensors checkpoint;
+  for (const auto& entry : parameters.layout().entries()) {
+    const auto values = parameters.download_value(entry);
+    auto& stored = checkpoint.storage.emplace_back();
+    stored.reserve(values.size());
+    for (const auto& value : values) stored.push_back(static_cast<float>(value));
+
+    const auto names = tensor_names(family, entry.name);
+    const std::size_t size = stored.size() / names.size();
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const bool head = detail::begins_with(names[i], classifier_prefix);
+      const std::span<const float> piece(stored.data() + i * size, size);
+      checkpoint.tensors.push_back({(head ? "" : std::string(family.prefix)) + names[i], dtype::f32,
+                                    detail::piece_shape(entry, names.size()),
+                                    std::as_bytes(piece)});
+    }
+  }
+  return checkpoint;
+}
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,92 @@
+/// The encoder: embeddings and a stack of layers. One code for every family.
+#pragma once
+
+#include <onoma/models/encoder_config.hpp>
+#include <onoma/nn/embedding.hpp>
+#include <onoma/nn/encoder_layer.hpp>
+
+#include <cstddef>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// A batch as an encoder reads it; all in backend memory.
+struct encoder_input {
+  embedding_input tokens;  // N packed tokens
+  sequences batch;         // where each of B sequences begins
+};
+
+/// BERT and DistilBERT: the configuration says what differs.
+template <backend B>
+class encoder {
+ public:
+  using scalar = typename B::scalar;
+
+  struct saved {
+    encoder_input input;
+    typename embedding<B>::saved embeddings;
+    std::vector<typename encoder_layer<B>::saved> layers;
+    /// The embeddings' and each layer's output [N, H]; in inference only the last is still there.
+    std::vector<mat<scalar>> states;
+  };
+
+  explicit encoder(const encoder_config& config) : embeddings_(embedding_sizes(config)) {
+    for (index i = 0; i < config.layers; ++i) layers_.emplace_back(layer_sizes(config, i));
+  }
+
+  template <class Visitor>
+  void visit(const scope& at, Visitor&& visitor) {
+    embeddings_.visit(at / "embeddings", visitor);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      layers_[i].visit(at / "layer" / static_cast<index>(i), visitor);
+    }
+  }
+
+  void pack(B& device, bool training) {
+    for (auto& layer : layers_) layer.pack(device, training);
+  }
+
+  /// Returns the last hidden states [N, H].
+  mat<scalar> forward(const pass<B>& run, const encoder_input& input, saved& keep) const {
+    keep.input = input;
+    keep.layers.resize(layers_.size());
+    keep.states.resize(layers_.size() + 1);
+    keep.states[0] = embeddings_.forward(run, input.tokens, keep.embeddings);
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      keep.states[i + 1] = layers_[i].forward(run, keep.states[i], input.batch, keep.layers[i]);
+    }
+    return keep.states.back();
+  }
+
+  /// d [N, H]: the gradient of the last hidden states; overwritten.
+  void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const {
+    for (std::size_t i = layers_.size(); i-- > 0;) {
+      layers_[i].backward(run, d, kept.input.batch, kept.layers[i]);
+    }
+    embeddings_.backward(run, d, kept.embeddings);
+  }
+
+ private:
+  static typename embedding<B>::sizes embedding_sizes(const encoder_config& c) {
+    return {c.vocabulary,     c.max_positions, c.types,
+            c.hidden,         c.norm_eps,      static_cast<float>(c.hidden_dropout),
+            c.fixed_positions};
+  }
+  static typename encoder_layer<B>::sizes layer_sizes(const encoder_config& c, index number) {
+    const auto hidden_dropout = static_cast<float>(c.hidden_dropout);
+    return {number,
+            c.hidden,
+            c.heads,
+            c.inner,
+            c.function,
+            c.norm_eps,
+            static_cast<float>(c.attention_dropout),
+            c.family->drops_attention_output ? hidden_dropout : 0.0F,
+            hidden_dropout};
+  }
+
+  embedding<B> embeddings_;
+  std::vector<encoder_layer<B>> layers_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI

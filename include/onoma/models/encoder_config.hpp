@@ -1,0 +1,308 @@
+/// The configuration of an encoder with a token-classification head: config.json, checked.
+#pragma once
+
+#include <onoma/core/activation.hpp>
+#include <onoma/core/error.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/io/json.hpp>
+#include <onoma/models/checkpoint_names.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Sizes and settings of one encoder, whatever its family. The defaults are those of
+/// bert-base-uncased, as transformers' BertConfig has them.
+struct encoder_config {
+  const model_family* family = &model_families[0];
+  index vocabulary = 30522;  ///< V
+  index hidden = 768;        ///< H
+  index layers = 12;
+  index heads = 12;           ///< A, divides H
+  index inner = 3072;         ///< F
+  index max_positions = 512;  ///< P: the longest sequence, special tokens included
+  index types = 2;            ///< T; 0: no type table
+  activation function = activation::gelu;
+  double norm_eps = 1e-12;
+  double initializer_range = 0.02;  ///< standard deviation of new weights
+  double hidden_dropout = 0.1;
+  double attention_dropout = 0.1;
+  double classifier_dropout = 0.1;
+  bool fixed_positions = false;  ///< sinusoidal position table: not trained
+  std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};
+  bool labels_are_default = true;  ///< config.json names no labels
+  json other = json::object();     ///< keys that are kept and written back
+
+  /// @throws onoma::error (invalid_argument) naming the first field outside its domain.
+  void check() const;
+
+  /// Reads config.json. @throws onoma::error (format, missing, unsupported) naming the key.
+  [[nodiscard]] static encoder_config from_json(const json& source);
+
+  /// What transformers reads: the kept keys, every setting under the family's key, the labels.
+  [[nodiscard]] json to_json() const;
+};
+
+namespace detail {
+
+/// Reads and checks one key at a time, and remembers which it has read.
+class config_reader {
+ public:
+  explicit config_reader(const json& config) : config_(config), rest_(config) {}
+
+  void require_size(std::string_view key, index high, index& value) {
+    value = require<index>(config_, key, where);
+    read_size(key, high, value);
+  }
+
+  /// The settings below keep their value where the key is absent or null, which is how transformers
+  /// writes "unset".
+  void read_size(std::string_view key, index high, index& value) {
+    value = take(key, value);
+    if (value < 1 || value > high) refuse(key, "1 to " + std::to_string(high), value);
+  }
+  /// The number lies in [low, high); `range` says so in a message.
+  void read_number(std::string_view key, double low, double high, const char* range,
+                   double& value) {
+    value = take(key, value);
+    if (!(value >= low && value < high)) refuse(key, range, value);
+  }
+  template <class T>
+  [[nodiscard]] T take(std::string_view key, T otherwise) {
+    rest_.erase(std::string(key));
+    return value_or<T>(config_, key, std::move(otherwise), where);
+  }
+
+  /// The object under this key, or null.
+  [[nodiscard]] const json* find_object(std::string_view key) {
+    rest_.erase(std::string(key));
+    const auto found = config_.find(key);
+    if (found == config_.end() || found->is_null()) return nullptr;
+    if (!found->is_object()) refuse(key, "an object", *found);
+    return &*found;
+  }
+
+  /// Throws if the key is there and says anything but `harmless` (or null).
+  void refuse_unless(std::string_view key, const json& harmless) const {
+    const auto found = config_.find(key);
+    if (found == config_.end() || found->is_null() || *found == harmless) return;
+    fail(error_code::unsupported, place(key), describe(harmless), describe(*found));
+  }
+
+  [[noreturn]] static void refuse(std::string_view key, std::string expected, const json& found) {
+    fail(error_code::format, place(key), std::move(expected), describe(found));
+  }
+
+  /// The keys that nothing has read.
+  [[nodiscard]] json take_rest() { return std::move(rest_); }
+
+ private:
+  static constexpr const char* where = "config.json";
+  static std::string place(std::string_view key) {
+    return std::string(where) + ": '" + std::string(key) + "'";
+  }
+
+  const json& config_;
+  json rest_;
+};
+
+/// The labels of id2label ({"0": "O", ...}), in the order of their ids. label2id, if present, must
+/// be its inverse; alone, it gives the labels. Empty if neither is there.
+inline std::vector<std::string> read_labels(config_reader& reader) {
+  const auto* id2label = reader.find_object("id2label");
+  const auto* label2id = reader.find_object("label2id");
+  std::map<index, std::string> by_id;
+  if (id2label != nullptr) {
+    for (const auto& [key, label] : id2label->items()) {
+      if (!label.is_string()) reader.refuse("id2label", "strings", label);
+      if (key.empty() || key.size() > 6 ||
+          key.find_first_not_of("0123456789") != std::string::npos) {
+        reader.refuse("id2label", "ids from 0 as keys", key);
+      }
+      if (!by_id.emplace(std::stol(key), label.get<std::string>()).second) {
+        reader.refuse("id2label", "each id once", key);
+      }
+    }
+  }
+  std::map<index, std::string> inverse;
+  if (label2id != nullptr) {
+    for (const auto& [label, id] : label2id->items()) {
+      if (!id.is_number_unsigned() || id.get<std::uint64_t>() > 999'999) {
+        reader.refuse("label2id", "ids from 0", id);
+      }
+      if (!inverse.emplace(static_cast<index>(id.get<std::int64_t>()), label).second) {
+        reader.refuse("label2id", "each id once", id);
+      }
+    }
+  }
+  if (by_id.empty()) by_id = inverse;
+  if (!inverse.empty() && by_id != inverse) {
+    reader.refuse("label2id", "the inverse of id2label", *label2id);
+  }
+  std::vector<std::string> labels;
+  for (auto& [id, label] : by_id) {
+    if (id != static_cast<index>(labels.size())) {
+      reader.refuse("id2label", "an entry for id " + std::to_string(labels.size()), id);
+    }
+    labels.push_back(std::move(label));
+  }
+  return labels;
+}
+
+inline bool are_default_labels(const std::vector<std::string>& labels) {
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] != "LABEL_" + std::to_string(i)) return false;
+  }
+  return true;
+}
+
+}  // namespace detail
+
+inline void encoder_config::check() const {
+  const auto require = [](bool ok, const char* field, const char* expected) {
+    onoma::check(ok, error_code::invalid_argument, field, expected);
+  };
+  require(family != nullptr, "encoder_config.family", "a family");
+  require(vocabulary >= 1, "encoder_config.vocabulary", "at least 1");
+  require(hidden >= 1, "encoder_config.hidden", "at least 1");
+  require(layers >= 1, "encoder_config.layers", "at least 1");
+  require(heads >= 1 && hidden % heads == 0, "encoder_config.heads",
+          "a divisor of the hidden size");
+  require(inner >= 1, "encoder_config.inner", "at least 1");
+  require(max_positions >= 1, "encoder_config.max_positions", "at least 1");
+  require(types >= 0, "encoder_config.types", "at least 0");
+  require(std::isfinite(norm_eps) && norm_eps > 0, "encoder_config.norm_eps", "above 0");
+  require(std::isfinite(initializer_range) && initializer_range > 0,
+          "encoder_config.initializer_range", "above 0");
+  for (const double p : {hidden_dropout, attention_dropout, classifier_dropout}) {
+    require(p >= 0.0 && p < 1.0, "encoder_config: a dropout", "in [0, 1)");
+  }
+  require(!labels.empty(), "encoder_config.labels", "at least one label");
+  std::set<std::string_view> seen;
+  for (const auto& label : labels) {
+    if (!seen.insert(label).second) {
+      fail(error_code::invalid_argument, "encoder_config.labels", "each label once",
+           "'" + label + "' twice");
+    }
+  }
+}
+
+inline encoder_config encoder_config::from_json(const json& source) {
+  if (!source.is_object()) {
+    fail(error_code::format, "config.json", "an object", describe(source));
+  }
+  detail::config_reader reader(source);
+  encoder_config config;
+  // Configurations from before model_type existed are of the first family.
+  config.family = &family_of(reader.take("model_type", std::string(model_families[0].model_type)));
+  const auto& keys = config.family->keys;
+
+  // What the encoder does not compute. A field that were ignored would be a wrong result.
+  reader.refuse_unless("position_embedding_type", "absolute");
+  for (const char* key : {"is_decoder", "is_encoder_decoder", "add_cross_attention"}) {
+    reader.refuse_unless(key, false);
+  }
+  reader.refuse_unless("pruned_heads", json::object());
+  for (const char* key : {"quantization_config", "auto_map"}) reader.refuse_unless(key, nullptr);
+
+  // Limits far above any model, so that products of sizes fit into 64 bits.
+  reader.require_size("vocab_size", 1 << 27, config.vocabulary);
+  reader.require_size(keys.hidden_size, 1 << 16, config.hidden);
+  reader.require_size(keys.layers, 1 << 10, config.layers);
+  reader.require_size(keys.heads, 1 << 16, config.heads);
+  reader.require_size(keys.intermediate_size, 1 << 20, config.inner);
+  reader.read_size("max_position_embeddings", 1 << 24, config.max_positions);
+  if (keys.types.empty()) {
+    config.types = 0;
+  } else {
+    reader.read_size(keys.types, 1 << 16, config.types);
+  }
+  if (config.hidden % config.heads != 0) {
+    reader.refuse(keys.heads, "a divisor of " + std::to_string(config.hidden), config.heads);
+  }
+
+  config.function = activation_from_name(reader.take(keys.activation, std::string("gelu")));
+  constexpr double tiny = 1e-300;  // "above 0" for a check of the form low <= x
+  if (!keys.norm_eps.empty()) {
+    reader.read_number(keys.norm_eps, tiny, 1.0, "a number in (0, 1)", config.norm_eps);
+  }
+  reader.read_number("initializer_range", tiny, 1e3, "a number in (0, 1000)",
+                     config.initializer_range);
+  constexpr const char* probability = "a number in [0, 1)";
+  reader.read_number(keys.hidden_dropout, 0.0, 1.0, probability, config.hidden_dropout);
+  reader.read_number(keys.attention_dropout, 0.0, 1.0, probability, config.attention_dropout);
+  config.classifier_dropout = config.hidden_dropout;  // null or absent
+  if (config.family->model_type == "bert") {
+    reader.read_number("classifier_dropout", 0.0, 1.0, probability, config.classifier_dropout);
+  } else {
+    config.fixed_positions = reader.take("sinusoidal_pos_embds", false);
+  }
+
+  auto labels = detail::read_labels(reader);
+  index count = labels.empty() ? 2 : static_cast<index>(labels.size());  // transformers' default
+  const index named = count;
+  reader.read_size("num_labels", 999'999, count);
+  if (labels.empty()) {
+    for (index i = 0; i < count; ++i) labels.push_back("LABEL_" + std::to_string(i));
+  } else if (count != named) {
+    reader.refuse("num_labels", std::to_string(named) + " as id2label has", count);
+  }
+  config.labels_are_default = detail::are_default_labels(labels);
+  config.labels = std::move(labels);
+  config.other = reader.take_rest();
+  config.check();
+  return config;
+}
+
+inline json encoder_config::to_json() const {
+  json config = other;
+  const auto& keys = family->keys;
+  const auto put = [&](std::string_view key, const json& value) {
+    if (!key.empty()) config[std::string(key)] = value;
+  };
+  config["model_type"] = family->model_type;
+  config["architectures"] = {family->architecture};
+  put("vocab_size", vocabulary);
+  put(keys.hidden_size, hidden);
+  put(keys.layers, layers);
+  put(keys.heads, heads);
+  put(keys.intermediate_size, inner);
+  put("max_position_embeddings", max_positions);
+  put(keys.types, types);
+  put(keys.activation, to_string(function));
+  put(keys.norm_eps, norm_eps);
+  put("initializer_range", initializer_range);
+  put(keys.hidden_dropout, hidden_dropout);
+  put(keys.attention_dropout, attention_dropout);
+  if (family->model_type == "bert") {
+    put("classifier_dropout", nullptr);
+    if (classifier_dropout != hidden_dropout) {
+      put("classifier_dropout", classifier_dropout);
+    }
+  } else {
+    put("sinusoidal_pos_embds", fixed_positions);
+  }
+  auto id2label = json::object();
+  auto label2id = json::object();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    id2label[std::to_string(i)] = labels[i];
+    label2id[labels[i]] = i;
+  }
+  // Weights are saved as F32, whatever they were loaded from.
+  for (const char* key : {"torch_dtype", "dtype"}) {
+    if (config.contains(key)) config[key] = "float32";
+  }
+  config["id2label"] = std::move(id2label);
+  config["label2id"] = std::move(label2id);
+  return config;
+}
+
+}  // namespace onoma::inline ONOMA_ABI

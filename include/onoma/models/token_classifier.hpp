@@ -1,0 +1,326 @@
+/// An encoder with a linear head that scores the labels of each token: the model of a NER tagger.
+#pragma once
+
+#include <onoma/core/ragged.hpp>
+#include <onoma/io/model_folder.hpp>
+#include <onoma/models/checkpoint.hpp>
+#include <onoma/models/encoder.hpp>
+#include <onoma/nn/loss.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+struct model_options {
+  std::uint64_t seed = 42;    ///< of new weights and of dropout
+  bool training = true;       ///< false: no gradients, half the memory for weights
+  bool replace_head = false;  ///< start a new head where the checkpoint's has other labels
+};
+
+/// Transformers' BertForTokenClassification and DistilBertForTokenClassification.
+///
+/// A model serves one thread at a time: results and activations live in its own memory, which grows
+/// to the largest batch and stays. The backend must outlive it.
+template <backend B>
+class token_classifier {
+ public:
+  using scalar = typename B::scalar;
+
+  /// A model with new weights: N(0, initializer_range) for matrices, by seed.
+  /// @throws onoma::error (invalid_argument) for a configuration that contradicts itself.
+  token_classifier(encoder_config config, B& device, model_options options = {})
+      : token_classifier(std::move(config), device, options.training, options.seed) {
+    allocate(parameter_layout::of<scalar>(*this));
+    for (const auto& entry : parameters_->layout().entries()) {
+      parameters_->initialise(entry, config_.initializer_range, seed_);
+    }
+  }
+
+  /// Loads a folder as the Hub publishes it (config.json, model.safetensors). `labels` replace
+  /// those of config.json; empty: keep them. A checkpoint without a head gets a new one, and the
+  /// report says so. A head with names for its labels is only used with these labels.
+  /// @throws onoma::error (file_not_found, io, parse, format, missing, unsupported), or
+  /// (invalid_argument) for a head with other labels unless `replace_head`.
+  [[nodiscard]] static token_classifier load(const std::filesystem::path& path,
+                                             std::vector<std::string> labels, B& device,
+                                             model_options options = {}) {
+    const auto folder = model_folder::open(path);
+    auto config = encoder_config::from_json(folder.config());
+    const bool new_head =
+        !labels.empty() && set_labels(config, std::move(labels), folder.tensors(), options, path);
+
+    token_classifier model(std::move(config), device, options.training, options.seed);
+    auto layout = parameter_layout::of<scalar>(model);
+    // Checked before anything is allocated: sizes come from a file.
+    const auto match = match_checkpoint(*model.config_.family, layout.entries(), folder.tensors(),
+                                        new_head, "load '" + path.string() + "'");
+    model.report_.ignored = match.ignored;
+    std::vector<std::string> initialised;
+    for (const auto* entry : match.initialised) initialised.push_back(entry->name);
+    model.report_.initialised = initialised;
+    // `match` points into `layout`, which keeps its entries where they are when it moves.
+    model.allocate(std::move(layout));
+    upload_checkpoint(match, *model.parameters_);
+    for (const auto* entry : match.initialised) {
+      model.parameters_->initialise(*entry, model.config_.initializer_range, options.seed);
+    }
+    model.tokenizer_files_ = read_tokenizer_files(path);
+    return model;
+  }
+
+  /// Writes a folder that transformers loads unchanged: config.json, model.safetensors (F32), and
+  /// the tokenizer files of the folder that the model was loaded from. All or nothing.
+  /// @throws onoma::error (io)
+  void save(const std::filesystem::path& path) const {
+    const auto checkpoint = make_checkpoint(*config_.family, *parameters_);
+    save_model_folder(path, config_.to_json(), checkpoint.tensors, tokenizer_files_);
+  }
+
+  [[nodiscard]] const encoder_config& config() const noexcept { return config_; }
+  [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return config_.labels; }
+  [[nodiscard]] index max_length() const noexcept { return config_.max_positions; }
+  [[nodiscard]] const load_report& report() const noexcept { return report_; }
+  [[nodiscard]] B& device() const noexcept { return *device_; }
+
+  /// For optimizers. The reference survives a move of the model.
+  [[nodiscard]] parameter_store<B>& parameters() noexcept { return *parameters_; }
+  [[nodiscard]] const parameter_store<B>& parameters() const noexcept { return *parameters_; }
+
+  /// Scores before the softmax, [N, L], in host memory: valid until the next call.
+  /// @throws onoma::error (out_of_range) for an id outside the vocabulary or a sequence that is too
+  /// long.
+  [[nodiscard]] mat<const scalar> logits(const token_batch& batch) {
+    return infer(batch, [](const pass<B>&, mat<scalar>) {});
+  }
+
+  /// Probabilities of the labels, [N, L], each row summing to 1; otherwise as `logits`.
+  [[nodiscard]] mat<const scalar> probabilities(const token_batch& batch) {
+    return infer(batch, [](const pass<B>& run, mat<scalar> m) { run.device.softmax(m, m); });
+  }
+
+  /// The embeddings' output and that of each layer, [N, H] each, row-major, in host memory: for
+  /// inspection; it allocates.
+  [[nodiscard]] std::vector<std::vector<scalar>> hidden_states(const token_batch& batch) {
+    prepare(batch);
+    pending_ = false;
+    workspace_.run(true, [&](arena& activations, arena& scratch) {
+      const pass<B> run{*device_, activations, scratch, true, {}};
+      encoder_.forward(run, upload(run, batch), saved_.encoder);
+    });
+    std::vector<std::vector<scalar>> states;
+    for (const auto& state : saved_.encoder.states) {
+      auto& host = states.emplace_back(static_cast<std::size_t>(state.rows * state.cols));
+      device_->download(vec<const scalar>{state.data, state.rows * state.cols}, host.data());
+    }
+    return states;
+  }
+
+  /// Which dropout masks the next `forward_loss` uses; each call advances the step by one. Setting
+  /// both makes a run repeatable from any point.
+  void set_dropout(std::uint64_t seed, std::uint64_t step) noexcept {
+    seed_ = seed;
+    step_ = step;
+  }
+
+  /// Cross-entropy over the labelled tokens of `batch`, with dropout; keeps what `backward` reads.
+  /// The gradients will be those of sum / divisor. `divisor` 0: the labelled tokens of this batch,
+  /// so that the loss is their mean, as torch.nn.CrossEntropyLoss; where gradients of several
+  /// batches accumulate, the labelled tokens of all of them.
+  /// @throws onoma::error as `logits`, and (out_of_range) for a label that is neither a label's id
+  /// nor `token_batch::ignored_label`.
+  loss_result forward_loss(const token_batch& batch, index divisor = 0) {
+    check(parameters_->has_gradients(), error_code::invalid_argument, "forward_loss",
+          "a model loaded for training");
+    prepare(batch);
+    const index labelled = check_labels(batch);
+    const auto scale = static_cast<double>(std::max<index>(divisor > 0 ? divisor : labelled, 1));
+    saved_.masks = {true, seed_, step_++};
+    pending_ = true;
+    return workspace_.run(true, [&](arena& activations, arena& scratch) {
+      const pass<B> run{*device_, activations, scratch, true, saved_.masks};
+      const auto scores = forward(run, batch);
+      const auto labels = run.kept().template take<std::int32_t>(batch.tokens());
+      device_->upload_ids(batch.labels(), labels);
+      return cross_entropy<B>::forward(run, scores, labels, scale, saved_.loss);
+    });
+  }
+
+  /// Adds the gradients of the last `forward_loss` to those of the parameters.
+  /// @throws onoma::error (invalid_argument) without a forward_loss before it.
+  void backward() {
+    check(std::exchange(pending_, false), error_code::invalid_argument, "backward",
+          "a forward_loss before it");
+    workspace_.run(false, [&](arena& activations, arena& scratch) {
+      const pass<B> run{*device_, activations, scratch, true, saved_.masks};
+      const auto d = scratch.take<scalar>(saved_.hidden.rows, saved_.hidden.cols);
+      classifier_.backward(*device_, saved_.hidden, cross_entropy<B>::backward(saved_.loss), set,
+                           d);
+      device_->dropout(d, classifier_mask(run));
+      encoder_.backward(run, d, saved_.encoder);
+    });
+  }
+
+  /// Calls visitor(scope, parameter) for every parameter, in a fixed order.
+  template <class Visitor>
+  void visit(const scope& at, Visitor&& visitor) {
+    encoder_.visit(at, visitor);
+    classifier_.visit(at / "classifier", visitor);
+  }
+
+ private:
+  struct saved {
+    dropout_masks masks;
+    typename encoder<B>::saved encoder;
+    mat<scalar> hidden;  // [N, H] after the classifier's dropout
+    typename cross_entropy<B>::saved loss;
+  };
+
+  token_classifier(encoder_config config, B& device, bool training, std::uint64_t seed)
+      : device_(&device),
+        config_((config.check(), std::move(config))),
+        training_(training),
+        seed_(seed),
+        encoder_(config_),
+        classifier_(config_.hidden, static_cast<index>(config_.labels.size())),
+        workspace_(device) {}
+
+  void allocate(parameter_layout layout) {
+    parameters_ =
+        std::make_unique<parameter_store<B>>(*device_, std::move(layout), *this, training_);
+  }
+
+  /// Puts the requested labels into the configuration. Returns whether the head must be new.
+  static bool set_labels(encoder_config& config, std::vector<std::string> labels,
+                         const safetensors_file& tensors, const model_options& options,
+                         const std::filesystem::path& path) {
+    const bool has_head = tensors.find("classifier.weight") != nullptr;
+    const bool same = config.labels == labels ||
+                      (config.labels_are_default && config.labels.size() == labels.size());
+    if (has_head && !same && !options.replace_head) {
+      fail(error_code::invalid_argument, "load '" + path.string() + "'",
+           "the labels that its head was trained for (" + list(config.labels) +
+               "), or the option to replace the head",
+           list(labels));
+    }
+    config.labels = std::move(labels);
+    config.labels_are_default = false;
+    return !same;
+  }
+
+  static std::string list(const std::vector<std::string>& labels) {
+    std::string text;
+    for (const auto& label : labels) text += (text.empty() ? "" : " ") + label;
+    return text;
+  }
+
+  /// Checks what comes from outside, and refreshes what depends on the weights.
+  void prepare(const token_batch& batch) {
+    for (const auto id : batch.ids()) {
+      if (id < 0 || id >= config_.vocabulary) {
+        fail(error_code::out_of_range, "token id", "0 to " + std::to_string(config_.vocabulary - 1),
+             std::to_string(id));
+      }
+    }
+    const auto layout = batch.layout();
+    positions_.resize(static_cast<std::size_t>(batch.tokens()));
+    for (index b = 0; b < layout.count(); ++b) {
+      if (layout.length(b) > max_length()) {
+        fail(error_code::out_of_range, "length of sequence " + std::to_string(b),
+             "at most " + std::to_string(max_length()) + " tokens",
+             std::to_string(layout.length(b)));
+      }
+      for (index i = 0; i < layout.length(b); ++i) {
+        positions_[static_cast<std::size_t>(layout.begin(b) + i)] = static_cast<std::int32_t>(i);
+      }
+    }
+    if (packed_version_ != parameters_->version()) {
+      encoder_.pack(*device_, training_);
+      classifier_.pack(*device_, training_);
+      packed_version_ = parameters_->version();
+    }
+  }
+
+  index check_labels(const token_batch& batch) const {
+    index labelled = 0;
+    for (const auto label : batch.labels()) {
+      if (label == token_batch::ignored_label) continue;
+      if (label < 0 || label >= static_cast<index>(config_.labels.size())) {
+        fail(error_code::out_of_range, "label of a token",
+             "0 to " + std::to_string(config_.labels.size() - 1) + " or " +
+                 std::to_string(token_batch::ignored_label),
+             std::to_string(label));
+      }
+      ++labelled;
+    }
+    return labelled;
+  }
+
+  encoder_input upload(const pass<B>& run, const token_batch& batch) const {
+    const auto layout = batch.layout();
+    const auto to_device = [&](vec<const std::int32_t> host) -> vec<const std::int32_t> {
+      const auto ids = run.kept().template take<std::int32_t>(host.size);
+      device_->upload_ids(host, ids);
+      return ids;
+    };
+    const auto ids = to_device(batch.ids());
+    const auto positions = to_device({positions_.data(), batch.tokens()});
+    return {{ids, positions}, {to_device(layout.offsets)}};
+  }
+
+  /// Returns the logits [N, L] in backend memory.
+  mat<scalar> forward(const pass<B>& run, const token_batch& batch) {
+    saved_.hidden = encoder_.forward(run, upload(run, batch), saved_.encoder);
+    device_->dropout(saved_.hidden, classifier_mask(run));
+    const auto scores = run.keep(batch.tokens(), static_cast<index>(config_.labels.size()));
+    classifier_.forward(*device_, saved_.hidden, scores);
+    return scores;
+  }
+
+  dropout_spec classifier_mask(const pass<B>& run) const {
+    return run.dropout.at(dropout_place::classifier,
+                          static_cast<float>(config_.classifier_dropout));
+  }
+
+  template <class Finish>
+  mat<const scalar> infer(const token_batch& batch, Finish&& finish) {
+    prepare(batch);
+    // The forward overwrites what a pending backward would read.
+    pending_ = false;
+    const auto labels = static_cast<index>(config_.labels.size());
+    host_.resize(static_cast<std::size_t>(batch.tokens() * labels));
+    workspace_.run(true, [&](arena& activations, arena& scratch) {
+      const pass<B> run{*device_, activations, scratch, false, {}};
+      const auto scores = forward(run, batch);
+      finish(run, scores);
+      device_->download(vec<const scalar>{scores.data, scores.rows * scores.cols}, host_.data());
+    });
+    return {host_.data(), batch.tokens(), labels};
+  }
+
+  B* device_;
+  encoder_config config_;
+  bool training_;
+  std::uint64_t seed_;
+  std::uint64_t step_ = 0;
+  encoder<B> encoder_;
+  linear<B> classifier_;
+  std::unique_ptr<parameter_store<B>> parameters_;
+  workspace<B> workspace_;
+  std::uint64_t packed_version_ = 0;
+  bool pending_ = false;
+  saved saved_;
+  std::vector<std::int32_t> positions_;  // [N] of the current batch
+  std::vector<scalar> host_;             // [N, L] of the last inference
+  load_report report_;
+  std::map<std::string, std::string> tokenizer_files_;  // by name: saved with the model
+};
+
+}  // namespace onoma::inline ONOMA_ABI

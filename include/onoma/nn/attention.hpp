@@ -1,0 +1,75 @@
+/// Multi-head self-attention with its input and output projections.
+#pragma once
+
+#include <onoma/nn/linear.hpp>
+
+#include <cmath>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// out = concat_heads(softmax(q k^T / sqrt(D)) v) Wo^T + bo, each sequence by itself.
+/// Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.
+template <backend B>
+class attention {
+ public:
+  using scalar = typename B::scalar;
+
+  /// The probabilities are not kept: log_sum_exp gives them back from q and k (Dao et al.,
+  /// "FlashAttention", NeurIPS 2022).
+  struct saved {
+    mat<const scalar> x;            // [N, H]
+    mat<const scalar> qkv;          // [N, 3H]
+    mat<const scalar> context;      // [N, H] what the heads computed, before Wo
+    mat<const scalar> log_sum_exp;  // [A, N]
+  };
+
+  attention(index hidden, index heads)
+      : query_key_value_(hidden, 3 * hidden),
+        output_(hidden, hidden),
+        hidden_(hidden),
+        heads_(heads),
+        scale_(static_cast<scalar>(1.0 / std::sqrt(static_cast<double>(hidden / heads)))) {}
+
+  template <class Visitor>
+  void visit(const scope& at, Visitor&& visitor) {
+    query_key_value_.visit(at / "query_key_value", visitor);
+    output_.visit(at / "output", visitor);
+  }
+
+  void pack(B& device, bool training) {
+    query_key_value_.pack(device, training);
+    output_.pack(device, training);
+  }
+
+  /// out [N, H] from x [N, H]; `batch` in backend memory, `dropout` on the probabilities.
+  void forward(const pass<B>& run, mat<const scalar> x, const sequences& batch,
+               const dropout_spec& dropout, mat<scalar> out, saved& keep) const {
+    const auto qkv = run.keep(x.rows, 3 * hidden_);
+    const auto context = run.keep(x.rows, hidden_);
+    const auto log_sum_exp = run.training ? run.keep(heads_, x.rows) : mat<scalar>{};
+    query_key_value_.forward(run.device, x, qkv);
+    run.device.attention(qkv, {batch, heads_, scale_, dropout}, context, log_sum_exp);
+    output_.forward(run.device, context, out);
+    keep = {x, qkv, context, log_sum_exp};
+  }
+
+  /// Adds the gradient of x to dx [N, H]. dx may be dout: it is written last.
+  void backward(const pass<B>& run, mat<const scalar> dout, const sequences& batch,
+                const dropout_spec& dropout, mat<scalar> dx, const saved& kept) const {
+    const auto dcontext = run.scratch.template take<scalar>(dx.rows, hidden_);
+    const auto dqkv = run.scratch.template take<scalar>(dx.rows, 3 * hidden_);
+    output_.backward(run.device, kept.context, dout, set, dcontext);
+    run.device.attention_backward(kept.qkv, {batch, heads_, scale_, dropout}, kept.context,
+                                  kept.log_sum_exp, dcontext, dqkv);
+    query_key_value_.backward(run.device, kept.x, dqkv, add, dx);
+  }
+
+ private:
+  linear<B> query_key_value_;  // [3H, H]: the rows of q, then of k, then of v
+  linear<B> output_;           // [H, H]
+  index hidden_;
+  index heads_;
+  scalar scale_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,110 @@
+/// One layer of the encoder: attention, add & norm, feed-forward, add & norm.
+#pragma once
+
+#include <onoma/nn/attention.hpp>
+#include <onoma/nn/feed_forward.hpp>
+#include <onoma/nn/layer_norm.hpp>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// The post-norm layer of BERT (Devlin et al., NAACL 2019; Vaswani et al., NeurIPS 2017, figure 1
+/// left).
+template <backend B>
+class encoder_layer {
+ public:
+  using scalar = typename B::scalar;
+
+  struct sizes {
+    index number = 0;  // counted from 0: names the dropout masks
+    index hidden = 0;  // H
+    index heads = 1;   // A
+    index inner = 0;   // F
+    activation function = activation::gelu;
+    double eps = 1e-12;
+    float attention_probabilities_dropout = 0.0F;
+    float attention_output_dropout = 0.0F;
+    float feed_forward_dropout = 0.0F;
+  };
+
+  struct saved {
+    typename attention<B>::saved attention_block;
+    typename layer_norm<B>::saved attention_norm;
+    typename feed_forward<B>::saved feed_forward_block;
+    typename layer_norm<B>::saved feed_forward_norm;
+  };
+
+  explicit encoder_layer(const sizes& s)
+      : sizes_(s),
+        attention_(s.hidden, s.heads),
+        attention_norm_(s.hidden, s.eps),
+        feed_forward_(s.hidden, s.inner, s.function),
+        feed_forward_norm_(s.hidden, s.eps) {}
+
+  template <class Visitor>
+  void visit(const scope& at, Visitor&& visitor) {
+    attention_.visit(at / "attention", visitor);
+    attention_norm_.visit(at / "attention_norm", visitor);
+    feed_forward_.visit(at / "feed_forward", visitor);
+    feed_forward_norm_.visit(at / "feed_forward_norm", visitor);
+  }
+
+  void pack(B& device, bool training) {
+    attention_.pack(device, training);
+    feed_forward_.pack(device, training);
+  }
+
+  /// Returns y [N, H]. Training keeps x; inference overwrites it with y.
+  mat<scalar> forward(const pass<B>& run, mat<scalar> x, const sequences& batch,
+                      saved& keep) const {
+    const arena_scope release(run.scratch);
+    const auto m = masks(run);
+
+    const auto a = run.keep(x.rows, x.cols);
+    attention_.forward(run, x, batch, m.probabilities, a, keep.attention_block);
+    const auto h = attention_norm_.forward(run, a, x, m.attention_output, keep.attention_norm);
+
+    const auto f = run.training ? run.keep(x.rows, x.cols) : x;
+    feed_forward_.forward(run, h, f, keep.feed_forward_block);
+    return feed_forward_norm_.forward(run, f, h, m.feed_forward_output, keep.feed_forward_norm);
+  }
+
+  /// d [N, H] holds the gradient of y and becomes the gradient of x: each norm leaves the
+  /// residual's gradient in d, and the block beside the residual adds its own.
+  void backward(const pass<B>& run, mat<scalar> d, const sequences& batch,
+                const saved& kept) const {
+    const auto m = masks(run);
+    {
+      const arena_scope release(run.scratch);
+      const auto df =
+          feed_forward_norm_.backward(run, d, m.feed_forward_output, kept.feed_forward_norm);
+      feed_forward_.backward(run, df, d, kept.feed_forward_block);
+    }
+    {
+      const arena_scope release(run.scratch);
+      const auto da = attention_norm_.backward(run, d, m.attention_output, kept.attention_norm);
+      attention_.backward(run, da, batch, m.probabilities, d, kept.attention_block);
+    }
+  }
+
+ private:
+  struct layer_masks {
+    dropout_spec probabilities;
+    dropout_spec attention_output;
+    dropout_spec feed_forward_output;
+  };
+  layer_masks masks(const pass<B>& run) const {
+    const auto at = [&](std::uint64_t place, float p) { return run.dropout.at(place, p); };
+    return {at(dropout_place::attention_probabilities(sizes_.number),
+               sizes_.attention_probabilities_dropout),
+            at(dropout_place::attention_output(sizes_.number), sizes_.attention_output_dropout),
+            at(dropout_place::feed_forward_output(sizes_.number), sizes_.feed_forward_dropout)};
+  }
+
+  sizes sizes_;
+  attention<B> attention_;
+  layer_norm<B> attention_norm_;
+  feed_forward<B> feed_forward_;
+  layer_norm<B> feed_forward_norm_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,59 @@
+/// The position-wise feed-forward block: expand, activate, contract.
+#pragma once
+
+#include <onoma/nn/linear.hpp>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// y = f(x W1^T + b1) W2^T + b2 (Vaswani et al., NeurIPS 2017, section 3.3).
+template <backend B>
+class feed_forward {
+ public:
+  using scalar = typename B::scalar;
+
+  /// W2's gradient reads the activated values, f' the values before.
+  struct saved {
+    mat<const scalar> x;          // [N, H]
+    mat<const scalar> pre;        // [N, F]
+    mat<const scalar> activated;  // [N, F]
+  };
+
+  feed_forward(index hidden, index inner, activation function)
+      : expand_(hidden, inner), contract_(inner, hidden), inner_(inner), function_(function) {}
+
+  template <class Visitor>
+  void visit(const scope& at, Visitor&& visitor) {
+    expand_.visit(at / "expand", visitor);
+    contract_.visit(at / "contract", visitor);
+  }
+
+  void pack(B& device, bool training) {
+    expand_.pack(device, training);
+    contract_.pack(device, training);
+  }
+
+  /// y [N, H] from x [N, H]
+  void forward(const pass<B>& run, mat<const scalar> x, mat<scalar> y, saved& keep) const {
+    const auto pre = run.training ? run.keep(x.rows, inner_) : mat<scalar>{};
+    const auto activated = run.keep(x.rows, inner_);
+    expand_.forward(run.device, x, function_, pre, activated);
+    contract_.forward(run.device, activated, y);
+    keep = {x, pre, activated};
+  }
+
+  /// Adds the gradient of x to dx [N, H]. dx may be dy: it is written last.
+  void backward(const pass<B>& run, mat<const scalar> dy, mat<scalar> dx, const saved& kept) const {
+    const auto d = run.scratch.template take<scalar>(dy.rows, inner_);
+    contract_.backward(run.device, kept.activated, dy, set, d);
+    run.device.activation_backward(function_, kept.pre, d);
+    expand_.backward(run.device, kept.x, d, add, dx);
+  }
+
+ private:
+  linear<B> expand_;    // [F, H]
+  linear<B> contract_;  // [H, F]
+  index inner_;
+  activation function_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI
