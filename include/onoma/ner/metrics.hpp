@@ -1,0 +1,158 @@
+/// Entity-level precision, recall and F1, equal to seqeval's.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/ner/tag_scheme.hpp>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+using tag_sequences = std::vector<std::vector<std::string>>;
+
+/// Scores of one type or one average.
+struct entity_score {
+  double precision = 0.0;
+  double recall = 0.0;
+  double f1 = 0.0;
+  index support = 0;    ///< entities in the gold tags
+  index predicted = 0;  ///< entities in the predicted tags
+  index correct = 0;    ///< in both: same sentence, words and type (0 for macro and weighted)
+};
+
+/// How tags are read. Without a scheme: seqeval's default mode (conlleval's transitions). With one:
+/// its strict mode. The two differ by points of F1 on the same file, so a report names the mode.
+struct metric_options {
+  std::optional<tag_scheme> strict;
+  double zero_division = 0.0;  ///< value of a quotient whose denominator is zero: 0 or 1
+};
+
+struct ner_report {
+  std::string mode;  ///< "default", or "strict IOB2" and so on
+  std::vector<std::pair<std::string, entity_score>> types;  ///< sorted by name
+  entity_score micro;     ///< over all entities
+  entity_score macro;     ///< mean over types, of the gold or the predicted tags
+  entity_score weighted;  ///< mean over types, weighted by support
+  double token_accuracy = 0.0;
+  index tokens = 0;
+  index sentences = 0;
+  /// confusion[gold][predicted]: words by type, "O" included; B- and I- are not told apart.
+  std::map<std::string, std::map<std::string, index>> confusion;
+};
+
+namespace detail {
+
+inline double quotient(index numerator, index denominator, double zero_division) {
+  return denominator == 0 ? zero_division
+                          : static_cast<double>(numerator) / static_cast<double>(denominator);
+}
+
+inline void finish(entity_score& score, double zero_division) {
+  score.precision = quotient(score.correct, score.predicted, zero_division);
+  score.recall = quotient(score.correct, score.support, zero_division);
+  // seqeval divides by 1 where precision + recall is zero.
+  const double sum = score.precision + score.recall;
+  score.f1 = 2.0 * score.precision * score.recall / (sum == 0.0 ? 1.0 : sum);
+}
+
+inline void check_sequences(const tag_sequences& gold, const tag_sequences& predicted) {
+  if (gold.size() != predicted.size()) {
+    fail(error_code::shape_mismatch, "evaluate", std::to_string(gold.size()) + " sentences",
+         std::to_string(predicted.size()));
+  }
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    if (gold[i].size() != predicted[i].size()) {
+      fail(error_code::shape_mismatch, "evaluate: sentence " + std::to_string(i),
+           std::to_string(gold[i].size()) + " tags", std::to_string(predicted[i].size()));
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Scores predicted tags against gold tags.
+///
+/// Default mode reads all sentences as one sequence with an O after each; strict mode reads each
+/// by the rules of its scheme. Types are those of the gold or the predicted entities. Source:
+/// https://github.com/chakki-works/seqeval (metrics/sequence_labeling.py, metrics/v1.py).
+/// @throws onoma::error (shape_mismatch) for different lengths, (invalid_argument) for a tag that
+/// the scheme does not have.
+[[nodiscard]] inline ner_report evaluate(const tag_sequences& gold, const tag_sequences& predicted,
+                                         const metric_options& options = {}) {
+  detail::check_sequences(gold, predicted);
+  ner_report report;
+  report.mode = options.strict ? "strict " + std::string(to_string(*options.strict)) : "default";
+  report.sentences = static_cast<index>(gold.size());
+
+  std::map<std::string, entity_score> types;
+  index equal = 0;
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    const auto read = [&](const std::vector<std::string>& tags) {
+      return options.strict ? strict_entities(tags, *options.strict) : lenient_entities(tags);
+    };
+    const auto expected = read(gold[i]);
+    const auto found = read(predicted[i]);
+    for (const auto& entity : expected) ++types[entity.type].support;
+    for (const auto& entity : found) {
+      auto& score = types[entity.type];
+      ++score.predicted;
+      if (std::find(expected.begin(), expected.end(), entity) != expected.end()) ++score.correct;
+    }
+    for (std::size_t w = 0; w < gold[i].size(); ++w) {
+      ++report.tokens;
+      equal += gold[i][w] == predicted[i][w] ? 1 : 0;
+      const auto type = [](const std::string& tag) {
+        const auto parts = split_tag(tag);
+        return parts.prefix == 'O' ? std::string("O") : std::string(parts.type);
+      };
+      ++report.confusion[type(gold[i][w])][type(predicted[i][w])];
+    }
+  }
+  report.token_accuracy = detail::quotient(equal, report.tokens, 0.0);
+
+  const double zero = options.zero_division;
+  for (auto& [name, score] : types) {
+    detail::finish(score, zero);
+    report.micro.support += score.support;
+    report.micro.predicted += score.predicted;
+    report.micro.correct += score.correct;
+    report.types.emplace_back(name, score);
+  }
+  detail::finish(report.micro, zero);
+  for (entity_score* average : {&report.macro, &report.weighted}) {
+    average->support = report.micro.support;
+    average->predicted = report.micro.predicted;
+  }
+  const auto count = static_cast<double>(types.size());
+  const auto total = static_cast<double>(report.micro.support);
+  for (const auto& [name, score] : report.types) {
+    const auto share = static_cast<double>(score.support);
+    report.macro.precision += score.precision / count;
+    report.macro.recall += score.recall / count;
+    report.macro.f1 += score.f1 / count;
+    if (total > 0) {
+      report.weighted.precision += score.precision * share / total;
+      report.weighted.recall += score.recall * share / total;
+      report.weighted.f1 += score.f1 * share / total;
+    }
+  }
+  if (report.micro.support == 0) {
+    // seqeval: with nothing to find, recall is undefined, and so is precision if nothing was found.
+    const double undefined = report.micro.predicted == 0 ? zero : 0.0;
+    report.weighted.precision = undefined;
+    report.weighted.recall = zero;
+    report.weighted.f1 = undefined;
+  }
+  return report;
+}
+
+}  // namespace onoma::inline ONOMA_ABI

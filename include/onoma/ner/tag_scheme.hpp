@@ -1,0 +1,228 @@
+/// Tag schemes (IOB1, IOB2 = BIO, IOE, IOBES, BILOU): which spans a tag sequence stands for.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/ner/tag_set.hpp>
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// An entity of a sequence: words [begin, end).
+struct entity_span {
+  index begin = 0;
+  index end = 0;
+  std::string type;
+  friend bool operator==(const entity_span&, const entity_span&) = default;
+};
+
+enum class tag_scheme { iob1, iob2, ioe1, ioe2, iobes, bilou };
+
+[[nodiscard]] constexpr std::string_view to_string(tag_scheme scheme) noexcept {
+  switch (scheme) {
+    case tag_scheme::iob1: return "IOB1";
+    case tag_scheme::iob2: return "IOB2";
+    case tag_scheme::ioe1: return "IOE1";
+    case tag_scheme::ioe2: return "IOE2";
+    case tag_scheme::iobes: return "IOBES";
+    case tag_scheme::bilou: return "BILOU";
+  }
+  return "?";
+}
+
+namespace detail {
+
+/// A transition from one tag to the next: prefixes ('*': any) and whether their types are equal
+/// ('='), different ('!') or anything ('*').
+struct tag_rule {
+  char previous;
+  char current;
+  char types;
+};
+
+struct scheme_rules {
+  std::string_view prefixes;
+  std::span<const tag_rule> start;
+  std::span<const tag_rule> inside;
+  std::span<const tag_rule> end;
+};
+
+/// seqeval's strict semantics (seqeval/scheme.py), its gaps included: IOB1 does not open a chunk at
+/// a B that follows O, and IOE1 misses some ends.
+[[nodiscard]] inline scheme_rules rules_of(tag_scheme scheme) {
+  static constexpr tag_rule iob1_start[] = {
+      {'O', 'I', '*'}, {'I', 'I', '!'}, {'B', 'I', '*'}, {'I', 'B', '='}, {'B', 'B', '='}};
+  static constexpr tag_rule iob_inside[] = {{'B', 'I', '='}, {'I', 'I', '='}};
+  static constexpr tag_rule iob1_end[] = {{'I', 'I', '!'}, {'I', 'O', '*'}, {'I', 'B', '*'},
+                                          {'B', 'O', '*'}, {'B', 'I', '!'}, {'B', 'B', '='}};
+  static constexpr tag_rule iob2_start[] = {{'*', 'B', '*'}};
+  static constexpr tag_rule iob2_end[] = {{'I', 'O', '*'}, {'I', 'I', '!'}, {'I', 'B', '*'},
+                                          {'B', 'O', '*'}, {'B', 'I', '!'}, {'B', 'B', '*'}};
+  static constexpr tag_rule ioe1_start[] = {
+      {'O', 'I', '*'}, {'I', 'I', '!'}, {'E', 'I', '*'}, {'E', 'E', '='}};
+  static constexpr tag_rule ioe_inside[] = {{'I', 'I', '='}, {'I', 'E', '='}};
+  static constexpr tag_rule ioe1_end[] = {
+      {'I', 'I', '!'}, {'I', 'O', '*'}, {'I', 'E', '!'}, {'E', 'I', '='}, {'E', 'E', '='}};
+  static constexpr tag_rule ioe2_start[] = {{'O', 'I', '*'}, {'O', 'E', '*'}, {'E', 'I', '*'},
+                                            {'E', 'E', '*'}, {'I', 'I', '!'}, {'I', 'E', '!'}};
+  static constexpr tag_rule ioe2_end[] = {{'E', '*', '*'}};
+  static constexpr tag_rule iobes_start[] = {{'*', 'B', '*'}, {'*', 'S', '*'}};
+  static constexpr tag_rule iobes_inside[] = {
+      {'B', 'I', '='}, {'B', 'E', '='}, {'I', 'I', '='}, {'I', 'E', '='}};
+  static constexpr tag_rule iobes_end[] = {{'S', '*', '*'}, {'E', '*', '*'}};
+  static constexpr tag_rule bilou_start[] = {{'*', 'B', '*'}, {'*', 'U', '*'}};
+  static constexpr tag_rule bilou_inside[] = {
+      {'B', 'I', '='}, {'B', 'L', '='}, {'I', 'I', '='}, {'I', 'L', '='}};
+  static constexpr tag_rule bilou_end[] = {{'U', '*', '*'}, {'L', '*', '*'}};
+  switch (scheme) {
+    case tag_scheme::iob1: return {"IOB", iob1_start, iob_inside, iob1_end};
+    case tag_scheme::iob2: return {"IOB", iob2_start, iob_inside, iob2_end};
+    case tag_scheme::ioe1: return {"IOE", ioe1_start, ioe_inside, ioe1_end};
+    case tag_scheme::ioe2: return {"IOE", ioe2_start, ioe_inside, ioe2_end};
+    case tag_scheme::iobes: return {"IOBES", iobes_start, iobes_inside, iobes_end};
+    case tag_scheme::bilou: return {"IOBLU", bilou_start, bilou_inside, bilou_end};
+  }
+  return {};
+}
+
+/// A tag as seqeval's strict mode reads it: the rest without its hyphens, or "_".
+struct strict_tag {
+  char prefix;
+  std::string_view type;
+};
+
+[[nodiscard]] inline strict_tag read_strict(std::string_view tag) {
+  if (tag.empty()) return {'O', "_"};
+  auto type = tag.substr(1);
+  while (!type.empty() && type.front() == '-') type.remove_prefix(1);
+  while (!type.empty() && type.back() == '-') type.remove_suffix(1);
+  return {tag[0], type.empty() ? "_" : type};
+}
+
+[[nodiscard]] inline bool matches(std::span<const tag_rule> rules, strict_tag previous,
+                                  strict_tag current) {
+  const auto prefix = [](char rule, char found) { return rule == '*' || rule == found; };
+  for (const tag_rule& rule : rules) {
+    const bool types = rule.types == '*' || (rule.types == '=') == (previous.type == current.type);
+    if (prefix(rule.previous, previous.prefix) && prefix(rule.current, current.prefix) && types) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace detail
+
+/// The entities of one sequence by the rules of a scheme: what breaks the rules is no entity.
+/// Equal to seqeval's strict mode. @throws onoma::error (invalid_argument) for a prefix that the
+/// scheme does not have.
+[[nodiscard]] inline std::vector<entity_span> strict_entities(std::span<const std::string> tags,
+                                                              tag_scheme scheme) {
+  const auto rules = detail::rules_of(scheme);
+  const auto size = static_cast<index>(tags.size());
+  const detail::strict_tag outside{'O', "_"};
+  const auto at = [&](index i) {
+    return i < size ? detail::read_strict(tags[static_cast<std::size_t>(i)]) : outside;
+  };
+  std::vector<entity_span> entities;
+  auto previous = outside;
+  for (index i = 0; i <= size;) {
+    const auto current = at(i);
+    if (rules.prefixes.find(current.prefix) == std::string_view::npos) {
+      fail(error_code::invalid_argument,
+           "reading tags as " + std::string(to_string(scheme)) + ": tag " + std::to_string(i),
+           "a prefix of " + std::string(rules.prefixes),
+           "'" + tags[static_cast<std::size_t>(i)] + "'");
+    }
+    if (detail::matches(rules.start, previous, current)) {
+      index end = i + 1;
+      while (end < size && detail::matches(rules.inside, at(end - 1), at(end))) ++end;
+      if (detail::matches(rules.end, at(end - 1), at(end))) {
+        entities.push_back({i, end, std::string(current.type)});
+      }
+      i = end;
+    } else {
+      ++i;
+    }
+    previous = at(i - 1);
+  }
+  return entities;
+}
+
+/// The entities of one sequence by conlleval's transitions, for any of the schemes' prefixes: what a
+/// scheme would call invalid still opens or continues an entity. Equal to seqeval's default mode
+/// (seqeval/metrics/sequence_labeling.py), where BILOU's unit tags are known to be merged.
+[[nodiscard]] inline std::vector<entity_span> lenient_entities(std::span<const std::string> tags) {
+  // The prefix is the first byte, the type what follows its first hyphen (all of it without one).
+  const auto read = [](std::string_view tag) -> detail::strict_tag {
+    if (tag.empty()) return {'O', "_"};
+    auto type = tag.substr(1);
+    const auto hyphen = type.find('-');
+    if (hyphen != std::string_view::npos) type = type.substr(hyphen + 1);
+    return {tag[0], type.empty() ? "_" : type};
+  };
+  const auto pair_of = [](char previous, char current, std::string_view pairs) {
+    for (std::size_t i = 0; i + 1 < pairs.size(); i += 3) {
+      if (pairs[i] == previous && pairs[i + 1] == current) return true;
+    }
+    return false;
+  };
+  const auto ends = [&](detail::strict_tag p, detail::strict_tag c) {
+    if (p.prefix == 'E' || p.prefix == 'S') return true;
+    if (pair_of(p.prefix, c.prefix, "BB BS BO IB IS IO")) return true;
+    return p.prefix != 'O' && p.prefix != '.' && p.type != c.type;
+  };
+  const auto starts = [&](detail::strict_tag p, detail::strict_tag c) {
+    if (c.prefix == 'B' || c.prefix == 'S') return true;
+    if (pair_of(p.prefix, c.prefix, "EE EI SE SI OE OI")) return true;
+    return c.prefix != 'O' && c.prefix != '.' && p.type != c.type;
+  };
+  std::vector<entity_span> entities;
+  detail::strict_tag previous{'O', ""};
+  index begin = 0;
+  for (index i = 0; i <= static_cast<index>(tags.size()); ++i) {
+    const auto current = i < static_cast<index>(tags.size())
+                             ? read(tags[static_cast<std::size_t>(i)])
+                             : detail::strict_tag{'O', "_"};
+    if (ends(previous, current) && previous.prefix != 'O') {
+      entities.push_back({begin, i, std::string(previous.type)});
+    }
+    if (starts(previous, current)) begin = i;
+    previous = current;
+  }
+  return entities;
+}
+
+/// BIO tags of entities that do not overlap. @throws onoma::error (invalid_argument) where they do
+/// or leave the sequence.
+[[nodiscard]] inline std::vector<std::string> bio_tags(std::span<const entity_span> entities,
+                                                       index size) {
+  std::vector<std::string> tags(static_cast<std::size_t>(size), "O");
+  for (const auto& entity : entities) {
+    for (index i = entity.begin; i < entity.end; ++i) {
+      if (i < 0 || i >= size || tags[static_cast<std::size_t>(i)] != "O") {
+        fail(error_code::invalid_argument, "bio_tags",
+             "entities inside " + std::to_string(size) + " words that do not overlap",
+             entity.type + " at " + std::to_string(entity.begin) + " to " +
+                 std::to_string(entity.end));
+      }
+      tags[static_cast<std::size_t>(i)] = (i == entity.begin ? "B-" : "I-") + entity.type;
+    }
+  }
+  return tags;
+}
+
+/// Rewrites a sequence of any scheme as BIO. @throws onoma::error (invalid_argument).
+[[nodiscard]] inline std::vector<std::string> to_bio(std::span<const std::string> tags,
+                                                     tag_scheme from) {
+  // seqeval's strict IOB1 loses a B after O; conlleval's transitions read IOB1 and IOB2 right.
+  const bool iob = from == tag_scheme::iob1 || from == tag_scheme::iob2;
+  const auto entities = iob ? lenient_entities(tags) : strict_entities(tags, from);
+  return bio_tags(entities, static_cast<index>(tags.size()));
+}
+
+}  // namespace onoma::inline ONOMA_ABI

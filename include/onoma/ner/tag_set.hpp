@@ -1,0 +1,98 @@
+/// The labels of a tagger: names, ids, and what BIO says about each.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/types.hpp>
+
+#include <algorithm>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// A tag such as "B-PER" in its parts: prefix 'B', type "PER". "O" has no type. A label without a
+/// prefix ("PER") is read as the inside of its type, as transformers' pipeline does.
+struct tag_parts {
+  char prefix = 'O';
+  std::string_view type;
+};
+
+[[nodiscard]] inline tag_parts split_tag(std::string_view tag) {
+  if (tag == "O") return {};
+  // Types may hold hyphens ("B-creative-work"): the first one ends the prefix.
+  if (tag.size() > 2 && tag[1] == '-') return {tag[0], tag.substr(2)};
+  return {'I', tag};
+}
+
+/// Labels by id, in the order of the model's id2label.
+class tag_set {
+ public:
+  tag_set() = default;
+
+  /// @throws onoma::error (invalid_argument) for no label, an empty one, or one twice.
+  explicit tag_set(std::vector<std::string> labels) : labels_(std::move(labels)) {
+    check(!labels_.empty(), error_code::invalid_argument, "tag_set", "at least one label", "none");
+    for (std::size_t i = 0; i < labels_.size(); ++i) {
+      check(!labels_[i].empty(), error_code::invalid_argument, "tag_set", "labels with a name",
+            "an empty one");
+      if (!ids_.emplace(labels_[i], static_cast<index>(i)).second) {
+        fail(error_code::invalid_argument, "tag_set", "every label once",
+             "'" + labels_[i] + "' twice");
+      }
+    }
+  }
+
+  /// The labels that occur in tag sequences, sorted: the order that transformers' run_ner.py gives.
+  /// With `complete`, "O" and both B- and I- of every type are there even where the data lacks one.
+  template <class Sequences>
+  [[nodiscard]] static tag_set from_tags(const Sequences& sequences, bool complete = false) {
+    std::vector<std::string> labels;
+    for (const auto& tags : sequences) {
+      for (const auto& tag : tags) {
+        labels.push_back(tag);
+        if (!complete) continue;
+        const auto parts = split_tag(tag);
+        if (parts.prefix == 'O') continue;
+        labels.push_back("B-" + std::string(parts.type));
+        labels.push_back("I-" + std::string(parts.type));
+      }
+    }
+    if (complete) labels.emplace_back("O");
+    std::sort(labels.begin(), labels.end());
+    labels.erase(std::unique(labels.begin(), labels.end()), labels.end());
+    return tag_set(std::move(labels));
+  }
+
+  [[nodiscard]] index size() const noexcept { return static_cast<index>(labels_.size()); }
+  [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return labels_; }
+  /// @throws onoma::error (out_of_range).
+  [[nodiscard]] const std::string& label(index id) const {
+    if (id < 0 || id >= size()) {
+      fail(error_code::out_of_range, "tag_set::label", "an id below " + std::to_string(size()),
+           std::to_string(id));
+    }
+    return labels_[static_cast<std::size_t>(id)];
+  }
+  [[nodiscard]] std::optional<index> find(std::string_view label) const {
+    const auto found = ids_.find(std::string(label));
+    return found == ids_.end() ? std::nullopt : std::optional(found->second);
+  }
+  /// @throws onoma::error (out_of_range) naming the label and those there are.
+  [[nodiscard]] index id(std::string_view label) const {
+    if (const auto found = find(label)) return *found;
+    std::string known;
+    for (const auto& name : labels_) known.append(known.empty() ? "one of " : " ").append(name);
+    fail(error_code::out_of_range, "tag_set::id", known, "'" + std::string(label) + "'");
+  }
+
+ private:
+  std::vector<std::string> labels_;
+  std::unordered_map<std::string, index> ids_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI
