@@ -1,0 +1,24 @@
+/// Everything: for programs. The library's own headers include what they use instead.
+#pragma once
+
+#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/reference.hpp>
+#include <onoma/core/config.hpp>
+#include <onoma/core/error.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/data/conll.hpp>
+#include <onoma/data/sample.hpp>
+#include <onoma/data/sentence.hpp>
+#include <onoma/exec/executor.hpp>
+#include <onoma/exec/thread_pool.hpp>
+#include <onoma/models/token_classifier.hpp>
+#include <onoma/ner/aggregate.hpp>
+#include <onoma/ner/align.hpp>
+#include <onoma/ner/decode.hpp>
+#include <onoma/ner/metrics.hpp>
+#include <onoma/ner/report.hpp>
+#include <onoma/ner/tag_set.hpp>
+#include <onoma/pipeline.hpp>
+#include <onoma/text/load.hpp>
+#include <onoma/text/tokenizer.hpp>
+#include <onoma/version.hpp>

@@ -1,0 +1,110 @@
+/// AdamW over a model's flat parameter buffers, and gradient clipping.
+#pragma once
+
+#include <onoma/nn/parameter.hpp>
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// The defaults of torch.optim.AdamW but for the learning rate, which suits fine-tuning.
+struct adamw_options {
+  double learning_rate = 5e-5;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0.01;  ///< not on biases and LayerNorm weights
+};
+
+/// Decoupled weight decay (Loshchilov and Hutter, ICLR 2019), with torch.optim.AdamW's order of
+/// operations. Refers to the parameters, which must outlive it.
+template <backend B>
+class adamw {
+ public:
+  using scalar = typename B::scalar;
+
+  /// @throws onoma::error (invalid_argument) for parameters without gradients or an option outside
+  /// its domain.
+  explicit adamw(parameter_store<B>& parameters, adamw_options options = {})
+      : parameters_(&parameters),
+        options_(options),
+        moment1_(parameters.backend().allocate(bytes())),
+        moment2_(parameters.backend().allocate(bytes())) {
+    check(parameters.has_gradients(), error_code::invalid_argument, "adamw",
+          "a model loaded for training");
+    const auto is_beta = [](double beta) { return beta >= 0.0 && beta < 1.0; };
+    check(is_beta(options.beta1) && is_beta(options.beta2), error_code::invalid_argument, "adamw",
+          "beta1 and beta2 in [0, 1)");
+    check(options.eps > 0.0 && options.weight_decay >= 0.0, error_code::invalid_argument, "adamw",
+          "eps above 0 and weight_decay of at least 0");
+  }
+
+  /// One update of every trainable parameter, with the gradients times the store's pending scale;
+  /// gradients are zero afterwards.
+  void step(double learning_rate) {
+    ++steps_;
+    const auto t = static_cast<double>(steps_);
+    adamw_step<scalar> update;
+    update.learning_rate = static_cast<scalar>(learning_rate);
+    update.beta1 = static_cast<scalar>(options_.beta1);
+    update.beta2 = static_cast<scalar>(options_.beta2);
+    update.eps = static_cast<scalar>(options_.eps);
+    update.weight_decay = static_cast<scalar>(options_.weight_decay);
+    update.gradient_scale = static_cast<scalar>(parameters_->take_gradient_scale());
+    update.bias_correction1 = 1.0 - std::pow(options_.beta1, t);
+    update.bias_correction2 = 1.0 - std::pow(options_.beta2, t);
+
+    const auto& layout = parameters_->layout();
+    const index decayed = layout.end(update_rule::decayed);
+    apply(update, 0, decayed);
+    update.weight_decay = scalar(0);
+    apply(update, decayed, layout.end(update_rule::plain) - decayed);
+    parameters_->changed();
+  }
+  void step() { step(options_.learning_rate); }
+
+  /// Updates so far; the bias correction depends on it.
+  [[nodiscard]] index steps() const noexcept { return steps_; }
+  void set_steps(index steps) noexcept { steps_ = steps; }
+  /// Running means of the gradient and of its square, in backend memory, laid out as the values.
+  [[nodiscard]] vec<scalar> moment1() const noexcept { return flat(moment1_); }
+  [[nodiscard]] vec<scalar> moment2() const noexcept { return flat(moment2_); }
+
+ private:
+  [[nodiscard]] std::size_t bytes() const {
+    return static_cast<std::size_t>(parameters_->layout().size()) * sizeof(scalar);
+  }
+  vec<scalar> flat(const typename B::buffer& buffer) const noexcept {
+    return {reinterpret_cast<scalar*>(buffer.data()), parameters_->layout().size()};
+  }
+  void apply(const adamw_step<scalar>& update, index first, index count) {
+    parameters_->backend().adamw(update, parameters_->values().slice(first, count),
+                                 parameters_->gradients().slice(first, count),
+                                 moment1().slice(first, count), moment2().slice(first, count));
+  }
+
+  parameter_store<B>* parameters_;
+  adamw_options options_;
+  typename B::buffer moment1_;
+  typename B::buffer moment2_;
+  index steps_ = 0;
+};
+
+/// Scales the gradients, if their joint Euclidean norm exceeds `max_norm`, so that it becomes
+/// max_norm; returns the norm before. As torch.nn.utils.clip_grad_norm_. The factor is applied by
+/// the next optimizer step as it reads the gradients.
+template <backend B>
+double clip_grad_norm(parameter_store<B>& parameters, double max_norm) {
+  const index trainable = parameters.layout().end(update_rule::plain);
+  const double norm =
+      parameters.gradient_scale() *
+      std::sqrt(parameters.backend().squared_norm(parameters.gradients().slice(0, trainable)));
+  if (const double factor = max_norm / (norm + 1e-6); factor < 1.0) {
+    parameters.scale_gradients(factor);
+  }
+  return norm;
+}
+
+}  // namespace onoma::inline ONOMA_ABI

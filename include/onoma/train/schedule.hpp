@@ -1,0 +1,31 @@
+/// The learning rate as a function of the step.
+#pragma once
+
+#include <onoma/core/types.hpp>
+
+#include <algorithm>
+
+namespace onoma::inline ONOMA_ABI {
+
+enum class decay { linear, constant };
+
+/// Linear from 0 to `learning_rate` over the warm-up, then linear to 0 at `total_steps`, or
+/// constant. Step 0 is the first update; with a warm-up its rate is 0.
+/// Source: transformers, optimization.py, get_linear_schedule_with_warmup.
+struct schedule {
+  double learning_rate = 5e-5;  ///< the highest
+  index warmup_steps = 0;
+  index total_steps = 0;
+  decay after_warmup = decay::linear;
+
+  [[nodiscard]] double operator()(index step) const {
+    const auto ratio = [](index a, index b) {
+      return static_cast<double>(a) / static_cast<double>(std::max<index>(b, 1));
+    };
+    if (step < warmup_steps) return learning_rate * ratio(step, warmup_steps);
+    if (after_warmup == decay::constant) return learning_rate;
+    return learning_rate * std::max(0.0, ratio(total_steps - step, total_steps - warmup_steps));
+  }
+};
+
+}  // namespace onoma::inline ONOMA_ABI
