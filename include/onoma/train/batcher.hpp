@@ -1,0 +1,114 @@
+/// Which examples make up which batch of an epoch.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/ragged.hpp>
+#include <onoma/core/rng.hpp>
+#include <onoma/data/sample.hpp>
+#include <onoma/train/dataset.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// At least one of the two limits is above 0. Batches are packed: a batch's cost is its tokens, so
+/// that `max_tokens` alone gives steps of equal length, and sentences need no sorting by length.
+struct batch_options {
+  index batch_size = 16;    ///< examples per batch; 0: no limit
+  index max_tokens = 0;     ///< tokens per batch; 0: no limit
+  std::uint64_t seed = 42;  ///< of the order
+};
+
+/// The batches of one epoch: lists of example numbers, in an order that depends on seed and epoch
+/// alone. An example longer than `max_tokens` is a batch by itself.
+/// @throws onoma::error (invalid_argument) without any limit.
+[[nodiscard]] inline std::vector<std::vector<index>> plan_batches(
+    const std::vector<training_example>& examples, index epoch, const batch_options& options) {
+  check(options.batch_size > 0 || options.max_tokens > 0, error_code::invalid_argument,
+        "plan_batches", "batch_size or max_tokens above 0", "neither");
+  // Places of dropout are small numbers (nn/dropout.hpp): this one is far from them.
+  constexpr std::uint64_t order_place = std::uint64_t{1} << 41;
+  const auto order =
+      shuffled_order(static_cast<index>(examples.size()),
+                     derive_key(options.seed, static_cast<std::uint64_t>(epoch), order_place));
+  std::vector<std::vector<index>> batches;
+  index tokens = 0;
+  for (const index i : order) {
+    const auto length = static_cast<index>(examples[static_cast<std::size_t>(i)].ids.size());
+    const bool full =
+        batches.empty() ||
+        (options.batch_size > 0 &&
+         static_cast<index>(batches.back().size()) >= options.batch_size) ||
+        (options.max_tokens > 0 && tokens + length > options.max_tokens);
+    if (full) {
+      batches.emplace_back();
+      tokens = 0;
+    }
+    batches.back().push_back(i);
+    tokens += length;
+  }
+  return batches;
+}
+
+/// Collects the examples of one planned batch. `batch` keeps its memory between calls.
+inline void fill_batch(const std::vector<training_example>& examples,
+                       const std::vector<index>& members, token_batch& batch) {
+  batch.clear();
+  for (const index i : members) {
+    const auto& example = examples[static_cast<std::size_t>(i)];
+    batch.add(example.ids, example.labels);
+  }
+}
+
+/// Tokens whose label counts in the loss.
+[[nodiscard]] inline index labelled_tokens(const std::vector<training_example>& examples,
+                                           const std::vector<index>& members) {
+  index count = 0;
+  for (const index i : members) {
+    for (const auto label : examples[static_cast<std::size_t>(i)].labels) {
+      count += label != token_batch::ignored_label ? 1 : 0;
+    }
+  }
+  return count;
+}
+
+/// All batches of one epoch as a range, for loops of one's own:
+/// `for (const auto& batch : batches(examples, epoch, options))`.
+class batches {
+ public:
+  batches(const std::vector<training_example>& examples, index epoch,
+          const batch_options& options = {})
+      : examples_(&examples), plan_(plan_batches(examples, epoch, options)) {}
+
+  class iterator {
+   public:
+    iterator(batches* owner, std::size_t at) : owner_(owner), at_(at) {}
+    const token_batch& operator*() const {
+      fill_batch(*owner_->examples_, owner_->plan_[at_], owner_->batch_);
+      return owner_->batch_;
+    }
+    iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator!=(const iterator& other) const { return at_ != other.at_; }
+
+   private:
+    batches* owner_;
+    std::size_t at_;
+  };
+  [[nodiscard]] iterator begin() { return {this, 0}; }
+  [[nodiscard]] iterator end() { return {this, plan_.size()}; }
+  [[nodiscard]] std::size_t size() const noexcept { return plan_.size(); }
+
+ private:
+  const std::vector<training_example>* examples_;
+  std::vector<std::vector<index>> plan_;
+  token_batch batch_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,128 @@
+/// The state of a training run in one file, from which the run goes on exactly as if never stopped.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/io/json.hpp>
+#include <onoma/io/safetensors.hpp>
+#include <onoma/nn/parameter.hpp>
+#include <onoma/train/adamw.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Where a run stands. Dropout and order depend on seed, step and epoch alone, so that this and the
+/// numbers of model and optimizer are the whole state.
+struct training_position {
+  index epoch = 0;        ///< epochs that are finished
+  index batch = 0;        ///< batches of the current epoch that are finished
+  index step = 0;         ///< optimizer steps
+  index forward = 0;      ///< calls of forward_loss: the step of dropout
+  double best_score = -1.0;
+  index best_epoch = 0;
+  index epochs_since_best = 0;
+};
+
+/// Writes parameters, both moments, the best parameters so far (may be empty) and the position, as a
+/// whole or not at all. `fingerprint` describes the run: resuming with another one is refused.
+/// @throws onoma::error (io).
+template <backend B>
+void save_training_state(const std::filesystem::path& path, const parameter_store<B>& parameters,
+                         const adamw<B>& optimizer,
+                         const std::vector<typename B::scalar>& best,
+                         const training_position& position, const std::string& fingerprint) {
+  using scalar = typename B::scalar;
+  const auto host = [&](vec<scalar> from) {
+    std::vector<scalar> values(static_cast<std::size_t>(from.size));
+    parameters.backend().download(from, values.data());
+    return values;
+  };
+  const auto values = host(parameters.values());
+  const auto moment1 = host(optimizer.moment1());
+  const auto moment2 = host(optimizer.moment2());
+  const auto tensor = [](const char* name, const std::vector<scalar>& v) {
+    return tensor_view{name, sizeof(scalar) == 8 ? dtype::f64 : dtype::f32,
+                       {static_cast<index>(v.size())}, std::as_bytes(std::span(v))};
+  };
+  const json state = {{"epoch", position.epoch},
+                      {"batch", position.batch},
+                      {"step", position.step},
+                      {"forward", position.forward},
+                      {"best_score", position.best_score},
+                      {"best_epoch", position.best_epoch},
+                      {"epochs_since_best", position.epochs_since_best}};
+  std::vector<tensor_view> tensors = {tensor("values", values), tensor("moment1", moment1),
+                                      tensor("moment2", moment2)};
+  if (!best.empty()) tensors.push_back(tensor("best", best));
+  write_safetensors(path, std::move(tensors),
+                    {{"position", state.dump()}, {"fingerprint", fingerprint}});
+}
+
+/// Reads what `save_training_state` wrote into the model and the optimizer.
+/// @throws onoma::error (file_not_found, io, format, parse), or (invalid_argument) for the state of
+/// another run; the model is then unchanged.
+template <backend B>
+[[nodiscard]] training_position load_training_state(const std::filesystem::path& path,
+                                                    parameter_store<B>& parameters,
+                                                    adamw<B>& optimizer,
+                                                    std::vector<typename B::scalar>& best,
+                                                    const std::string& fingerprint) {
+  using scalar = typename B::scalar;
+  const std::string where = "resuming from " + path.string();
+  const auto file = safetensors_file::open(path);
+  const auto entry = [&](const char* name) {
+    const auto found = file.metadata().find(name);
+    if (found == file.metadata().end()) {
+      fail(error_code::format, where, "a training state", std::string("no ") + name);
+    }
+    return found->second;
+  };
+  if (entry("fingerprint") != fingerprint) {
+    fail(error_code::invalid_argument, where, "a run with " + fingerprint, entry("fingerprint"));
+  }
+  const json state = parse_json(entry("position"), where);
+  training_position position;
+  position.epoch = require<index>(state, "epoch", where);
+  position.batch = require<index>(state, "batch", where);
+  position.step = require<index>(state, "step", where);
+  position.forward = require<index>(state, "forward", where);
+  position.best_score = require<double>(state, "best_score", where);
+  position.best_epoch = require<index>(state, "best_epoch", where);
+  position.epochs_since_best = require<index>(state, "epochs_since_best", where);
+
+  const auto read = [&](const char* name, bool optional) {
+    std::vector<scalar> values;
+    const auto* tensor = file.find(name);
+    if (tensor == nullptr && optional) return values;
+    const auto type = sizeof(scalar) == 8 ? dtype::f64 : dtype::f32;
+    if (tensor == nullptr || tensor->type != type ||
+        tensor->elements() != parameters.layout().size()) {
+      fail(error_code::format, where + ": '" + name + "'",
+           std::to_string(parameters.layout().size()) + " numbers of " +
+               std::string(to_string(type)),
+           tensor == nullptr ? "no such tensor" : std::to_string(tensor->elements()));
+    }
+    values.resize(static_cast<std::size_t>(tensor->elements()));
+    std::memcpy(values.data(), tensor->bytes.data(), tensor->bytes.size());
+    return values;
+  };
+  const auto values = read("values", false);
+  const auto moment1 = read("moment1", false);
+  const auto moment2 = read("moment2", false);
+  best = read("best", true);
+  auto& device = parameters.backend();
+  device.upload(values.data(), parameters.values());
+  device.upload(moment1.data(), optimizer.moment1());
+  device.upload(moment2.data(), optimizer.moment2());
+  parameters.changed();
+  optimizer.set_steps(position.step);
+  return position;
+}
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,285 @@
+/// Fine-tuning from start to end: epochs, schedule, clipping, evaluation, best model, checkpoints.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/models/token_classifier.hpp>
+#include <onoma/ner/metrics.hpp>
+#include <onoma/train/adamw.hpp>
+#include <onoma/train/batcher.hpp>
+#include <onoma/train/checkpoint.hpp>
+#include <onoma/train/dataset.hpp>
+#include <onoma/train/schedule.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+struct training_options {
+  index epochs = 3;
+  double learning_rate = 5e-5;  ///< the highest of the schedule
+  double warmup = 0.1;          ///< part of all steps
+  double weight_decay = 0.01;   ///< not on biases and LayerNorm weights
+  double max_grad_norm = 1.0;   ///< 0: no clipping
+  index accumulation = 1;       ///< batches per optimizer step
+  batch_options batch{};        ///< its seed is also that of dropout
+  dataset_options data{};
+  index patience = 0;           ///< stop after so many epochs without a better dev F1; 0: never
+  std::filesystem::path checkpoint;  ///< file of the training state; empty: none is written
+  index checkpoint_every = 0;        ///< steps between two of them; 0: after each epoch only
+};
+
+/// What a run reports while it goes on.
+struct training_progress {
+  enum class kind { step, epoch } what = kind::step;
+  index epoch = 0;  ///< from 1
+  index epochs = 0;
+  index step = 0;   ///< optimizer steps so far
+  index total_steps = 0;
+  double loss = 0.0;  ///< mean of this step's labelled tokens; for an epoch: of all its steps
+  double learning_rate = 0.0;
+  double gradient_norm = 0.0;      ///< before clipping
+  double tokens_per_second = 0.0;  ///< since the run began or was resumed, evaluation left out
+  double seconds = 0.0;            ///< likewise
+  double seconds_left = 0.0;
+  const ner_report* dev = nullptr;  ///< for an epoch with a dev set
+  bool is_best = false;
+};
+
+struct training_result {
+  training_position position;
+  double train_seconds = 0.0;
+  double tokens_per_second = 0.0;
+  std::vector<double> losses;  ///< of the steps of this call
+  bool stopped = false;        ///< the callback asked to stop: the run can be resumed
+};
+
+/// Trains a token classifier. The order of batches, the dropout masks and every sum depend on the
+/// seed and the data alone: the same seed gives the same weights with any number of threads.
+template <backend B>
+class trainer {
+ public:
+  using scalar = typename B::scalar;
+  /// Called after every step and epoch; returning false stops the run after a checkpoint.
+  using callback = std::function<bool(const training_progress&)>;
+
+  /// The model, tokenizer and dev sentences must outlive the trainer.
+  /// @throws onoma::error (invalid_argument) for options outside their domain, (out_of_range) for
+  /// tags that the model does not have.
+  trainer(token_classifier<B>& model, const tokenizer& tokens, const std::vector<sentence>& train,
+          const std::vector<sentence>& dev, training_options options)
+      : model_(model),
+        tokens_(tokens),
+        dev_(dev),
+        options_(checked(std::move(options), model)),
+        examples_(make_examples(tokens, train, tag_set(model.labels()), options_.data)),
+        optimizer_(model.parameters(), {.learning_rate = options_.learning_rate,
+                                        .weight_decay = options_.weight_decay}) {
+    check(!examples_.empty(), error_code::invalid_argument, "trainer", "training sentences", "none");
+    // The number of batches can differ by epoch only with max_tokens; the first epoch stands for all.
+    const auto per_epoch = static_cast<index>(plan_batches(examples_, 0, options_.batch).size());
+    steps_per_epoch_ = (per_epoch + options_.accumulation - 1) / options_.accumulation;
+    schedule_.learning_rate = options_.learning_rate;
+    schedule_.total_steps = steps_per_epoch_ * options_.epochs;
+    schedule_.warmup_steps =
+        static_cast<index>(options_.warmup * static_cast<double>(schedule_.total_steps));
+  }
+
+  [[nodiscard]] const std::vector<training_example>& examples() const noexcept { return examples_; }
+  [[nodiscard]] index total_steps() const noexcept { return schedule_.total_steps; }
+
+  /// Continues from a training state. @throws onoma::error as `load_training_state`.
+  void resume(const std::filesystem::path& path) {
+    position_ = load_training_state(path, model_.parameters(), optimizer_, best_, fingerprint());
+  }
+
+  /// Runs what is left. With a dev set the model ends with the weights of its best epoch.
+  training_result run(const callback& report = {}) {
+    training_result result;
+    started_ = clock::now();
+    paused_ = 0.0;
+    tokens_done_ = 0;
+    first_step_ = position_.step;
+    bool go_on = true;
+    while (go_on && position_.epoch < options_.epochs && !out_of_patience()) {
+      go_on = run_epoch(report, result);
+    }
+    result.stopped = !go_on;
+    result.train_seconds = seconds();
+    result.tokens_per_second = rate();
+    if (result.stopped) {
+      save_state();
+    } else if (!best_.empty()) {
+      model_.device().upload(best_.data(), model_.parameters().values());
+      model_.parameters().changed();
+    }
+    result.position = position_;
+    return result;
+  }
+
+ private:
+  using clock = std::chrono::steady_clock;
+
+  static training_options checked(training_options o, const token_classifier<B>& model) {
+    const auto require_that = [](bool ok, const char* expected) {
+      check(ok, error_code::invalid_argument, "training options", expected);
+    };
+    require_that(o.epochs >= 1, "epochs of at least 1");
+    require_that(std::isfinite(o.learning_rate) && o.learning_rate > 0.0, "learning_rate above 0");
+    require_that(o.warmup >= 0.0 && o.warmup < 1.0, "warmup from 0 to below 1");
+    require_that(o.weight_decay >= 0.0, "weight_decay of at least 0");
+    require_that(o.max_grad_norm >= 0.0, "max_grad_norm of at least 0");
+    require_that(o.accumulation >= 1, "accumulation of at least 1");
+    o.data.max_length = o.data.max_length > 0 ? std::min(o.data.max_length, model.max_length())
+                                              : model.max_length();
+    return o;
+  }
+
+  /// Everything that decides what the next step does.
+  [[nodiscard]] std::string fingerprint() const {
+    std::ostringstream text;
+    text.precision(17);
+    text << "epochs " << options_.epochs << ", learning rate " << options_.learning_rate
+         << ", warm-up " << options_.warmup << ", weight decay " << options_.weight_decay
+         << ", clipping " << options_.max_grad_norm << ", accumulation " << options_.accumulation
+         << ", batch size " << options_.batch.batch_size << ", max tokens "
+         << options_.batch.max_tokens << ", seed " << options_.batch.seed << ", max length "
+         << options_.data.max_length << ", " << examples_.size() << " examples, "
+         << model_.parameters().layout().size() << " parameters";
+    return text.str();
+  }
+
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>(clock::now() - started_).count() - paused_;
+  }
+  [[nodiscard]] double rate() const {
+    return seconds() > 0.0 ? static_cast<double>(tokens_done_) / seconds() : 0.0;
+  }
+  [[nodiscard]] bool out_of_patience() const {
+    return options_.patience > 0 && position_.epochs_since_best >= options_.patience;
+  }
+  void save_state() const {
+    if (options_.checkpoint.empty()) return;
+    save_training_state(options_.checkpoint, model_.parameters(), optimizer_, best_, position_,
+                        fingerprint());
+  }
+
+  /// Returns false if the callback asked to stop.
+  bool run_epoch(const callback& report, training_result& result) {
+    const auto plan = plan_batches(examples_, position_.epoch, options_.batch);
+    double epoch_loss = 0.0;
+    index epoch_steps = 0;
+    while (position_.batch < static_cast<index>(plan.size())) {
+      auto progress = step(plan);
+      result.losses.push_back(progress.loss);
+      epoch_loss += progress.loss;
+      ++epoch_steps;
+      if (report && !report(progress)) return false;
+      if (options_.checkpoint_every > 0 && position_.step % options_.checkpoint_every == 0) {
+        save_state();
+      }
+    }
+    position_.batch = 0;
+    ++position_.epoch;
+    const bool go_on = finish_epoch(epoch_loss / static_cast<double>(std::max<index>(epoch_steps, 1)),
+                                    report);
+    if (go_on) save_state();
+    return go_on;
+  }
+
+  training_progress step(const std::vector<std::vector<index>>& plan) {
+    const auto first = static_cast<std::size_t>(position_.batch);
+    const auto last =
+        std::min(plan.size(), first + static_cast<std::size_t>(options_.accumulation));
+    index labelled = 0;
+    for (std::size_t i = first; i < last; ++i) labelled += labelled_tokens(examples_, plan[i]);
+    double sum = 0.0;
+    for (std::size_t i = first; i < last; ++i) {
+      fill_batch(examples_, plan[i], batch_);
+      model_.set_dropout(options_.batch.seed, static_cast<std::uint64_t>(position_.forward++));
+      sum += model_.forward_loss(batch_, std::max<index>(labelled, 1)).sum;
+      model_.backward();
+      tokens_done_ += batch_.tokens();
+    }
+    training_progress progress;
+    progress.loss = sum / static_cast<double>(std::max<index>(labelled, 1));
+    progress.learning_rate = schedule_(position_.step);
+    if (options_.max_grad_norm > 0.0) {
+      progress.gradient_norm = clip_grad_norm(model_.parameters(), options_.max_grad_norm);
+    }
+    if (!std::isfinite(progress.loss) || !std::isfinite(progress.gradient_norm)) {
+      fail(error_code::invalid_argument, "training step " + std::to_string(position_.step + 1),
+           "a finite loss (a lower learning rate may help)", std::to_string(progress.loss));
+    }
+    optimizer_.step(progress.learning_rate);
+    ++position_.step;
+    position_.batch = static_cast<index>(last);
+    fill(progress, training_progress::kind::step, position_.epoch + 1);
+    return progress;
+  }
+
+  void fill(training_progress& progress, typename training_progress::kind what, index epoch) const {
+    progress.what = what;
+    progress.epoch = epoch;
+    progress.epochs = options_.epochs;
+    progress.step = position_.step;
+    progress.total_steps = schedule_.total_steps;
+    progress.tokens_per_second = rate();
+    progress.seconds = seconds();
+    const auto done = static_cast<double>(std::max<index>(1, position_.step - first_step_));
+    const auto left = static_cast<double>(std::max<index>(0, progress.total_steps - position_.step));
+    progress.seconds_left = progress.seconds / done * left;
+  }
+
+  bool finish_epoch(double loss, const callback& report) {
+    training_progress progress;
+    progress.loss = loss;
+    progress.learning_rate = schedule_(position_.step);
+    std::optional<ner_report> dev;
+    if (!dev_.empty()) {
+      const auto before = clock::now();
+      dev = evaluate_on(model_, tokens_, dev_, {}, {options_.data.max_length, 64, 2048});
+      paused_ += std::chrono::duration<double>(clock::now() - before).count();
+      progress.dev = &*dev;
+      progress.is_best = dev->micro.f1 > position_.best_score;
+      if (progress.is_best) {
+        position_.best_score = dev->micro.f1;
+        position_.best_epoch = position_.epoch;
+        position_.epochs_since_best = 0;
+        best_.resize(static_cast<std::size_t>(model_.parameters().layout().size()));
+        model_.device().download(model_.parameters().values(), best_.data());
+      } else {
+        ++position_.epochs_since_best;
+      }
+    }
+    fill(progress, training_progress::kind::epoch, position_.epoch);
+    return !report || report(progress);
+  }
+
+  token_classifier<B>& model_;
+  const tokenizer& tokens_;
+  const std::vector<sentence>& dev_;
+  training_options options_;
+  std::vector<training_example> examples_;
+  adamw<B> optimizer_;
+  schedule schedule_;
+  index steps_per_epoch_ = 0;
+  training_position position_;
+  std::vector<scalar> best_;  // parameters of the best epoch
+  token_batch batch_;
+  clock::time_point started_;
+  double paused_ = 0.0;
+  index tokens_done_ = 0;
+  index first_step_ = 0;
+};
+
+}  // namespace onoma::inline ONOMA_ABI
