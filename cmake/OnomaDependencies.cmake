@@ -15,13 +15,16 @@ endif()
 
 if(NOT TARGET onoma::dependencies)
   add_library(onoma::dependencies INTERFACE IMPORTED GLOBAL)
-  # Debian's xsimd 8.1 exports `xsimd`; later releases export `xsimd::xsimd` beside it.
+  # Only xsimd's headers are wanted. Debian's target `xsimd` (8.1; later releases: `xsimd::xsimd`)
+  # also asks for the optional library xtl, which is not installed with it.
   if(TARGET xsimd::xsimd)
     set(onoma_xsimd xsimd::xsimd)
   else()
     set(onoma_xsimd xsimd)
   endif()
+  get_target_property(onoma_xsimd_include ${onoma_xsimd} INTERFACE_INCLUDE_DIRECTORIES)
+  target_include_directories(onoma::dependencies SYSTEM INTERFACE ${onoma_xsimd_include})
   target_include_directories(onoma::dependencies SYSTEM INTERFACE ${ONOMA_UTF8PROC_INCLUDE_DIR})
   target_link_libraries(onoma::dependencies INTERFACE
-    ${onoma_xsimd} nlohmann_json::nlohmann_json Threads::Threads ${ONOMA_UTF8PROC_LIBRARY})
+    nlohmann_json::nlohmann_json Threads::Threads ${ONOMA_UTF8PROC_LIBRARY})
 endif()

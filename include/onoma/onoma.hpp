@@ -21,4 +21,6 @@
 #include <onoma/pipeline.hpp>
 #include <onoma/text/load.hpp>
 #include <onoma/text/tokenizer.hpp>
+#include <onoma/train/progress.hpp>
+#include <onoma/train/trainer.hpp>
 #include <onoma/version.hpp>

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
