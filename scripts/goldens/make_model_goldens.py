@@ -126,7 +126,7 @@ def make(name, build, tokenizer_class, seed, finals):
     randomise(model, seed)
     model.eval()
     model.save_pretrained(folder)
-    tokenizer = tokenizer_class(vocab_file=str(folder / "vocab.txt"), do_lower_case=True,
+    tokenizer = tokenizer_class(vocab=str(folder / "vocab.txt"), do_lower_case=True,
                                 model_max_length=model.config.max_position_embeddings)
     tokenizer.save_pretrained(folder)
     start = {k: v.clone().double() for k, v in model.state_dict().items()}

@@ -1,0 +1,93 @@
+/// Entity scores equal seqeval's, to the last digit of its report.
+#include <onoma/io/json.hpp>
+#include <onoma/io/mapped_file.hpp>
+#include <onoma/ner/metrics.hpp>
+#include <onoma/ner/report.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace test {
+namespace {
+
+onoma::tag_scheme scheme_named(const std::string& name) {
+  for (const auto scheme :
+       {onoma::tag_scheme::iob1, onoma::tag_scheme::iob2, onoma::tag_scheme::ioe1,
+        onoma::tag_scheme::ioe2, onoma::tag_scheme::iobes, onoma::tag_scheme::bilou}) {
+    if (onoma::to_string(scheme) == name) return scheme;
+  }
+  throw std::runtime_error("no scheme " + name);
+}
+
+void compare(const onoma::entity_score& found, const onoma::json& expected) {
+  // Quotients of small integers and their means: a few roundings in double.
+  CHECK(found.precision == doctest::Approx(expected["precision"].get<double>()).epsilon(1e-12));
+  CHECK(found.recall == doctest::Approx(expected["recall"].get<double>()).epsilon(1e-12));
+  CHECK(found.f1 == doctest::Approx(expected["f1-score"].get<double>()).epsilon(1e-12));
+  CHECK(static_cast<double>(found.support) == expected["support"].get<double>());
+}
+
+}  // namespace
+
+TEST_CASE("150 random pairs of tag sequences, default and strict") {
+  const auto cases = onoma::json::parse(
+      onoma::read_text_file(std::string(ONOMA_TEST_DATA_DIR) + "/metrics.json"));
+  REQUIRE(cases.size() == 150);
+  for (const auto& c : cases) {
+    const auto gold = c["gold"].get<onoma::tag_sequences>();
+    const auto predicted = c["predicted"].get<onoma::tag_sequences>();
+    const auto scheme = scheme_named(c["scheme"].get<std::string>());
+    for (std::size_t i = 0; i < gold.size(); ++i) {
+      auto found = onoma::json::array();
+      for (const auto& e : onoma::lenient_entities(gold[i])) {
+        found.push_back({e.type, e.begin, e.end - 1});
+      }
+      CHECK(found == c["default_entities"][i]);
+      found = onoma::json::array();
+      for (const auto& e : onoma::strict_entities(gold[i], scheme)) {
+        found.push_back({e.type, e.begin, e.end});
+      }
+      CHECK(found == c["strict_entities"][i]);
+    }
+    for (const char* mode : {"default", "strict"}) {
+      const auto& expected = c[mode];
+      if (expected.is_null()) continue;  // seqeval has no report without any entity
+      onoma::metric_options options;
+      if (std::string(mode) == "strict") options.strict = scheme;
+      const auto report = onoma::evaluate(gold, predicted, options);
+      CHECK(report.types.size() + 3 == expected["report"].size());
+      for (const auto& [name, score] : report.types) compare(score, expected["report"][name]);
+      compare(report.micro, expected["report"]["micro avg"]);
+      compare(report.macro, expected["report"]["macro avg"]);
+      compare(report.weighted, expected["report"]["weighted avg"]);
+      CHECK(onoma::to_text(report, 3) == expected["text"].get<std::string>());
+      CHECK(report.token_accuracy == doctest::Approx(c["accuracy"].get<double>()).epsilon(1e-12));
+    }
+  }
+}
+
+TEST_CASE("a report says its mode and is valid JSON") {
+  const onoma::tag_sequences gold = {{"B-\"q\"", "O"}};
+  const auto report = onoma::evaluate(gold, gold, {.strict = onoma::tag_scheme::iob2});
+  CHECK(report.mode == "strict IOB2");
+  const auto json = onoma::json::parse(onoma::to_json(report));
+  CHECK(json["types"]["\"q\""]["f1"] == 1.0);
+  CHECK(json["confusion"]["O"]["O"] == 1);
+  CHECK(onoma::confusion_text(report).find("gold \\ predicted") != std::string::npos);
+}
+
+TEST_CASE("no entity at all, undefined quotients, and inputs that do not fit") {
+  const onoma::tag_sequences none = {{"O", "O"}};
+  CHECK(onoma::evaluate(none, none).micro.f1 == 0.0);
+  CHECK(onoma::evaluate(none, none, {.strict = {}, .zero_division = 1.0}).micro.recall == 1.0);
+  CHECK(onoma::evaluate({}, {}).token_accuracy == 0.0);
+  CHECK_THROWS_AS(static_cast<void>(onoma::evaluate(none, {})), onoma::error);
+  CHECK_THROWS_AS(static_cast<void>(onoma::evaluate(none, {{"O"}})), onoma::error);
+  CHECK_THROWS_AS(static_cast<void>(onoma::evaluate({{"S-X"}}, {{"O"}},
+                                                    {.strict = onoma::tag_scheme::iob2})),
+                  onoma::error);
+}
+
+}  // namespace test

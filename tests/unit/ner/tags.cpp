@@ -1,0 +1,89 @@
+/// Label sets, alignment with word pieces, decoding and conversion of tag schemes.
+#include "support/random.hpp"
+
+#include <onoma/ner/align.hpp>
+#include <onoma/ner/decode.hpp>
+#include <onoma/ner/tag_scheme.hpp>
+#include <onoma/ner/tag_set.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace test {
+
+using tags = std::vector<std::string>;
+
+TEST_CASE("label sets are sorted, checked, and name what they do not know") {
+  const std::vector<tags> sequences = {{"O", "B-PER"}, {"I-PER", "B-LOC", "O"}};
+  const auto set = onoma::tag_set::from_tags(sequences);
+  CHECK(set.labels() == tags{"B-LOC", "B-PER", "I-PER", "O"});
+  CHECK(onoma::tag_set::from_tags(sequences, true).labels() ==
+        tags{"B-LOC", "B-PER", "I-LOC", "I-PER", "O"});
+  CHECK(set.id("I-PER") == 2);
+  CHECK_FALSE(set.find("I-LOC").has_value());
+  CHECK_THROWS_AS(static_cast<void>(set.id("B-X")), onoma::error);
+  CHECK_THROWS_AS(static_cast<void>(set.label(4)), onoma::error);
+  CHECK_THROWS_AS(onoma::tag_set(tags{"O", "O"}), onoma::error);
+  CHECK_THROWS_AS(onoma::tag_set(tags{}), onoma::error);
+}
+
+TEST_CASE("the first piece of a word gets its label") {
+  const onoma::tag_set set(tags{"O", "B-PER", "I-PER", "B-X"});
+  const std::vector<std::int32_t> labels = {1, 0, 3};
+  const std::vector<std::int32_t> words = {-1, 0, 0, 1, 2, 2, -1};
+  CHECK(onoma::align_labels(labels, words, set) ==
+        std::vector<std::int32_t>{-100, 1, -100, 0, 3, -100, -100});
+  // I-PER for the second piece of a B-PER word; B-X stays, since there is no I-X.
+  CHECK(onoma::align_labels(labels, words, set, {.label_all_tokens = true}) ==
+        std::vector<std::int32_t>{-100, 1, 2, 0, 3, 3, -100});
+  CHECK_THROWS_AS(static_cast<void>(onoma::align_labels(labels, std::vector<std::int32_t>{3}, set)),
+                  onoma::error);
+}
+
+TEST_CASE("decoding repairs and counts") {
+  const tags sequence = {"I-PER", "I-PER", "O", "B-LOC", "I-PER", "B-PER", "I-PER", "B-PER"};
+  const auto decoded = onoma::decode_bio(sequence);
+  CHECK(decoded.repairs == 2);
+  CHECK(decoded.entities == std::vector<onoma::entity_span>{
+                                {0, 2, "PER"}, {3, 4, "LOC"}, {4, 5, "PER"}, {5, 7, "PER"}, {7, 8, "PER"}});
+  CHECK(onoma::decode_bio(tags{"B-creative-work", "I-creative-work"}).entities.front().type ==
+        "creative-work");
+}
+
+TEST_CASE("random entities survive BIO and back") {
+  generator g(11);
+  const char* types[] = {"PER", "LOC", "a-b"};
+  for (int round = 0; round < 200; ++round) {
+    std::vector<onoma::entity_span> entities;
+    index at = 0;
+    const index size = g.between(1, 20);
+    while (at < size) {
+      const index begin = at + g.between(0, 2);
+      const index end = begin + g.between(1, 3);
+      if (end > size) break;
+      entities.push_back({begin, end, types[g.between(0, 2)]});
+      at = end;
+    }
+    const auto bio = onoma::bio_tags(entities, size);
+    const auto decoded = onoma::decode_bio(bio);
+    CHECK(decoded.entities == entities);
+    CHECK(decoded.repairs == 0);
+    CHECK(onoma::strict_entities(bio, onoma::tag_scheme::iob2) == entities);
+    CHECK(onoma::lenient_entities(bio) == entities);
+  }
+  const std::vector<onoma::entity_span> overlapping = {{0, 2, "A"}, {1, 3, "B"}};
+  CHECK_THROWS_AS(static_cast<void>(onoma::bio_tags(overlapping, 3)), onoma::error);
+}
+
+TEST_CASE("other schemes become BIO") {
+  CHECK(onoma::to_bio(tags{"I-A", "I-A", "B-A", "O", "I-B"}, onoma::tag_scheme::iob1) ==
+        tags{"B-A", "I-A", "B-A", "O", "B-B"});
+  CHECK(onoma::to_bio(tags{"U-A", "U-A", "B-B", "I-B", "L-B", "O"}, onoma::tag_scheme::bilou) ==
+        tags{"B-A", "B-A", "B-B", "I-B", "I-B", "O"});
+  CHECK(onoma::to_bio(tags{"S-A", "B-B", "E-B"}, onoma::tag_scheme::iobes) ==
+        tags{"B-A", "B-B", "I-B"});
+}
+
+}  // namespace test

@@ -1,0 +1,114 @@
+/// Text to entities: equal to transformers' pipeline, and right by itself.
+#include <onoma/io/json.hpp>
+#include <onoma/io/mapped_file.hpp>
+#include <onoma/pipeline.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace test {
+namespace {
+
+const std::string tiny = std::string(ONOMA_TEST_DATA_DIR) + "/bert-tiny";
+
+}  // namespace
+
+TEST_CASE("every aggregation strategy gives transformers' entities, whole and in windows") {
+  const auto cases = onoma::json::parse(
+      onoma::read_text_file(std::string(ONOMA_TEST_DATA_DIR) + "/pipeline.json"));
+  REQUIRE(cases.size() > 100);
+  for (const auto& c : cases) {
+    onoma::pipeline_options options;
+    options.strategy = onoma::aggregation_from_name(c["strategy"].get<std::string>());
+    options.max_length = c.value("max_length", 0);
+    options.stride = c.value("stride", 0);
+    auto ner = onoma::pipeline::load(tiny, options);
+    const auto text = c["text"].get<std::string>();
+    INFO(c["strategy"] << " " << options.max_length << " " << text);
+    const auto tagged = ner.tag(text);
+    const auto& expected = c["entities"];
+    REQUIRE(tagged.size() == expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const bool grouped = expected[i].contains("entity_group");
+      CHECK(tagged[i].label == expected[i][grouped ? "entity_group" : "entity"]);
+      CHECK(tagged[i].span.code_points.begin == expected[i]["start"].get<onoma::index>());
+      CHECK(tagged[i].span.code_points.end == expected[i]["end"].get<onoma::index>());
+      // Means of float probabilities of a float forward.
+      CHECK(tagged[i].score == doctest::Approx(expected[i]["score"].get<double>()).epsilon(1e-4));
+    }
+  }
+}
+
+TEST_CASE("an entity's bytes are its text, in every language") {
+  auto ner = onoma::pipeline::load(tiny);
+  for (const std::string text :
+       {"Jane visited Berlin.", "\xC4\xB0stanbul, Z\xC3\xBCrich", "\xF0\x9F\x98\x80 Jane \xE4\xB8\xAD\xE6\x96\x87",
+        "a\r\nb\tJane", "", "   "}) {
+    const auto tagged = ner.tag(text);
+    onoma::index end = 0;
+    for (const auto& e : tagged) {
+      const auto bytes = e.span.bytes;
+      CHECK(text.substr(static_cast<std::size_t>(bytes.begin),
+                        static_cast<std::size_t>(bytes.size())) == e.text);
+      CHECK(bytes.begin >= end);
+      end = bytes.end;
+    }
+  }
+  CHECK_THROWS_AS(static_cast<void>(ner.tag("\xFF")), onoma::error);
+}
+
+TEST_CASE("batches, words and long texts agree with single texts") {
+  auto ner = onoma::pipeline::load(tiny);
+  onoma::pipeline_options small;
+  small.max_tokens = 20;
+  auto small_batches = onoma::pipeline::load(tiny, small);
+  const std::vector<std::string> texts = {"Jane met John.", "", "the river in the south",
+                                          "Paris and York", "x"};
+  const auto together = ner.tag_batch(texts);
+  const auto apart = small_batches.tag_batch(texts);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto alone = ner.tag(texts[i]);
+    for (const auto* other : {&together[i], &apart[i]}) {
+      REQUIRE(other->size() == alone.size());
+      for (std::size_t k = 0; k < alone.size(); ++k) {
+        CHECK((*other)[k].span == alone[k].span);
+        CHECK((*other)[k].score == alone[k].score);  // packed rows do not see each other: equal bits
+      }
+    }
+  }
+  const std::vector<std::string> words = {"Jane", "met", "John", "."};
+  const auto by_words = ner.tag_words(words);
+  const auto by_text = ner.tag("Jane met John .");
+  REQUIRE(by_words.size() == by_text.size());
+  for (std::size_t k = 0; k < by_text.size(); ++k) CHECK(by_words[k].span == by_text[k].span);
+
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "Jane visited the river. ";
+  const auto tagged = ner.tag(text);
+  CHECK(tagged.windows > 1);
+  // The last words are tagged as well: nothing is cut off.
+  CHECK(tagged.entities.back().span.bytes.end > static_cast<onoma::index>(text.size()) - 30);
+}
+
+TEST_CASE("the host's threads give the same bits") {
+  auto one = onoma::pipeline::load(tiny);
+  onoma::pipeline_options options;
+  options.threads = 3;
+  auto many = onoma::pipeline::load(tiny, options);
+  const std::string text = "John said his friend won the game in Paris last year.";
+  const auto a = one.tag(text);
+  const auto b = many.tag(text);
+  REQUIRE(a.size() == b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i].score == b[i].score);
+}
+
+TEST_CASE("a folder without a head, or without anything, is refused by name") {
+  const std::string data = ONOMA_TEST_DATA_DIR;
+  for (const auto& folder : {data + "/bert-tiny-bare", data + "/none", data}) {
+    CHECK_THROWS_AS(static_cast<void>(onoma::pipeline::load(folder)), onoma::error);
+  }
+}
+
+}  // namespace test
