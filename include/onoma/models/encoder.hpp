@@ -70,7 +70,7 @@ class encoder {
   static typename embedding<B>::sizes embedding_sizes(const encoder_config& c) {
     return {c.vocabulary,     c.max_positions, c.types,
             c.hidden,         c.norm_eps,      static_cast<float>(c.hidden_dropout),
-            c.fixed_positions};
+            c.fixed_positions, c.padding_id};
   }
   static typename encoder_layer<B>::sizes layer_sizes(const encoder_config& c, index number) {
     const auto hidden_dropout = static_cast<float>(c.hidden_dropout);

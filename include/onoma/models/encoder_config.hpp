@@ -37,6 +37,7 @@ struct encoder_config {
   double attention_dropout = 0.1;
   double classifier_dropout = 0.1;
   bool fixed_positions = false;  ///< sinusoidal position table: not trained
+  index padding_id = 0;          ///< its word embedding is not trained; -1: none
   std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};
   bool labels_are_default = true;  ///< config.json names no labels
   json other = json::object();     ///< keys that are kept and written back
@@ -246,6 +247,14 @@ inline encoder_config encoder_config::from_json(const json& source) {
     config.fixed_positions = reader.take("sinusoidal_pos_embds", false);
   }
 
+  const auto padding = source.find("pad_token_id");
+  const bool no_padding = padding != source.end() && padding->is_null();
+  config.padding_id = no_padding ? -1 : reader.take("pad_token_id", index{0});
+  if (config.padding_id < -1 || config.padding_id >= config.vocabulary) {
+    reader.refuse("pad_token_id", "0 to " + std::to_string(config.vocabulary - 1),
+                  config.padding_id);
+  }
+
   auto labels = detail::read_labels(reader);
   index count = labels.empty() ? 2 : static_cast<index>(labels.size());  // transformers' default
   const index named = count;
@@ -280,6 +289,7 @@ inline json encoder_config::to_json() const {
   put(keys.activation, to_string(function));
   put(keys.norm_eps, norm_eps);
   put("initializer_range", initializer_range);
+  put("pad_token_id", padding_id < 0 ? json(nullptr) : json(padding_id));
   put(keys.hidden_dropout, hidden_dropout);
   put(keys.attention_dropout, attention_dropout);
   if (family->model_type == "bert") {

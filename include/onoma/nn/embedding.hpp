@@ -27,6 +27,7 @@ class embedding {
     double eps = 1e-12;
     float dropout = 0.0F;
     bool fixed_positions = false;  // the position table is not trained
+    index padding = -1;            // row of the word table that is not trained; -1: none
   };
 
   /// Backward scatters into the rows that were read.
@@ -41,6 +42,7 @@ class embedding {
         type_(parameter<scalar>::matrix(s.types, s.hidden)),
         norm_(s.hidden, s.eps),
         hidden_(s.hidden),
+        padding_(s.padding),
         dropout_(s.dropout) {
     if (s.fixed_positions) position_.rule = update_rule::frozen;
   }
@@ -71,6 +73,11 @@ class embedding {
     run.device.embed_backward(
         rows(kept.input), d,
         {word_.gradient_matrix(), position_.gradient_matrix(), type_.gradient_matrix()});
+    // As torch.nn.Embedding with padding_idx: the row is read where a text spells the padding
+    // token out, but it does not learn.
+    if (padding_ >= 0) {
+      run.device.fill(word_.gradient.slice(padding_ * hidden_, hidden_), scalar(0));
+    }
   }
 
  private:
@@ -86,6 +93,7 @@ class embedding {
   parameter<scalar> type_;      // [T, H], or no rows
   layer_norm<B> norm_;
   index hidden_;
+  index padding_;
   float dropout_;
 };
 
