@@ -72,6 +72,11 @@ class json_guard {
     fail(error_code::parse, "parsing " + std::string(name), "JSON without a byte order mark",
          "a byte order mark");
   }
+  // nlohmann's lexer takes a NUL byte for the end of the text; JSON has no place for one.
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    fail(error_code::parse, "parsing " + std::string(name), "JSON",
+         "a NUL byte at " + detail::position_of(text, nul));
+  }
   detail::json_guard guard(text, name);
   try {
     return json::parse(text.begin(), text.end(),
