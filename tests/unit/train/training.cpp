@@ -1,0 +1,276 @@
+/// Training's promises: the same bits for any number of threads and after a resume, no allocation,
+/// saved models that load again, and a task that is learned.
+#include "support/count_new.hpp"
+
+#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/reference.hpp>
+#include <onoma/exec/thread_pool.hpp>
+#include <onoma/text/load.hpp>
+#include <onoma/train/progress.hpp>
+#include <onoma/train/trainer.hpp>
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace test {
+namespace {
+
+namespace fs = std::filesystem;
+using onoma::index;
+using model = onoma::token_classifier<onoma::cpu_backend>;
+
+const std::string tiny = std::string(ONOMA_TEST_DATA_DIR) + "/bert-tiny";
+const std::vector<std::string> labels = {"B-LOC", "B-PER", "I-LOC", "I-PER", "O"};
+
+struct temporary_folder {
+  fs::path path = fs::temp_directory_path() / ("onoma-train-" + std::to_string(::getpid()));
+  temporary_folder() { fs::create_directories(path); }
+  ~temporary_folder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+};
+
+onoma::sentence make(std::vector<std::string> words, std::vector<std::string> tags) {
+  return {std::move(words), std::move(tags), false};
+}
+
+std::vector<onoma::sentence> sentences() {
+  std::vector<onoma::sentence> all;
+  for (const char* person : {"jane", "john", "Jane", "John"}) {
+    for (const char* place : {"berlin", "paris", "york"}) {
+      all.push_back(make({person, "was", "in", place, "."}, {"B-PER", "O", "O", "B-LOC", "O"}));
+      all.push_back(make({"the", "new", place, "museum", "and", person, "met", "on", "monday"},
+                         {"O", "B-LOC", "I-LOC", "I-LOC", "O", "B-PER", "O", "O", "O"}));
+    }
+  }
+  return all;
+}
+
+/// The tiny encoder with dropout switched on.
+onoma::encoder_config config_with_dropout() {
+  auto config = onoma::encoder_config::from_json(onoma::model_folder::open(tiny).config());
+  config.hidden_dropout = config.attention_dropout = config.classifier_dropout = 0.1;
+  config.labels = labels;
+  return config;
+}
+
+onoma::training_options options() {
+  onoma::training_options o;
+  o.epochs = 4;
+  o.learning_rate = 3e-3;
+  o.batch.batch_size = 4;
+  o.batch.seed = 3;
+  o.accumulation = 2;
+  return o;
+}
+
+std::vector<float> weights_of(const model& m) {
+  const auto values = m.parameters().values();
+  return {values.begin(), values.end()};
+}
+
+std::vector<float> train_with(index threads) {
+  onoma::thread_pool pool(threads);
+  onoma::cpu_backend device(pool);
+  model m(config_with_dropout(), device, {.seed = 5});
+  const auto tokens = onoma::load_tokenizer(tiny);
+  const auto data = sentences();
+  onoma::trainer trainer(m, tokens, data, data, options());
+  trainer.run();
+  return weights_of(m);
+}
+
+}  // namespace
+
+TEST_CASE("the seed decides the weights, the number of threads does not") {
+  const auto one = train_with(1);
+  CHECK(one == train_with(2));
+  CHECK(one == train_with(5));
+}
+
+TEST_CASE("a run that is stopped anywhere and resumed ends in the same weights") {
+  const temporary_folder folder;
+  const auto expected = train_with(1);
+  const auto tokens = onoma::load_tokenizer(tiny);
+  const auto data = sentences();
+  for (const index stop : {1, 3, 7, 10}) {
+    auto o = options();
+    o.checkpoint = folder.path / "state.safetensors";
+    {
+      onoma::cpu_backend device;
+      model m(config_with_dropout(), device, {.seed = 5});
+      onoma::trainer trainer(m, tokens, data, data, o);
+      const auto result =
+          trainer.run([&](const onoma::training_progress& p) { return p.step < stop; });
+      CHECK(result.stopped);
+    }
+    onoma::cpu_backend device;
+    model m(config_with_dropout(), device, {.seed = 77});  // its weights are replaced
+    onoma::trainer trainer(m, tokens, data, data, o);
+    trainer.resume(o.checkpoint);
+    const auto result = trainer.run();
+    CHECK_FALSE(result.stopped);
+    CHECK(weights_of(m) == expected);
+  }
+  auto other = options();
+  other.learning_rate = 1e-3;
+  onoma::cpu_backend device;
+  model m(config_with_dropout(), device, {.seed = 5});
+  onoma::trainer trainer(m, tokens, data, data, other);
+  CHECK_THROWS_AS(trainer.resume(folder.path / "state.safetensors"), onoma::error);
+  CHECK_THROWS_AS(trainer.resume(folder.path / "none"), onoma::error);
+}
+
+TEST_CASE("no step allocates after the first of the largest shape") {
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend device(pool);
+  model m(config_with_dropout(), device, {.seed = 5});
+  onoma::adamw optimizer(m.parameters());
+  const auto tokens = onoma::load_tokenizer(tiny);
+  const auto examples = onoma::make_examples(tokens, sentences(), onoma::tag_set(labels));
+  onoma::token_batch large;
+  onoma::token_batch small;
+  large.clear();
+  small.clear();
+  for (const auto& e : examples) large.add(e.ids, e.labels);
+  small.add(examples[1].ids, examples[1].labels);
+  const auto step = [&](const onoma::token_batch& batch) {
+    m.forward_loss(batch);
+    m.backward();
+    onoma::clip_grad_norm(m.parameters(), 1.0);
+    optimizer.step(1e-4);
+  };
+  const auto infer = [&](const onoma::token_batch& batch) { static_cast<void>(m.logits(batch)); };
+  step(large);
+  infer(large);
+  const long before = allocations.load();
+  step(small);
+  step(large);
+  infer(small);
+  infer(large);
+  CHECK(allocations.load() == before);
+  static_cast<void>(std::vector<int>(100));
+  CHECK(allocations.load() > before);  // the counter counts
+}
+
+TEST_CASE("a saved folder loads to the same bits and keeps its tokenizer") {
+  const temporary_folder folder;
+  onoma::cpu_backend device;
+  auto m = model::load(tiny, {}, device);
+  m.save(folder.path / "model");
+  auto back = model::load(folder.path / "model", {}, device);
+  CHECK(weights_of(m) == weights_of(back));
+  CHECK(back.labels() == m.labels());
+  CHECK(back.report().initialised.empty());
+  const auto a = onoma::load_tokenizer(tiny).encode("Jane met John.").front().ids;
+  CHECK(onoma::load_tokenizer(folder.path / "model").encode("Jane met John.").front().ids == a);
+  back.save(folder.path / "model");  // over itself
+  CHECK(weights_of(model::load(folder.path / "model", {}, device)) == weights_of(m));
+  CHECK_THROWS_AS(m.save(fs::path(tiny) / "config.json"), onoma::error);
+}
+
+TEST_CASE("checkpoints of other shapes load or are refused with every reason") {
+  onoma::cpu_backend device;
+  const std::string data = ONOMA_TEST_DATA_DIR;
+  const auto whole = weights_of(model::load(tiny, {}, device));
+  CHECK(weights_of(model::load(data + "/bert-tiny-gamma", {}, device)) == whole);
+  for (const char* half : {"/bert-tiny-f16", "/bert-tiny-bf16"}) {
+    const auto rounded = weights_of(model::load(data + half, {}, device));
+    REQUIRE(rounded.size() == whole.size());
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      // bf16 keeps 8 bits: half a unit in the last place is 2^-9 of the value.
+      CHECK(std::abs(rounded[i] - whole[i]) <= std::abs(whole[i]) * 0x1p-8F + 1e-7F);
+    }
+  }
+  auto bare = model::load(data + "/bert-tiny-bare", labels, device, {.seed = 9});
+  CHECK(bare.report().initialised.size() == 2);
+  CHECK(weights_of(bare) == weights_of(model::load(data + "/bert-tiny-bare", labels, device, {.seed = 9})));
+  CHECK_THROWS_AS(static_cast<void>(model::load(tiny, {"A", "B"}, device)), onoma::error);
+  CHECK(model::load(tiny, {"A", "B"}, device, {.replace_head = true}).labels().size() == 2);
+}
+
+TEST_CASE("sequences of a batch do not see each other, and their order does not matter") {
+  onoma::cpu_backend device;
+  auto m = model::load(tiny, {}, device);
+  const auto tokens = onoma::load_tokenizer(tiny);
+  std::vector<std::vector<std::int32_t>> sequences;
+  for (const char* text : {"Jane was in Paris.", "x", "the river and the old museum of new york"}) {
+    sequences.push_back(tokens.encode(text).front().ids);
+  }
+  const auto rows = [&](const std::vector<std::size_t>& order) {
+    onoma::token_batch batch;
+    batch.clear();
+    for (const auto i : order) batch.add(sequences[i]);
+    const auto logits = m.logits(batch);
+    std::vector<std::vector<float>> result(order.size());
+    for (std::size_t b = 0; b < order.size(); ++b) {
+      const auto at = static_cast<index>(b);
+      result[b].assign(logits.row_data(batch.layout().begin(at)),
+                       logits.row_data(batch.layout().begin(at) + batch.layout().length(at)));
+    }
+    return result;
+  };
+  const auto all = rows({0, 1, 2});
+  const auto reversed = rows({2, 1, 0});
+  for (const std::size_t i : {0U, 1U, 2U}) {
+    CHECK(rows({i})[0] == all[i]);
+    CHECK(reversed[2 - i] == all[i]);
+  }
+}
+
+TEST_CASE("a small task is learned, and the best epoch is kept") {
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend device(pool);
+  model m(config_with_dropout(), device, {.seed = 5});
+  const auto tokens = onoma::load_tokenizer(tiny);
+  const auto data = sentences();
+  auto o = options();
+  o.epochs = 25;
+  o.accumulation = 1;
+  o.learning_rate = 1e-2;
+  o.patience = 8;
+  onoma::trainer trainer(m, tokens, data, data, o);
+  std::string text;
+  const auto result = trainer.run([&](const onoma::training_progress& p) {
+    text += onoma::progress_bar(p) + onoma::progress_line(p);
+    return true;
+  });
+  CHECK(result.losses.back() < 0.3 * result.losses.front());
+  const auto report = onoma::evaluate_on(m, tokens, data);
+  CHECK(report.micro.f1 == doctest::Approx(result.position.best_score).epsilon(1e-12));
+  CHECK(report.micro.f1 > 0.9);
+  CHECK(text.find("tokens/s") != std::string::npos);
+}
+
+TEST_CASE("bad inputs are refused before anything is computed") {
+  onoma::cpu_backend device;
+  auto m = model::load(tiny, {}, device);
+  onoma::token_batch batch;
+  const auto logits_of = [&](std::vector<std::int32_t> ids) {
+    batch.clear();
+    batch.add(ids);
+    static_cast<void>(m.logits(batch));
+  };
+  CHECK_THROWS_AS(logits_of({-1}), onoma::error);
+  CHECK_THROWS_AS(logits_of({100000}), onoma::error);
+  CHECK_THROWS_AS(logits_of(std::vector<std::int32_t>(65, 1)), onoma::error);
+  batch.clear();
+  CHECK_THROWS_AS(batch.add(std::vector<std::int32_t>{1, 2}, std::vector<std::int32_t>{1}), onoma::error);
+  batch.clear();
+  batch.add(std::vector<std::int32_t>{1}, std::vector<std::int32_t>{5});
+  CHECK_THROWS_AS(m.forward_loss(batch), onoma::error);
+  CHECK_THROWS_AS(m.backward(), onoma::error);
+  const auto tokens = onoma::load_tokenizer(tiny);
+  const std::vector<onoma::sentence> unknown = {make({"a"}, {"B-X"})};
+  CHECK_THROWS_AS(onoma::trainer(m, tokens, unknown, {}, {}), onoma::error);
+  CHECK_THROWS_AS(onoma::trainer(m, tokens, {}, {}, {}), onoma::error);
+  auto o = options();
+  o.learning_rate = -1.0;
+  CHECK_THROWS_AS(onoma::trainer(m, tokens, sentences(), {}, o), onoma::error);
+}
+
+}  // namespace test
