@@ -1,0 +1,214 @@
+/// A backend whose memory is out of reach between its own functions: finds layer code that cheats.
+#pragma once
+
+#include <onoma/backend/concept.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <utility>
+#include <vector>
+
+#if defined(__unix__) || defined(__APPLE__)
+
+#include <sys/mman.h>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Wraps a backend of host memory. What `allocate` returns is mapped without any access rights
+/// except while a function of the backend runs, so that a layer which reads or writes a tensor
+/// itself ends in a segmentation fault on a machine without any device. For tests (POSIX).
+template <backend B>
+class guarded_backend {
+ public:
+  using scalar = typename B::scalar;
+  using packed_weight = typename B::packed_weight;
+  using in = mat<const scalar>;
+  using out = mat<scalar>;
+
+ private:
+  struct region {
+    void* address;
+    std::size_t bytes;
+  };
+  using regions = std::vector<region>;
+
+ public:
+  class buffer {
+   public:
+    buffer() = default;
+    buffer(std::size_t bytes, std::shared_ptr<regions> all) : all_(std::move(all)), bytes_(bytes) {
+      const std::size_t mapped = mapped_bytes();
+      data_ = ::mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (data_ == MAP_FAILED) throw std::bad_alloc();
+      all_->push_back({data_, mapped});
+    }
+    ~buffer() { release(); }
+    buffer(const buffer&) = delete;
+    buffer& operator=(const buffer&) = delete;
+    buffer(buffer&& other) noexcept { swap(other); }
+    buffer& operator=(buffer&& other) noexcept {
+      swap(other);
+      return *this;
+    }
+    [[nodiscard]] std::byte* data() const noexcept { return static_cast<std::byte*>(data_); }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
+
+   private:
+    [[nodiscard]] std::size_t mapped_bytes() const noexcept { return bytes_ > 0 ? bytes_ : 1; }
+    void swap(buffer& other) noexcept {
+      std::swap(all_, other.all_);
+      std::swap(data_, other.data_);
+      std::swap(bytes_, other.bytes_);
+    }
+    void release() noexcept {
+      if (data_ == nullptr) return;
+      for (auto& r : *all_) {
+        if (r.address == data_) r.bytes = 0;
+      }
+      ::munmap(data_, mapped_bytes());
+    }
+
+    std::shared_ptr<regions> all_;
+    void* data_ = nullptr;
+    std::size_t bytes_ = 0;
+  };
+
+  /// Arguments are those of the wrapped backend.
+  template <class... Args>
+  explicit guarded_backend(Args&&... args) : inner_(std::forward<Args>(args)...) {}
+
+  void dry_run(bool on) { inner_.dry_run(on); }
+  [[nodiscard]] bool dry_run() const { return inner_.dry_run(); }
+  [[nodiscard]] buffer allocate(std::size_t bytes) { return buffer(bytes, regions_); }
+  [[nodiscard]] packed_weight make_packed(index rows, index cols, bool with_transpose) {
+    return inner_.make_packed(rows, cols, with_transpose);
+  }
+
+  // Each function opens the memory, forwards, and closes it again.
+  void upload(const scalar* host, vec<scalar> v) {
+    const opened access(*regions_);
+    inner_.upload(host, v);
+  }
+  void download(vec<const scalar> v, scalar* host) {
+    const opened access(*regions_);
+    inner_.download(v, host);
+  }
+  void upload_ids(vec<const std::int32_t> host, vec<std::int32_t> ids) {
+    const opened access(*regions_);
+    inner_.upload_ids(host, ids);
+  }
+  void fill(vec<scalar> v, scalar value) {
+    const opened access(*regions_);
+    inner_.fill(v, value);
+  }
+  void copy(vec<const scalar> from, vec<scalar> to) {
+    const opened access(*regions_);
+    inner_.copy(from, to);
+  }
+  void pack(in w, packed_weight& packed) {
+    const opened access(*regions_);
+    inner_.pack(w, packed);
+  }
+  void linear(in x, const packed_weight& w, vec<const scalar> bias, out y) {
+    const opened access(*regions_);
+    inner_.linear(x, w, bias, y);
+  }
+    void linear_activation(in x, const packed_weight& w, vec<const scalar> bias, activation act, out
+                         pre, out y) {
+    const opened access(*regions_);
+    inner_.linear_activation(x, w, bias, act, pre, y);
+  }
+  void linear_dx(in dy, const packed_weight& w, set_t, out dx) {
+    const opened access(*regions_);
+    inner_.linear_dx(dy, w, set, dx);
+  }
+  void linear_dx(in dy, const packed_weight& w, add_t, out dx) {
+    const opened access(*regions_);
+    inner_.linear_dx(dy, w, add, dx);
+  }
+  void linear_dw(in x, in dy, out dw, vec<scalar> db) {
+    const opened access(*regions_);
+    inner_.linear_dw(x, dy, dw, db);
+  }
+  void activation_backward(activation act, in pre, out d) {
+    const opened access(*regions_);
+    inner_.activation_backward(act, pre, d);
+  }
+    void add_norm(out x, in residual, const dropout_spec& spec, vec<const scalar> gamma, vec<const
+                scalar> beta, scalar eps, out y, norm_statistics<scalar> kept) {
+    const opened access(*regions_);
+    inner_.add_norm(x, residual, spec, gamma, beta, eps, y, kept);
+  }
+    void add_norm_backward(in z, norm_statistics<scalar> kept, vec<const scalar> gamma, in dy, const
+                         dropout_spec& spec, out dz, out dx, vec<scalar> dgamma, vec<scalar> dbeta)
+                         {
+    const opened access(*regions_);
+    inner_.add_norm_backward(z, kept, gamma, dy, spec, dz, dx, dgamma, dbeta);
+  }
+  void dropout(out x, const dropout_spec& spec) {
+    const opened access(*regions_);
+    inner_.dropout(x, spec);
+  }
+  void attention(in qkv, const attention_shape<scalar>& shape, out y, out log_sum_exp) {
+    const opened access(*regions_);
+    inner_.attention(qkv, shape, y, log_sum_exp);
+  }
+    void attention_backward(in qkv, const attention_shape<scalar>& shape, in y, in log_sum_exp, in
+                          dy, out dqkv) {
+    const opened access(*regions_);
+    inner_.attention_backward(qkv, shape, y, log_sum_exp, dy, dqkv);
+  }
+  void embed(const embedding_rows& rows, const embedding_tables<const scalar>& tables, out y) {
+    const opened access(*regions_);
+    inner_.embed(rows, tables, y);
+  }
+    void embed_backward(const embedding_rows& rows, in dy, const embedding_tables<scalar>&
+                      gradients) {
+    const opened access(*regions_);
+    inner_.embed_backward(rows, dy, gradients);
+  }
+    [[nodiscard]] loss_result softmax_cross_entropy(in logits, vec<const std::int32_t> labels,
+                                                  scalar scale, out dlogits) {
+    const opened access(*regions_);
+    return inner_.softmax_cross_entropy(logits, labels, scale, dlogits);
+  }
+  void softmax(in x, out y) {
+    const opened access(*regions_);
+    inner_.softmax(x, y);
+  }
+  [[nodiscard]] double squared_norm(vec<const scalar> v) {
+    const opened access(*regions_);
+    return inner_.squared_norm(v);
+  }
+    void adamw(const adamw_step<scalar>& step, vec<scalar> w, vec<scalar> g, vec<scalar> m,
+             vec<scalar> v) {
+    const opened access(*regions_);
+    inner_.adamw(step, w, g, m, v);
+  }
+
+ private:
+  class opened {
+   public:
+    explicit opened(const regions& all) : all_(all) { protect(PROT_READ | PROT_WRITE); }
+    ~opened() { protect(PROT_NONE); }
+    opened(const opened&) = delete;
+    opened& operator=(const opened&) = delete;
+
+   private:
+    void protect(int rights) const noexcept {
+      for (const auto& r : all_) {
+        if (r.bytes > 0) static_cast<void>(::mprotect(r.address, r.bytes, rights));
+      }
+    }
+    const regions& all_;
+  };
+
+  B inner_;
+  std::shared_ptr<regions> regions_ = std::make_shared<regions>();
+};
+
+}  // namespace onoma::inline ONOMA_ABI
+
+#endif
