@@ -91,7 +91,8 @@ template <class Arch>
   return x * sigmoid<Arch>(x * cubic * batch(2.0F * 0.79788456F));
 }
 
-/// s + x s (1 - s) 2 u', s = sigmoid(2 u).
+/// s + x s (1 - s) 2 u', s = sigmoid(2 u). Absolute error <= 2.5e-6 on [-10, 10]: x 2 u' reaches 100
+/// where 1 - s cancels.
 template <class Arch>
 [[nodiscard]] inline floats<Arch> gelu_tanh_derivative(floats<Arch> x) {
   using batch = floats<Arch>;

@@ -1,0 +1,89 @@
+/// Vector functions against double over their whole range: the stated error bounds hold.
+#include <onoma/kernels/ref/activation.hpp>
+#include <onoma/kernels/cpu/random.hpp>
+#include <onoma/simd/math.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+namespace test {
+namespace {
+
+using onoma::index;
+using arch = onoma::simd::default_arch;
+using batch = onoma::simd::floats<arch>;
+
+/// The largest of error(found, x) over `count` points of [low, high].
+template <class F, class Error>
+double worst(double low, double high, int count, F f, Error error) {
+  double most = 0.0;
+  std::vector<float> x(static_cast<std::size_t>(batch::size));
+  std::vector<float> y(x.size());
+  for (int i = 0; i < count; i += static_cast<int>(x.size())) {
+    for (std::size_t j = 0; j < x.size(); ++j) {
+      x[j] = static_cast<float>(low + (high - low) * (i + static_cast<int>(j)) / count);
+    }
+    onoma::simd::store<arch>(y.data(), f(onoma::simd::load<arch>(x.data())));
+    for (std::size_t j = 0; j < x.size(); ++j) {
+      most = std::max(most, error(static_cast<double>(y[j]), static_cast<double>(x[j])));
+    }
+  }
+  return most;
+}
+
+}  // namespace
+
+TEST_CASE("exp: at most 2 ulp, and the ends of its range") {
+  const auto ulps = [](double found, double x) {
+    const double expected = std::exp(x);
+    const auto as_float = static_cast<float>(expected);
+    const double ulp = static_cast<double>(std::nextafter(as_float, INFINITY)) - static_cast<double>(as_float);
+    return std::abs(found - expected) / ulp;
+  };
+  const double error = worst(-87.0, 88.0, 4'000'000,
+                             [](batch x) { return onoma::simd::exp<arch>(x); }, ulps);
+  MESSAGE("exp: " << error << " ulp");
+  CHECK(error <= 2.0);
+  const auto at = [](float x) {
+    float y[static_cast<std::size_t>(batch::size)];
+    onoma::simd::store<arch>(y, onoma::simd::exp<arch>(batch(x)));
+    return y[0];
+  };
+  CHECK(at(0.0F) == 1.0F);
+  CHECK(at(-1000.0F) < 1e-44F);
+  CHECK(at(-std::numeric_limits<float>::infinity()) < 1e-44F);
+  CHECK(std::isfinite(at(1000.0F)));
+}
+
+TEST_CASE("GELU and its derivatives: the stated absolute errors") {
+  const auto against = [](double (*expected)(double)) {
+    return [expected](double found, double x) { return std::abs(found - expected(x)); };
+  };
+  CHECK(worst(-10, 10, 2'000'000, [](batch x) { return onoma::simd::gelu<arch>(x); },
+              against(onoma::ref::gelu<double>)) <= 5e-7);
+  CHECK(worst(-10, 10, 2'000'000, [](batch x) { return onoma::simd::gelu_derivative<arch>(x); },
+              against(onoma::ref::gelu_derivative<double>)) <= 5e-7);
+  CHECK(worst(-10, 10, 2'000'000, [](batch x) { return onoma::simd::gelu_tanh<arch>(x); },
+              against(onoma::ref::gelu_tanh<double>)) <= 1e-6);
+  CHECK(worst(-10, 10, 2'000'000, [](batch x) { return onoma::simd::gelu_tanh_derivative<arch>(x); },
+              against(onoma::ref::gelu_tanh_derivative<double>)) <= 2.5e-6);
+}
+
+TEST_CASE("blocks of random numbers are those of the generator") {
+  std::uint32_t bits[4 * onoma::cpu::random_lanes];
+  for (const std::uint64_t key : {0ULL, 7ULL, ~0ULL}) {
+    for (const std::uint64_t block : {0ULL, 5ULL, 0xFFFFFFFFULL}) {
+      onoma::cpu::random_blocks(key, block, bits);
+      for (std::uint64_t i = 0; i < 4 * onoma::cpu::random_lanes; ++i) {
+        CHECK(bits[i] == onoma::random_bits(key, 4 * block + i));
+      }
+    }
+  }
+}
+
+}  // namespace test
