@@ -1,14 +1,12 @@
 /// Time of the CPU backend's functions at the shapes of real encoders, and their share of the peak.
 ///
 /// Random normal operands; each product is compared with the reference once before it is timed. The
-/// peak is that of a loop of multiply-adds in registers, measured at start on one core.
+/// peak is that of a loop of multiply-adds in registers (bench/support.hpp).
+#include "support.hpp"
+
 #include <onoma/backend/cpu.hpp>
-#include <onoma/backend/reference.hpp>
 #include <onoma/exec/thread_pool.hpp>
 
-#include <benchmark/benchmark.h>
-
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <stdexcept>
@@ -17,52 +15,8 @@
 namespace bench {
 namespace {
 
-using onoma::index;
 using onoma::mat;
 using onoma::vec;
-
-std::vector<float> normals(index count, std::uint64_t key) {
-  onoma::random_stream random(key);
-  std::vector<float> values(static_cast<std::size_t>(count));
-  for (auto& v : values) {
-    v = (random.uniform() + random.uniform() + random.uniform() + random.uniform() - 2.0F) * 1.7F;
-  }
-  return values;
-}
-
-/// Multiply-adds per second that one core does from registers: twelve independent chains.
-double peak_flops() {
-  using batch = onoma::simd::floats<onoma::simd::default_arch>;
-  static const double best = [] {
-    double most = 0.0;
-    for (int round = 0; round < 5; ++round) {
-      batch sums[12];
-      for (int i = 0; i < 12; ++i) sums[i] = batch(1.0F + 0.01F * static_cast<float>(i));
-      const batch a(0.999F);
-      const batch b(0.001F);
-      constexpr int steps = 2'000'000;
-      const auto start = std::chrono::steady_clock::now();
-      for (int s = 0; s < steps; ++s) {
-#pragma GCC unroll 12
-        for (int i = 0; i < 12; ++i) sums[i] = xsimd::fma(sums[i], a, b);
-      }
-      const std::chrono::duration<double> t = std::chrono::steady_clock::now() - start;
-      float total = 0.0F;
-      for (const auto& s : sums) total += xsimd::hadd(s);
-      benchmark::DoNotOptimize(total);
-      most = std::max(most, 24.0 * steps * static_cast<double>(batch::size) / t.count());
-    }
-    return most;
-  }();
-  return best;
-}
-
-void count(benchmark::State& state, double flops, index threads) {
-  const double total = flops * static_cast<double>(state.iterations());
-  state.counters["GFLOP/s"] = benchmark::Counter(total / 1e9, benchmark::Counter::kIsRate);
-  state.counters["of peak"] = benchmark::Counter(
-      total / (peak_flops() * static_cast<double>(threads)), benchmark::Counter::kIsRate);
-}
 
 void linear(benchmark::State& state) {
   const index tokens = state.range(0), in = state.range(1), out = state.range(2);
@@ -86,26 +40,78 @@ void linear(benchmark::State& state) {
       sum += static_cast<double>(x[static_cast<std::size_t>(n * in + k)]) *
              static_cast<double>(w[static_cast<std::size_t>(m * in + k)]);
     }
-    const double error = std::abs(sum - static_cast<double>(y[static_cast<std::size_t>(n * out + m)]));
-    if (error > 1e-3 * std::sqrt(static_cast<double>(in))) throw std::runtime_error("wrong product");
+    const double error =
+        std::abs(sum - static_cast<double>(y[static_cast<std::size_t>(n * out + m)]));
+    if (error > 1e-3 * std::sqrt(static_cast<double>(in)))
+      throw std::runtime_error("wrong product");
   }
   for (auto _ : state) run();
-  count(state, 2.0 * static_cast<double>(tokens * in * out), threads);
+  count_flops(state, 2.0 * static_cast<double>(tokens * in * out));
 }
 
+/// dw [out, in] += dy^T x and db, as the backward of a linear computes them.
+void linear_dw(benchmark::State& state) {
+  const index tokens = state.range(0), in = state.range(1), out = state.range(2);
+  onoma::thread_pool pool(state.range(3));
+  onoma::cpu_backend device{onoma::executor_ref(pool)};
+  const auto x = normals(tokens * in, 1);
+  const auto dy = normals(tokens * out, 2);
+  std::vector<float> dw(static_cast<std::size_t>(out * in));
+  std::vector<float> db(static_cast<std::size_t>(out));
+  for (auto _ : state) {
+    device.linear_dw({x.data(), tokens, in}, {dy.data(), tokens, out}, {dw.data(), out, in},
+                     {db.data(), out});
+  }
+  count_flops(state, 2.0 * static_cast<double>(tokens * in * out));
+}
+
+/// One sequence; dropout in percent, backward or not.
 void attention(benchmark::State& state) {
   const index length = state.range(0), heads = state.range(1), width = state.range(2);
+  const bool backward = state.range(4) != 0;
   onoma::cpu_backend device;
   const index hidden = heads * width;
   const auto qkv = normals(length * 3 * hidden, 4);
-  std::vector<float> out(static_cast<std::size_t>(length * hidden));
+  const auto dout = normals(length * hidden, 5);
+  std::vector<float> out(dout.size());
+  std::vector<float> lse(static_cast<std::size_t>(length * heads));
+  std::vector<float> dqkv(qkv.size());
   const std::vector<std::int32_t> offsets = {0, static_cast<std::int32_t>(length)};
-  const onoma::attention_shape<float> shape{
-      {{offsets.data(), 2}}, heads, 1.0F / std::sqrt(static_cast<float>(width)), {}};
+  const onoma::attention_shape<float> shape{{{offsets.data(), 2}},
+                                            heads,
+                                            1.0F / std::sqrt(static_cast<float>(width)),
+                                            {static_cast<float>(state.range(3)) / 100.0F, 3}};
+  const mat<const float> q{qkv.data(), length, 3 * hidden};
+  device.attention(q, shape, {out.data(), length, hidden}, {lse.data(), heads, length});
   for (auto _ : state) {
-    device.attention({qkv.data(), length, 3 * hidden}, shape, {out.data(), length, hidden}, {});
+    if (backward) {
+      device.attention_backward(q, shape, {out.data(), length, hidden}, {lse.data(), heads, length},
+                                {dout.data(), length, hidden}, {dqkv.data(), length, 3 * hidden});
+    } else {
+      device.attention(q, shape, {out.data(), length, hidden}, {});
+    }
   }
-  count(state, 4.0 * static_cast<double>(length * length * hidden), 1);
+  count_flops(state, (backward ? 10.0 : 4.0) * static_cast<double>(length * length * hidden));
+}
+
+void dropout(benchmark::State& state) {
+  const index tokens = 128, hidden = state.range(0);
+  onoma::cpu_backend device;
+  auto x = normals(tokens * hidden, 5);
+  for (auto _ : state) device.dropout({x.data(), tokens, hidden}, {0.1F, 7});
+  state.SetItemsProcessed(state.iterations() * tokens * hidden);
+}
+
+void activation_backward(benchmark::State& state) {
+  const index tokens = 128, hidden = state.range(0);
+  onoma::cpu_backend device;
+  const auto pre = normals(tokens * hidden, 5);
+  auto d = normals(tokens * hidden, 6);
+  for (auto _ : state) {
+    device.activation_backward(onoma::activation::gelu, {pre.data(), tokens, hidden},
+                               {d.data(), tokens, hidden});
+  }
+  state.SetItemsProcessed(state.iterations() * tokens * hidden);
 }
 
 void add_norm(benchmark::State& state) {
@@ -121,6 +127,15 @@ void add_norm(benchmark::State& state) {
                     {y.data(), tokens, hidden}, {});
   }
   state.SetItemsProcessed(state.iterations() * tokens * hidden);
+}
+
+void squared_norm(benchmark::State& state) {
+  onoma::cpu_backend device;
+  const auto v = normals(state.range(0), 8);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(device.squared_norm({v.data(), state.range(0)}));
+  }
+  state.SetBytesProcessed(state.iterations() * state.range(0) * 4);
 }
 
 void adamw(benchmark::State& state) {
@@ -140,18 +155,35 @@ void adamw(benchmark::State& state) {
 void shapes(benchmark::internal::Benchmark* b) {
   for (const index threads : {1, 2}) {
     for (const index tokens : {16, 128, 512}) {
-      for (const auto& [in, out] : {std::pair<index, index>{384, 1536}, {1536, 384}, {768, 2304},
-                                    {768, 3072}, {3072, 768}}) {
+      for (const auto& [in, out] : {std::pair<index, index>{384, 1536},
+                                    {1536, 384},
+                                    {768, 2304},
+                                    {768, 3072},
+                                    {3072, 768}}) {
         b->Args({tokens, in, out, threads});
       }
     }
   }
 }
 
-BENCHMARK(linear)->Apply(shapes)->UseRealTime();
-BENCHMARK(attention)->Args({32, 12, 32})->Args({128, 12, 64})->Args({512, 12, 64});
+BENCHMARK(linear)->Apply(shapes)->MeasureProcessCPUTime();
+BENCHMARK(linear_dw)
+    ->Args({400, 384, 1536, 1})
+    ->Args({400, 1536, 384, 1})
+    ->Args({1024, 768, 3072, 1})
+    ->Args({400, 384, 1536, 2})
+    ->MeasureProcessCPUTime();
+BENCHMARK(attention)
+    ->ArgNames({"tokens", "heads", "width", "dropout", "backward"})
+    ->ArgsProduct({{32, 128, 512}, {12}, {64}, {0, 10}, {0, 1}})
+    ->Args({32, 12, 32, 0, 0})
+    ->Args({32, 12, 32, 10, 1})
+    ->MeasureProcessCPUTime();
 BENCHMARK(add_norm)->Arg(384)->Arg(768);
-BENCHMARK(adamw)->Arg(22'700'000)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(dropout)->Arg(768);
+BENCHMARK(activation_backward)->Arg(3072);
+BENCHMARK(squared_norm)->Arg(22'700'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(adamw)->Arg(22'700'000)->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace bench

@@ -1,0 +1,266 @@
+/// Whole passes from backend functions, as the layers chain them: a forward pass of an encoder and
+/// a training step, with their share of the machine's peak.
+///
+/// Random weights of the true shapes. The work counted is that of the products alone (linear layers
+/// and attention), so that the share says how much of the time everything else takes.
+#include "support.hpp"
+
+#include <onoma/backend/cpu.hpp>
+#include <onoma/exec/thread_pool.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace bench {
+namespace {
+
+using onoma::mat;
+using onoma::vec;
+
+constexpr double eps = 1e-12;
+
+struct encoder_shape {
+  index layers, hidden, heads, inner;
+};
+constexpr encoder_shape shapes[] = {{12, 768, 12, 3072}, {6, 384, 12, 1536}};
+
+/// A matrix that owns its elements.
+struct tensor {
+  std::vector<float> values;
+  index rows, cols;
+
+  tensor(index r, index c) : values(static_cast<std::size_t>(r * c)), rows(r), cols(c) {}
+  tensor(index r, index c, std::uint64_t key, float scale)
+      : values(normals(r * c, key)), rows(r), cols(c) {
+    for (auto& v : values) v *= scale;
+  }
+  mat<float> view() { return {values.data(), rows, cols}; }
+  vec<float> flat() { return {values.data(), rows * cols}; }
+};
+
+/// One weight [M, K] with its packed form and, for training, gradient and moments.
+struct weight {
+  tensor value, gradient, moment1, moment2;
+  onoma::cpu_backend::packed_weight packed;
+
+  weight(const onoma::cpu_backend& device, index m, index k, std::uint64_t key, bool training)
+      : value(m, k, key, 0.02F),
+        gradient(training ? m : 0, k),
+        moment1(training ? m : 0, k),
+        moment2(training ? m : 0, k),
+        packed(device.make_packed(m, k, training)) {
+    pack(device);
+  }
+  void pack(const onoma::cpu_backend& device) { device.pack(value.view(), packed); }
+};
+
+struct layer {
+  weight qkv, output, expand, contract;
+  std::vector<float> bias, gamma, beta, dbias, dgamma, dbeta;
+
+  layer(const onoma::cpu_backend& d, const encoder_shape& s, std::uint64_t key, bool training)
+      : qkv(d, 3 * s.hidden, s.hidden, key, training),
+        output(d, s.hidden, s.hidden, key + 1, training),
+        expand(d, s.inner, s.hidden, key + 2, training),
+        contract(d, s.hidden, s.inner, key + 3, training),
+        bias(static_cast<std::size_t>(std::max(3 * s.hidden, s.inner)), 0.01F),
+        gamma(static_cast<std::size_t>(s.hidden), 1.0F),
+        beta(gamma.size(), 0.0F),
+        dbias(bias.size()),
+        dgamma(gamma.size()),
+        dbeta(gamma.size()) {}
+};
+
+/// What one layer keeps for the backward; inference shares one set among all layers.
+struct kept {
+  tensor x, qkv, context, lse, a, h, pre, activated, f;
+  tensor mean1, r1, mean2, r2;
+  kept(const encoder_shape& s, index n)
+      : x(n, s.hidden),
+        qkv(n, 3 * s.hidden),
+        context(n, s.hidden),
+        lse(s.heads, n),
+        a(n, s.hidden),
+        h(n, s.hidden),
+        pre(n, s.inner),
+        activated(n, s.inner),
+        f(n, s.hidden),
+        mean1(1, n),
+        r1(1, n),
+        mean2(1, n),
+        r2(1, n) {}
+};
+
+double forward_flops(const encoder_shape& s, const std::vector<std::int32_t>& offsets) {
+  double attended = 0.0;
+  for (std::size_t b = 1; b < offsets.size(); ++b) {
+    attended += std::pow(static_cast<double>(offsets[b] - offsets[b - 1]), 2);
+  }
+  const auto h = static_cast<double>(s.hidden), f = static_cast<double>(s.inner);
+  return static_cast<double>(s.layers) *
+         (2.0 * offsets.back() * (4.0 * h * h + 2.0 * h * f) + 4.0 * attended * h);
+}
+
+void forward_layer(onoma::cpu_backend& d, layer& w, kept& k,
+                   const onoma::attention_shape<float>& shape, const onoma::dropout_spec& drop,
+                   bool training, mat<float> y) {
+  const index hidden = k.x.cols;
+  const auto statistics = [&](tensor& mean, tensor& r) {
+    return training ? onoma::norm_statistics<float>{mean.flat(), r.flat()}
+                    : onoma::norm_statistics<float>{};
+  };
+  const auto bias = [&](index n) { return vec<const float>{w.bias.data(), n}; };
+  const vec<const float> gamma{w.gamma.data(), hidden}, beta{w.beta.data(), hidden};
+  d.linear(k.x.view(), w.qkv.packed, bias(3 * hidden), k.qkv.view());
+  d.attention(k.qkv.view(), shape, k.context.view(), training ? k.lse.view() : mat<float>{});
+  d.linear(k.context.view(), w.output.packed, bias(hidden), k.a.view());
+  d.add_norm(k.a.view(), k.x.view(), drop, gamma, beta, static_cast<float>(eps), k.h.view(),
+             statistics(k.mean1, k.r1));
+  d.linear_activation(k.h.view(), w.expand.packed, bias(k.pre.cols), onoma::activation::gelu,
+                      training ? k.pre.view() : mat<float>{}, k.activated.view());
+  d.linear(k.activated.view(), w.contract.packed, bias(hidden), k.f.view());
+  d.add_norm(k.f.view(), k.h.view(), drop, gamma, beta, static_cast<float>(eps), y,
+             statistics(k.mean2, k.r2));
+}
+
+/// dy becomes the gradient of the layer's input.
+void backward_layer(onoma::cpu_backend& d, layer& w, kept& k,
+                    const onoma::attention_shape<float>& shape, const onoma::dropout_spec& drop,
+                    mat<float> dy, mat<float> dh, mat<float> dinner, mat<float> dqkv) {
+  const index hidden = k.x.cols;
+  const auto db = [&](index n) { return vec<float>{w.dbias.data(), n}; };
+  const vec<const float> gamma{w.gamma.data(), hidden};
+  const vec<float> dgamma{w.dgamma.data(), hidden}, dbeta{w.dbeta.data(), hidden};
+  d.add_norm_backward(k.f.view(), {k.mean2.flat(), k.r2.flat()}, gamma, dy, drop, dy, dh, dgamma,
+                      dbeta);
+  d.linear_dw(k.activated.view(), dh, w.contract.gradient.view(), db(hidden));
+  d.linear_dx(dh, w.contract.packed, onoma::set, dinner);
+  d.activation_backward(onoma::activation::gelu, k.pre.view(), dinner);
+  d.linear_dw(k.h.view(), dinner, w.expand.gradient.view(), db(dinner.cols));
+  d.linear_dx(dinner, w.expand.packed, onoma::add, dy);
+  d.add_norm_backward(k.a.view(), {k.mean1.flat(), k.r1.flat()}, gamma, dy, drop, dy, dh, dgamma,
+                      dbeta);
+  d.linear_dw(k.context.view(), dh, w.output.gradient.view(), db(hidden));
+  const mat<float> dcontext{dinner.data, dh.rows, hidden};  // dinner is read no more
+  d.linear_dx(dh, w.output.packed, onoma::set, dcontext);
+  d.attention_backward(k.qkv.view(), shape, k.context.view(), k.lse.view(), dcontext, dqkv);
+  d.linear_dw(k.x.view(), dqkv, w.qkv.gradient.view(), db(3 * hidden));
+  d.linear_dx(dqkv, w.qkv.packed, onoma::add, dy);
+}
+
+std::vector<std::int32_t> offsets_of(index count, index length) {
+  std::vector<std::int32_t> offsets = {0};
+  for (index b = 0; b < count; ++b)
+    offsets.push_back(offsets.back() + static_cast<std::int32_t>(length));
+  return offsets;
+}
+
+/// Sequences x tokens through the layers of one encoder (embeddings and head left out: < 1 %).
+void forward(benchmark::State& state) {
+  const auto& shape = shapes[state.range(0)];
+  const auto offsets = offsets_of(state.range(1), state.range(2));
+  const index threads = state.range(3);
+  onoma::thread_pool pool(threads);
+  onoma::cpu_backend device{onoma::executor_ref(pool)};
+  std::vector<layer> layers;
+  for (index i = 0; i < shape.layers; ++i) layers.emplace_back(device, shape, 10 * i, false);
+  kept memory(shape, offsets.back());
+  const tensor input(offsets.back(), shape.hidden, 999, 1.0F);
+  const onoma::attention_shape<float> heads{
+      {{offsets.data(), static_cast<index>(offsets.size())}},
+      shape.heads,
+      1.0F / std::sqrt(static_cast<float>(shape.hidden / shape.heads)),
+      {}};
+  const auto run = [&] {
+    memory.x.values = input.values;
+    for (auto& w : layers) forward_layer(device, w, memory, heads, {}, false, memory.x.view());
+  };
+  run();
+  for (auto _ : state) run();
+  count_flops(state, forward_flops(shape, offsets));
+}
+
+/// Forward, backward, clipping and AdamW of MiniLM over 16 ragged sentences of 400 tokens in all.
+void training_step(benchmark::State& state) {
+  const auto& shape = shapes[1];
+  const float p = state.range(0) != 0 ? 0.1F : 0.0F;
+  const index threads = state.range(1);
+  // Lengths as word pieces of short posts have them: 10 to 46.
+  std::vector<std::int32_t> offsets = {0};
+  for (const int length : {25, 31, 10, 18, 46, 22, 27, 35, 12, 29, 24, 19, 33, 21, 28, 20}) {
+    offsets.push_back(offsets.back() + length);
+  }
+  const index tokens = offsets.back();
+  onoma::thread_pool pool(threads);
+  onoma::cpu_backend device{onoma::executor_ref(pool)};
+  std::vector<layer> layers;
+  std::vector<kept> memory;
+  for (index i = 0; i < shape.layers; ++i) {
+    layers.emplace_back(device, shape, 10 * i, true);
+    memory.emplace_back(shape, tokens);
+  }
+  tensor dy(tokens, shape.hidden), dh(tokens, shape.hidden), dinner(tokens, shape.inner);
+  tensor dqkv(tokens, 3 * shape.hidden), last(tokens, shape.hidden);
+  const tensor seed(tokens, shape.hidden, 4, 1e-3F);
+  // The word table: AdamW touches all of its rows.
+  weight table(device, 30522, shape.hidden, 5, true);
+  memory[0].x = tensor(tokens, shape.hidden, 6, 1.0F);
+  const onoma::attention_shape<float> heads{
+      {{offsets.data(), static_cast<index>(offsets.size())}},
+      shape.heads,
+      1.0F / std::sqrt(static_cast<float>(shape.hidden / shape.heads)),
+      {p, 17}};
+  const onoma::dropout_spec drop{p, 18};
+  onoma::adamw_step<float> step;
+  step.learning_rate = 1e-5F;
+  step.bias_correction1 = 0.1;
+  step.bias_correction2 = 0.001;
+  double norm = 0.0;
+  const auto run = [&] {
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      forward_layer(device, layers[i], memory[i], heads, drop, true,
+                    i + 1 < layers.size() ? memory[i + 1].x.view() : last.view());
+    }
+    dy.values = seed.values;
+    for (std::size_t i = layers.size(); i-- > 0;) {
+      backward_layer(device, layers[i], memory[i], heads, drop, dy.view(), dh.view(), dinner.view(),
+                     dqkv.view());
+    }
+    const auto each = [&](auto&& f) {
+      for (auto& w : layers) f(w.qkv), f(w.output), f(w.expand), f(w.contract);
+    };
+    norm = device.squared_norm(table.gradient.flat());
+    each([&](weight& w) { norm += device.squared_norm(w.gradient.flat()); });
+    const auto update = [&](weight& w) {
+      device.adamw(step, w.value.flat(), w.gradient.flat(), w.moment1.flat(), w.moment2.flat());
+    };
+    update(table);
+    each([&](weight& w) { update(w), w.pack(device); });
+  };
+  run();
+  for (auto _ : state) run();
+  benchmark::DoNotOptimize(norm);
+  count_flops(state, 3.0 * forward_flops(shape, offsets));
+  state.counters["tokens/s"] = benchmark::Counter(static_cast<double>(tokens * state.iterations()),
+                                                  benchmark::Counter::kIsRate);
+}
+
+BENCHMARK(forward)
+    ->ArgNames({"model", "sequences", "tokens", "threads"})
+    ->ArgsProduct({{0, 1}, {1}, {16, 128}, {1, 2}})
+    ->Args({0, 16, 128, 2})
+    ->Args({0, 4, 512, 2})
+    ->MeasureProcessCPUTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(training_step)
+    ->ArgNames({"dropout", "threads"})
+    ->ArgsProduct({{0, 1}, {1, 2}})
+    ->MeasureProcessCPUTime()
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace bench
+
+BENCHMARK_MAIN();
