@@ -63,6 +63,7 @@ int evaluate(const settings& s) {
   }
   fmt::print("{}\n\n{}", onoma::summary(report), onoma::to_text(report, s.digits));
   if (s.confusion) fmt::print("\n{}", onoma::confusion_text(report));
+  if (s.confusion) fmt::print("\n{}", onoma::entity_confusion_text(report));
   return 0;
 }
 
@@ -91,7 +92,7 @@ int main(int argc, char** argv) {
   app.add_option("--digits", s.digits, "Digits after the point")
       ->check(CLI::Range(0, 12))
       ->capture_default_str();
-  app.add_flag("--confusion", s.confusion, "Also words by true and predicted type");
+  app.add_flag("--confusion", s.confusion, "Also words, then entities, by true and predicted type");
   app.add_flag("--json", s.as_json, "All numbers as one JSON object");
   app.add_option("--threads", s.threads, "Threads (default: all cores)")->check(CLI::PositiveNumber);
   try {

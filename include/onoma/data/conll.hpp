@@ -7,6 +7,7 @@
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/mapped_file.hpp>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -15,36 +16,46 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// What stands between columns.
+enum class conll_separator {
+  automatic,  ///< tabs if the file's first row has one, else spaces
+  tab,        ///< one tab; words may hold spaces and columns may be empty
+  space,      ///< any number of spaces and tabs
+};
+
 struct conll_options {
   index word_column = 0;  ///< from 0; negative: from the last (-1)
   index tag_column = -1;
-  bool comments = false;  ///< skip lines "# ..." at the start of a sentence (CoNLL-U)
+  bool comments = false;  ///< skip lines "# ..." at the start of a sentence (CoNLL-U); "#" is a word
+                          ///< elsewhere, and everywhere without this option
+  conll_separator separator = conll_separator::automatic;
 };
 
 namespace detail {
 
-/// Tab-separated where there is a tab (a word may then hold spaces), else runs of spaces.
-inline std::vector<std::string_view> columns_of(std::string_view line) {
+inline std::vector<std::string_view> columns_of(std::string_view line, conll_separator separator) {
   std::vector<std::string_view> columns;
-  if (line.find('\t') != std::string_view::npos) {
-    for (;;) {
-      const auto tab = line.find('\t');
-      columns.push_back(line.substr(0, tab));
-      if (tab == std::string_view::npos) return columns;
-      line.remove_prefix(tab + 1);
-    }
+  const bool tabs = separator == conll_separator::tab;
+  for (;;) {
+    const auto end = tabs ? line.find('\t') : line.find_first_of(" \t");
+    if (tabs || end != 0) columns.push_back(line.substr(0, end));
+    if (end == std::string_view::npos) break;
+    line.remove_prefix(end + 1);
   }
-  while (!line.empty()) {
-    const auto space = line.find(' ');
-    if (space != 0) columns.push_back(line.substr(0, space));
-    if (space == std::string_view::npos) break;
-    line.remove_prefix(space + 1);
-  }
+  // Spaces at the end of a row separate it from nothing.
+  if (!tabs && columns.back().empty()) columns.pop_back();
   return columns;
 }
 
-/// Checks UTF-8 without the text layer: data/ stands below it.
-inline bool is_utf8(std::string_view s) {
+/// "-DOCSTART-" as the first column, whatever separates it from the next.
+inline bool starts_document(std::string_view line) {
+  constexpr std::string_view mark = "-DOCSTART-";
+  return line.substr(0, mark.size()) == mark &&
+         (line.size() == mark.size() || line[mark.size()] == ' ' || line[mark.size()] == '\t');
+}
+
+/// The position of the first byte that is not UTF-8, or npos. data/ does not see the text layer.
+inline std::size_t find_non_utf8(std::string_view s) {
   for (std::size_t i = 0; i < s.size();) {
     const auto b = [&](std::size_t k) {
       return i + k < s.size() ? static_cast<unsigned char>(s[i + k]) : 0U;
@@ -61,10 +72,10 @@ inline bool is_utf8(std::string_view s) {
                (b(0) != 0xF0U || b(1) >= 0x90U) && (b(0) != 0xF4U || b(1) < 0x90U)) {
       i += 4;
     } else {
-      return false;
+      return i;
     }
   }
-  return true;
+  return std::string_view::npos;
 }
 
 }  // namespace detail
@@ -91,6 +102,7 @@ inline bool is_utf8(std::string_view s) {
   if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
   index line_number = 0;
   std::size_t width = 0;
+  auto separator = options.separator;
   const auto refuse = [&](std::string expected, std::string found) {
     fail(error_code::parse, std::string(name) + ":" + std::to_string(line_number),
          std::move(expected), std::move(found));
@@ -105,20 +117,28 @@ inline bool is_utf8(std::string_view s) {
       finish();
       continue;
     }
-    if (!detail::is_utf8(line)) refuse("UTF-8", "other bytes");
+    if (const auto bad = detail::find_non_utf8(line); bad != std::string_view::npos) {
+      refuse("UTF-8", "other bytes from byte " + std::to_string(bad + 1) + " of the line on");
+    }
     if (options.comments && current.words.empty() && line.substr(0, 2) == "# ") continue;
-    const auto columns = detail::columns_of(line);
-    if (columns.front() == "-DOCSTART-") {
+    if (detail::starts_document(line)) {
       finish();
       next_begins_document = true;
       continue;
     }
+    if (separator == conll_separator::automatic) {
+      const bool tabs = line.find('\t') != std::string_view::npos;
+      separator = tabs ? conll_separator::tab : conll_separator::space;
+    }
+    const auto columns = detail::columns_of(line, separator);
     const auto count = static_cast<index>(columns.size());
     const auto at = [&](index column) { return column < 0 ? count + column : column; };
     const index word = at(options.word_column);
     const index tag = at(options.tag_column);
     if (count < 2 || word < 0 || word >= count || tag < 0 || tag >= count) {
-      refuse("a word and a tag in columns", std::to_string(count) + " column(s)");
+      refuse("a word and a tag in columns separated by " +
+                 std::string(separator == conll_separator::tab ? "tabs" : "spaces"),
+             std::to_string(count) + " column(s)");
     }
     if (width != 0 && columns.size() != width) {
       refuse(std::to_string(width) + " columns, as in the lines before", std::to_string(count));
@@ -145,20 +165,41 @@ inline bool is_utf8(std::string_view s) {
 }
 
 /// word<TAB>tag lines, a blank line after each sentence, -DOCSTART- before each document but the
-/// first.
+/// first. Sentences without tags get "O"; those without words leave no trace.
+/// @throws onoma::error (invalid_argument) for what a reader could not read back: other numbers of
+/// tags than words, an empty tag, a tab or line break inside a column, a word -DOCSTART-, other bytes than
+/// UTF-8.
 [[nodiscard]] inline std::string format_conll(const std::vector<sentence>& sentences) {
   std::string text;
-  for (const auto& s : sentences) {
+  for (std::size_t n = 0; n < sentences.size(); ++n) {
+    const sentence& s = sentences[n];
+    const auto refuse = [&](std::string expected, std::string found) {
+      fail(error_code::invalid_argument, "writing sentence " + std::to_string(n + 1),
+           std::move(expected), std::move(found));
+    };
+    if (!s.tags.empty() && s.tags.size() != s.words.size()) {
+      refuse(std::to_string(s.words.size()) + " tags", std::to_string(s.tags.size()));
+    }
+    if (s.words.empty()) continue;
     if (s.begins_document && !text.empty()) text += "-DOCSTART-\tO\n\n";
     for (std::size_t i = 0; i < s.words.size(); ++i) {
-      text += s.words[i] + "\t" + (s.tags.empty() ? "O" : s.tags[i]) + "\n";
+      const std::string& tag = s.tags.empty() ? "O" : s.tags[i];
+      for (const std::string* column : {&s.words[i], &tag}) {
+        if (column->find_first_of("\t\n\r") != std::string::npos) {
+          refuse("columns without tabs and line breaks", "'" + *column + "'");
+        }
+        if (detail::find_non_utf8(*column) != std::string_view::npos) refuse("UTF-8", "other bytes");
+      }
+      if (detail::starts_document(s.words[i])) refuse("words that begin no document", s.words[i]);
+      if (tag.find_first_not_of(' ') == std::string::npos) refuse("a tag", "an empty one");
+      text.append(s.words[i]).append(1, '\t').append(tag).append(1, '\n');
     }
     text += "\n";
   }
   return text;
 }
 
-/// Writes the file as a whole or not at all. @throws onoma::error (io).
+/// Writes the file as a whole or not at all. @throws onoma::error (io), and as `format_conll`.
 inline void write_conll(const std::filesystem::path& path,
                         const std::vector<sentence>& sentences) {
   write_file_atomically(path, format_conll(sentences));

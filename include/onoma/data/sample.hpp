@@ -1,4 +1,4 @@
-/// Orders and parts of data sets, the same on every platform for the same seed.
+/// Orders and parts of data sets; random ones are the same on every platform for one key.
 #pragma once
 
 #include <onoma/core/error.hpp>
@@ -13,7 +13,10 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// The numbers 0 .. count - 1 in random order (Fisher and Yates), by key alone.
+/// @throws onoma::error (invalid_argument) for a negative count.
 [[nodiscard]] inline std::vector<index> shuffled_order(index count, std::uint64_t key) {
+  check(count >= 0, error_code::invalid_argument, "shuffled_order", "a count of at least 0",
+        "a negative one");
   std::vector<index> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), index{0});
   random_stream random(key);

@@ -5,6 +5,8 @@
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/view.hpp>
+#include <onoma/ner/code_points.hpp>
+#include <onoma/ner/decode.hpp>
 #include <onoma/ner/entity.hpp>
 #include <onoma/ner/tag_set.hpp>
 
@@ -43,8 +45,8 @@ struct scored_window {
   std::span<const std::int32_t> word_ids;    ///< [N], -1 for special tokens
   std::span<const std::uint8_t> special;     ///< [N]
   std::vector<std::string_view> pieces;      ///< [N] text of each piece, "##" included; the
-                                             ///< strategies after `simple` read it
-  std::vector<std::uint8_t> unknown;         ///< [N] 1 where the piece is the unknown token
+                                             ///< strategies after `simple` need it, others do not
+  std::vector<std::uint8_t> unknown;         ///< [N] 1 for the unknown token; needed as `pieces`
   mat<const float> probabilities;            ///< [N, L]
 };
 
@@ -87,11 +89,10 @@ inline entity make_entity(std::string_view text, std::string label, double score
   return e;
 }
 
-/// Code points of valid UTF-8.
-inline index code_points(std::string_view text) {
-  return std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-  });
+/// The strategies that guess words from pieces.
+constexpr bool forms_words(aggregation strategy) noexcept {
+  return strategy == aggregation::first || strategy == aggregation::average ||
+         strategy == aggregation::max;
 }
 
 /// A token, or a word that Hugging Face's heuristic put together.
@@ -130,8 +131,7 @@ inline unit unite(const scored_window& w, index first, index last, aggregation s
 /// transformers, pipelines/token_classification.py: gather_pre_entities, aggregate_words.
 inline std::vector<unit> hf_units(std::string_view text, const scored_window& w,
                                   aggregation strategy) {
-  const bool words = strategy == aggregation::first || strategy == aggregation::average ||
-                     strategy == aggregation::max;
+  const bool words = forms_words(strategy);
   std::vector<unit> units;
   std::optional<index> open;
   index previous = 0;
@@ -161,16 +161,17 @@ inline std::vector<unit> hf_units(std::string_view text, const scored_window& w,
 inline std::vector<entity> hf_group(std::string_view text, const std::vector<unit>& units,
                                     const tag_set& tags, const aggregate_options& options) {
   std::vector<entity> entities;
-  const auto parts = [&](const unit& u) { return split_tag(tags.label(u.label)); };
-  // Here "O" is a type like the others: it is grouped, and ignored afterwards.
+  // Only B- and I- are prefixes here; "O" is a type like the others: grouped, ignored afterwards.
+  const auto begins = [&](const unit& u) {
+    return std::string_view(tags.label(u.label)).substr(0, 2) == "B-";
+  };
   const auto type = [&](const unit& u) {
-    const auto p = parts(u);
-    return p.prefix == 'B' || p.prefix == 'I' ? p.type : std::string_view(tags.label(u.label));
+    const std::string_view label = tags.label(u.label);
+    return begins(u) || label.substr(0, 2) == "I-" ? label.substr(2) : label;
   };
   for (std::size_t i = 0; i < units.size();) {
     std::size_t end = i + 1;
-    while (end < units.size() && parts(units[end]).prefix != 'B' &&
-           type(units[end]) == type(units[end - 1])) {
+    while (end < units.size() && !begins(units[end]) && type(units[end]) == type(units[end - 1])) {
       ++end;
     }
     double sum = 0.0;
@@ -249,47 +250,86 @@ inline aggregated aggregate_by_word(std::string_view text, std::span<const score
     }
   }
   aggregated result;
+  tag_reader reader;
   double sum = 0.0;
-  bool open = false;
-  std::string_view open_type;
+  index count = 0;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (!words[i].seen) continue;  // a pre-split word without any token: it breaks nothing
     const auto at = static_cast<index>(i);
     const std::string& label = tags.label(words[i].label);
-    const auto tag = split_tag(label);
-    if (tag.prefix == 'O' || is_ignored(options.ignored, label) ||
-        is_ignored(options.ignored, std::string(tag.type))) {
-      open = false;
-      continue;
-    }
+    const bool ignored = is_ignored(options.ignored, label) ||
+                         is_ignored(options.ignored, std::string(split_tag(label).type));
+    const auto step = reader.read(ignored ? std::string_view("O") : label);
+    if (step == tag_reader::step::outside) continue;
     const double score = static_cast<double>(words[i].score);
-    if (open && tag.prefix != 'B' && tag.type == open_type) {
-      auto& last = result.entities.back();
-      sum += score;
-      last = make_entity(text, last.label, 0.0, {last.span.bytes.begin, words[i].bytes.end},
-                         last.first, at);
-      last.score = sum / static_cast<double>(at - last.first + 1);
-      continue;
+    if (step == tag_reader::step::opens) {
+      sum = 0.0;
+      count = 0;
+      result.entities.push_back(
+          make_entity(text, std::string(reader.type()), 0.0, words[i].bytes, at, at));
     }
-    // A label without a prefix opens an entity by right.
-    if (tag.prefix != 'B' && label.size() != tag.type.size()) ++result.repairs;
-    sum = score;
-    open = true;
-    open_type = tag.type;
-    result.entities.push_back(
-        make_entity(text, std::string(tag.type), score, words[i].bytes, at, at));
+    auto& entity = result.entities.back();
+    sum += score;
+    ++count;
+    entity.score = sum / static_cast<double>(count);
+    entity.last = at;
+    entity.span.bytes.end = words[i].bytes.end;
   }
+  for (auto& entity : result.entities) {
+    const auto bytes = entity.span.bytes;
+    entity.text = text.substr(static_cast<std::size_t>(bytes.begin),
+                              static_cast<std::size_t>(bytes.size()));
+  }
+  result.repairs = reader.repairs();
   return result;
+}
+
+/// What the strategies rely on.
+inline void check_window(std::string_view text, const scored_window& w, const tag_set& tags,
+                         aggregation strategy) {
+  const auto tokens = static_cast<std::size_t>(w.probabilities.rows);
+  if (w.probabilities.cols != tags.size() || tags.size() == 0) {
+    fail(error_code::shape_mismatch, "aggregate",
+         "probabilities of " + std::to_string(tags.size()) + " labels",
+         std::to_string(w.probabilities.cols));
+  }
+  const bool fits = w.offsets.size() == tokens && w.word_ids.size() == tokens &&
+                    w.special.size() == tokens &&
+                    (!forms_words(strategy) ||
+                     (w.pieces.size() == tokens && w.unknown.size() == tokens));
+  check(fits, error_code::shape_mismatch, "aggregate",
+        "an offset, word id, special mark, piece and unknown mark per row of probabilities",
+        "other sizes");
+  const auto size = static_cast<index>(text.size());
+  for (const std::int32_t word : w.word_ids) {
+    // A word takes a byte, so there is no larger id; -1 stands for none.
+    if (word < -1 || word > size) {
+      fail(error_code::out_of_range, "aggregate",
+           "word ids from -1 to " + std::to_string(size), std::to_string(word));
+    }
+  }
+  for (const byte_span bytes : w.offsets) {
+    if (bytes.begin < 0 || bytes.end < bytes.begin || bytes.end > size) {
+      fail(error_code::out_of_range, "aggregate",
+           "offsets inside " + std::to_string(size) + " bytes",
+           std::to_string(bytes.begin) + " to " + std::to_string(bytes.end));
+    }
+  }
 }
 
 }  // namespace detail
 
 /// Entities of one text from its windows (see `encode_options::stride`), all with offsets into
-/// `text`. `span.code_points` and `span.utf16` are left to the caller.
+/// `text`. `span.code_points` and `span.utf16` are left to the caller. Windows are in the order of the
+/// text. `word` takes each word from the window in which it stands farthest from an edge; the others
+/// merge the windows' entities as transformers does.
+/// @throws onoma::error (shape_mismatch) for windows whose parts differ in size, (out_of_range) for
+/// offsets or word ids that are not of the text.
 [[nodiscard]] inline aggregated aggregate(std::string_view text,
                                           std::span<const scored_window> windows,
                                           const tag_set& tags,
                                           const aggregate_options& options = {}) {
+  for (const auto& window : windows) detail::check_window(text, window, tags, options.strategy);
   if (options.strategy == aggregation::word) {
     return detail::aggregate_by_word(text, windows, tags, options);
   }

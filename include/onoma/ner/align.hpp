@@ -21,11 +21,18 @@ struct align_options {
 
 /// Labels [tokens] for `word_ids` [tokens]: ignored where there is no word (-1), and by the options
 /// for pieces after the first (transformers, run_ner.py, `tokenize_and_align_labels`).
-/// @throws onoma::error (out_of_range) for a word id outside `labels`.
+/// @throws onoma::error (out_of_range) for a word id outside `labels`, or a label outside `tags` that
+/// is not the ignored one.
 [[nodiscard]] inline std::vector<std::int32_t> align_labels(std::span<const std::int32_t> labels,
                                                             std::span<const std::int32_t> word_ids,
                                                             const tag_set& tags,
                                                             const align_options& options = {}) {
+  for (const std::int32_t label : labels) {
+    if (label != token_batch::ignored_label && (label < 0 || label >= tags.size())) {
+      fail(error_code::out_of_range, "align_labels",
+           "labels below " + std::to_string(tags.size()), std::to_string(label));
+    }
+  }
   std::vector<std::int32_t> aligned;
   aligned.reserve(word_ids.size());
   std::int32_t previous = -1;
@@ -40,7 +47,7 @@ struct align_options {
       const std::int32_t label = labels[static_cast<std::size_t>(word)];
       if (word != previous) {
         aligned.push_back(label);
-      } else if (!options.label_all_tokens || label < 0) {
+      } else if (!options.label_all_tokens || label == token_batch::ignored_label) {
         aligned.push_back(token_batch::ignored_label);
       } else {
         const auto parts = split_tag(tags.label(label));

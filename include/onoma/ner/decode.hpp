@@ -1,4 +1,4 @@
-/// BIO tags to entities, with invalid sequences repaired and counted.
+/// Tags to entities, with invalid sequences repaired and counted.
 #pragma once
 
 #include <onoma/core/types.hpp>
@@ -7,9 +7,45 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
+
+/// Reads the tags of one sequence from left to right and says of each word whether it opens an
+/// entity, continues the open one, or stands outside. BIO is the common case; the prefixes of BIOES,
+/// BILOU and BMES are understood, since models with such heads exist.
+class tag_reader {
+ public:
+  enum class step { outside, opens, continues };
+
+  /// The tag's text must outlive the next call.
+  [[nodiscard]] step read(std::string_view tag) {
+    const auto [prefix, type] = split_tag(tag);
+    if (prefix == 'O') {
+      open_ = false;
+      return step::outside;
+    }
+    const bool begins = prefix == 'B' || prefix == 'S' || prefix == 'U';
+    const bool ends = prefix == 'E' || prefix == 'L' || prefix == 'S' || prefix == 'U';
+    const bool continues = open_ && !begins && type == type_;
+    // A label without a prefix opens an entity by right.
+    if (!begins && !continues && type.size() != tag.size()) ++repairs_;
+    open_ = !ends;
+    type_ = type;
+    return continues ? step::continues : step::opens;
+  }
+
+  /// The type of the word read last, unless that was outside.
+  [[nodiscard]] std::string_view type() const noexcept { return type_; }
+  /// Tags that should continue an entity and had none: each opened one.
+  [[nodiscard]] index repairs() const noexcept { return repairs_; }
+
+ private:
+  std::string_view type_;
+  bool open_ = false;
+  index repairs_ = 0;
+};
 
 struct decoded_tags {
   std::vector<entity_span> entities;  ///< in order, never overlapping
@@ -20,22 +56,18 @@ struct decoded_tags {
 /// read it ("repair begin"); every one is counted.
 [[nodiscard]] inline decoded_tags decode_bio(std::span<const std::string> tags) {
   decoded_tags result;
-  std::string_view open;  // type of the entity that the word before belongs to
+  tag_reader reader;
   for (std::size_t i = 0; i < tags.size(); ++i) {
-    const auto tag = split_tag(tags[i]);
-    if (tag.prefix == 'O') {
-      open = {};
-      continue;
-    }
     const auto at = static_cast<index>(i);
-    if (tag.prefix != 'B' && tag.type == open) {
-      result.entities.back().end = at + 1;
-      continue;
+    switch (reader.read(tags[i])) {
+      case tag_reader::step::outside: break;
+      case tag_reader::step::opens:
+        result.entities.push_back({at, at + 1, std::string(reader.type())});
+        break;
+      case tag_reader::step::continues: result.entities.back().end = at + 1; break;
     }
-    if (tag.prefix != 'B') ++result.repairs;
-    result.entities.push_back({at, at + 1, std::string(tag.type)});
-    open = tag.type;
   }
+  result.repairs = reader.repairs();
   return result;
 }
 

@@ -4,20 +4,22 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/ner/tag_scheme.hpp>
+#include <onoma/ner/tag_set.hpp>
 
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
-#include <span>
 #include <string>
-#include <tuple>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
 
 using tag_sequences = std::vector<std::vector<std::string>>;
+
+/// Counts by gold type and predicted type.
+using confusion_table = std::map<std::string, std::map<std::string, index>>;
 
 /// Scores of one type or one average.
 struct entity_score {
@@ -30,7 +32,8 @@ struct entity_score {
 };
 
 /// How tags are read. Without a scheme: seqeval's default mode (conlleval's transitions). With one:
-/// its strict mode. The two differ by points of F1 on the same file, so a report names the mode.
+/// its strict mode; strict without a scheme, which seqeval silently takes for default, cannot be
+/// said. The two differ by points of F1 on the same file, so a report names the mode.
 struct metric_options {
   std::optional<tag_scheme> strict;
   double zero_division = 0.0;  ///< value of a quotient whose denominator is zero: 0 or 1
@@ -45,8 +48,15 @@ struct ner_report {
   double token_accuracy = 0.0;
   index tokens = 0;
   index sentences = 0;
-  /// confusion[gold][predicted]: words by type, "O" included; B- and I- are not told apart.
-  std::map<std::string, std::map<std::string, index>> confusion;
+  /// Tags, gold and predicted, whose prefix is none of B, I, E and S. The default mode, like
+  /// seqeval's, still scores them, wrongly; seqeval warns of some. They need strict mode.
+  index misread_tags = 0;
+  confusion_table word_confusion;  ///< words by type, "O" included; B- and I- are not told apart
+  /// Entities of the same words by type; `no_entity` stands opposite missed and spurious ones.
+  confusion_table entity_confusion;
+
+  /// Opposite an entity whose words are no entity on the other side.
+  static constexpr std::string_view no_entity = "(none)";
 };
 
 namespace detail {
@@ -77,17 +87,61 @@ inline void check_sequences(const tag_sequences& gold, const tag_sequences& pred
   }
 }
 
+/// Whether the default mode, which takes the first letter for a prefix whatever it is, misreads
+/// `tag`: BILOU's U- and L-, or a label without a prefix ("ORG" is outside, as it begins with O).
+inline bool is_misread(std::string_view tag) {
+  if (tag == "O") return false;
+  const bool known = !tag.empty() && std::string_view("BIES").find(tag[0]) != std::string_view::npos;
+  return !known || (tag.size() > 1 && tag[1] != '-');
+}
+
+inline std::vector<entity_span> entities_of(const std::vector<std::string>& tags,
+                                            const metric_options& options, index& misread_tags) {
+  if (options.strict) return strict_entities(tags, *options.strict);
+  misread_tags += std::count_if(tags.begin(), tags.end(), is_misread);
+  return lenient_entities(tags);
+}
+
+/// Counts one sentence's entities, by type and in the confusion table.
+inline void count_entities(const std::vector<entity_span>& gold,
+                           const std::vector<entity_span>& predicted,
+                           std::map<std::string, entity_score>& types, confusion_table& confusion) {
+  std::map<std::pair<index, index>, const entity_span*> unmatched;
+  for (const auto& entity : gold) {
+    ++types[entity.type].support;
+    unmatched.emplace(std::pair(entity.begin, entity.end), &entity);
+  }
+  const std::string none(ner_report::no_entity);
+  for (const auto& entity : predicted) {
+    auto& score = types[entity.type];
+    ++score.predicted;
+    const auto same_words = unmatched.find({entity.begin, entity.end});
+    if (same_words == unmatched.end()) {
+      ++confusion[none][entity.type];
+      continue;
+    }
+    const std::string& expected = same_words->second->type;
+    if (expected == entity.type) ++score.correct;
+    ++confusion[expected][entity.type];
+    unmatched.erase(same_words);
+  }
+  for (const auto& [words, entity] : unmatched) ++confusion[entity->type][none];
+}
+
 }  // namespace detail
 
 /// Scores predicted tags against gold tags.
 ///
 /// Default mode reads all sentences as one sequence with an O after each; strict mode reads each
-/// by the rules of its scheme. Types are those of the gold or the predicted entities. Source:
+/// by the rules of its scheme. Types are those of the gold or the predicted entities. Without
+/// any entity all scores are `zero_division` or 0 (seqeval has no report then). Source:
 /// https://github.com/chakki-works/seqeval (metrics/sequence_labeling.py, metrics/v1.py).
 /// @throws onoma::error (shape_mismatch) for different lengths, (invalid_argument) for a tag that
-/// the scheme does not have.
+/// the scheme does not have, or a `zero_division` other than 0 and 1.
 [[nodiscard]] inline ner_report evaluate(const tag_sequences& gold, const tag_sequences& predicted,
                                          const metric_options& options = {}) {
+  check(options.zero_division == 0.0 || options.zero_division == 1.0,
+        error_code::invalid_argument, "evaluate", "a zero_division of 0 or 1", "another number");
   detail::check_sequences(gold, predicted);
   ner_report report;
   report.mode = options.strict ? "strict " + std::string(to_string(*options.strict)) : "default";
@@ -96,17 +150,9 @@ inline void check_sequences(const tag_sequences& gold, const tag_sequences& pred
   std::map<std::string, entity_score> types;
   index equal = 0;
   for (std::size_t i = 0; i < gold.size(); ++i) {
-    const auto read = [&](const std::vector<std::string>& tags) {
-      return options.strict ? strict_entities(tags, *options.strict) : lenient_entities(tags);
-    };
-    const auto expected = read(gold[i]);
-    const auto found = read(predicted[i]);
-    for (const auto& entity : expected) ++types[entity.type].support;
-    for (const auto& entity : found) {
-      auto& score = types[entity.type];
-      ++score.predicted;
-      if (std::find(expected.begin(), expected.end(), entity) != expected.end()) ++score.correct;
-    }
+    detail::count_entities(detail::entities_of(gold[i], options, report.misread_tags),
+                           detail::entities_of(predicted[i], options, report.misread_tags), types,
+                           report.entity_confusion);
     for (std::size_t w = 0; w < gold[i].size(); ++w) {
       ++report.tokens;
       equal += gold[i][w] == predicted[i][w] ? 1 : 0;
@@ -114,7 +160,7 @@ inline void check_sequences(const tag_sequences& gold, const tag_sequences& pred
         const auto parts = split_tag(tag);
         return parts.prefix == 'O' ? std::string("O") : std::string(parts.type);
       };
-      ++report.confusion[type(gold[i][w])][type(predicted[i][w])];
+      ++report.word_confusion[type(gold[i][w])][type(predicted[i][w])];
     }
   }
   report.token_accuracy = detail::quotient(equal, report.tokens, 0.0);

@@ -197,32 +197,4 @@ struct strict_tag {
   return entities;
 }
 
-/// BIO tags of entities that do not overlap. @throws onoma::error (invalid_argument) where they do
-/// or leave the sequence.
-[[nodiscard]] inline std::vector<std::string> bio_tags(std::span<const entity_span> entities,
-                                                       index size) {
-  std::vector<std::string> tags(static_cast<std::size_t>(size), "O");
-  for (const auto& entity : entities) {
-    for (index i = entity.begin; i < entity.end; ++i) {
-      if (i < 0 || i >= size || tags[static_cast<std::size_t>(i)] != "O") {
-        fail(error_code::invalid_argument, "bio_tags",
-             "entities inside " + std::to_string(size) + " words that do not overlap",
-             entity.type + " at " + std::to_string(entity.begin) + " to " +
-                 std::to_string(entity.end));
-      }
-      tags[static_cast<std::size_t>(i)] = (i == entity.begin ? "B-" : "I-") + entity.type;
-    }
-  }
-  return tags;
-}
-
-/// Rewrites a sequence of any scheme as BIO. @throws onoma::error (invalid_argument).
-[[nodiscard]] inline std::vector<std::string> to_bio(std::span<const std::string> tags,
-                                                     tag_scheme from) {
-  // seqeval's strict IOB1 loses a B after O; conlleval's transitions read IOB1 and IOB2 right.
-  const bool iob = from == tag_scheme::iob1 || from == tag_scheme::iob2;
-  const auto entities = iob ? lenient_entities(tags) : strict_entities(tags, from);
-  return bio_tags(entities, static_cast<index>(tags.size()));
-}
-
 }  // namespace onoma::inline ONOMA_ABI

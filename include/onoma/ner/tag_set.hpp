@@ -16,16 +16,22 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// A tag such as "B-PER" in its parts: prefix 'B', type "PER". "O" has no type. A label without a
-/// prefix ("PER") is read as the inside of its type, as transformers' pipeline does.
+/// prefix ("PER") is read as the inside of its type, as transformers' pipeline does; a prefix alone
+/// ("B") has the type "_", as in seqeval.
 struct tag_parts {
   char prefix = 'O';
   std::string_view type;
 };
 
+/// `tag` must outlive the result. Prefixes are those of BIO, IOE, BIOES, BILOU and BMES; any other
+/// letter before a hyphen belongs to the type ("x-ray").
 [[nodiscard]] inline tag_parts split_tag(std::string_view tag) {
   if (tag == "O") return {};
+  const bool prefixed =
+      !tag.empty() && std::string_view("BIESLUM").find(tag[0]) != std::string_view::npos;
+  if (prefixed && tag.size() == 1) return {tag[0], "_"};
   // Types may hold hyphens ("B-creative-work"): the first one ends the prefix.
-  if (tag.size() > 2 && tag[1] == '-') return {tag[0], tag.substr(2)};
+  if (prefixed && tag.size() > 2 && tag[1] == '-') return {tag[0], tag.substr(2)};
   return {'I', tag};
 }
 
@@ -45,6 +51,20 @@ class tag_set {
              "'" + labels_[i] + "' twice");
       }
     }
+  }
+
+  /// "O", then B- and I- of each type, sorted; the order of `from_tags`.
+  /// @throws onoma::error (invalid_argument) for an empty type or one twice.
+  [[nodiscard]] static tag_set bio(std::span<const std::string> types) {
+    std::vector<std::string> labels = {"O"};
+    for (const auto& type : types) {
+      check(!type.empty(), error_code::invalid_argument, "tag_set::bio", "types with a name",
+            "an empty one");
+      labels.push_back("B-" + type);
+      labels.push_back("I-" + type);
+    }
+    std::sort(labels.begin(), labels.end());
+    return tag_set(std::move(labels));
   }
 
   /// The labels that occur in tag sequences, sorted: the order that transformers' run_ner.py gives.

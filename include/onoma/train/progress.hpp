@@ -1,10 +1,10 @@
 /// Training progress as text: a bar for terminals, plain lines for logs.
 #pragma once
 
+#include <onoma/ner/report.hpp>
 #include <onoma/train/trainer.hpp>
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 
 namespace onoma::inline ONOMA_ABI {
@@ -19,11 +19,8 @@ namespace onoma::inline ONOMA_ABI {
 
 namespace detail {
 
-template <class... Values>
-std::string print(const char* format, Values... values) {
-  char buffer[256];
-  const int size = std::snprintf(buffer, sizeof buffer, format, values...);
-  return std::string(buffer, static_cast<std::size_t>(std::clamp(size, 0, 255)));
+inline std::string ratio(index part, index whole) {
+  return std::to_string(part) + "/" + std::to_string(whole);
 }
 
 }  // namespace detail
@@ -34,29 +31,26 @@ std::string print(const char* format, Values... values) {
   const auto filled = static_cast<int>(p.step * width / total);
   std::string bar;
   for (int i = 0; i < width; ++i) bar += i < filled ? "\u2588" : "\u2591";
-  return detail::print("epoch %ld/%ld ", static_cast<long>(p.epoch), static_cast<long>(p.epochs)) +
-         bar +
-         detail::print(" %ld/%ld  loss %.4f  %.0f tokens/s  ", static_cast<long>(p.step),
-                       static_cast<long>(p.total_steps), p.loss, p.tokens_per_second) +
-         format_duration(p.seconds_left) + " left";
+  return "epoch " + detail::ratio(p.epoch, p.epochs) + " " + bar + " " +
+         detail::ratio(p.step, p.total_steps) + "  loss " + detail::fixed(p.loss, 4) + "  " +
+         detail::fixed(p.tokens_per_second, 0) + " tokens/s  " + format_duration(p.seconds_left) +
+         " left";
 }
 
 /// One line of a log.
 [[nodiscard]] inline std::string progress_line(const training_progress& p) {
-  const auto step = static_cast<long>(p.step);
-  const auto total = static_cast<long>(p.total_steps);
   if (p.what == training_progress::kind::step) {
-    return detail::print("step %ld/%ld  loss %.4f  learning rate %.3g  gradient norm %.3f  %.0f "
-                         "tokens/s  ",
-                         step, total, p.loss, p.learning_rate, p.gradient_norm,
-                         p.tokens_per_second) +
-           format_duration(p.seconds_left) + " left";
+    return "step " + detail::ratio(p.step, p.total_steps) + "  loss " + detail::fixed(p.loss, 4) +
+           "  learning rate " + detail::significant(p.learning_rate, 3) + "  gradient norm " +
+           detail::fixed(p.gradient_norm, 3) + "  " + detail::fixed(p.tokens_per_second, 0) +
+           " tokens/s  " + format_duration(p.seconds_left) + " left";
   }
-  auto line = detail::print("epoch %ld/%ld  mean loss %.4f", static_cast<long>(p.epoch),
-                            static_cast<long>(p.epochs), p.loss);
+  auto line = "epoch " + detail::ratio(p.epoch, p.epochs) + "  mean loss " + detail::fixed(p.loss, 4);
   if (p.dev != nullptr) {
-    line += detail::print("  dev precision %.4f recall %.4f F1 %.4f%s", p.dev->micro.precision,
-                          p.dev->micro.recall, p.dev->micro.f1, p.is_best ? "  (best so far)" : "");
+    const auto& score = p.dev->micro;
+    line += "  dev precision " + detail::fixed(score.precision, 4) + " recall " +
+            detail::fixed(score.recall, 4) + " F1 " + detail::fixed(score.f1, 4) +
+            (p.is_best ? "  (best so far)" : "");
   }
   return line;
 }

@@ -14,7 +14,8 @@ namespace test {
 
 TEST_CASE("columns, separators, documents, comments") {
   const auto sentences = onoma::parse_conll(
-      "\xEF\xBB\xBF-DOCSTART- -X- O O\r\n\r\nEU NNP B-NP B-ORG\r\nrejects VBZ B-VP O\r\n \t\r\n# NN B-NP O\n\n"
+      "\xEF\xBB\xBF-DOCSTART- -X- O O\r\n\r\nEU NNP B-NP B-ORG\r\nrejects VBZ B-VP O\r\n \t\r\n"
+      "# NN B-NP O\n\n"
       "-DOCSTART- -X- O O\n\nBerlin NNP B-NP B-LOC",
       "x");
   REQUIRE(sentences.size() == 3);
@@ -55,6 +56,21 @@ TEST_CASE("what is written is read back") {
     CHECK(back[i].tags == sentences[i].tags);
     CHECK(back[i].begins_document == sentences[i].begins_document);
   }
+}
+
+TEST_CASE("what could not be read back is not written") {
+  using strings = std::vector<std::string>;
+  const auto refused = [](strings words, strings tags) {
+    const std::vector<onoma::sentence> sentences = {{std::move(words), std::move(tags), false}};
+    CHECK_THROWS_AS(static_cast<void>(onoma::format_conll(sentences)), onoma::error);
+  };
+  refused({"a", "b"}, {"O"});
+  refused({"a\tb"}, {"O"});
+  refused({"a\nb"}, {"O"});
+  refused({"\xFF"}, {"O"});
+  refused({"a"}, {""});
+  refused({"-DOCSTART-"}, {"O"});
+  CHECK(onoma::format_conll({{{"a"}, {}, false}, {{}, {}, false}}) == "a\tO\n\n");
 }
 
 TEST_CASE("corpora have as many sentences as their descriptions say") {

@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <clocale>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,39 @@ TEST_CASE("a report says its mode and is valid JSON") {
   CHECK(onoma::confusion_text(report).find("gold \\ predicted") != std::string::npos);
 }
 
+TEST_CASE("entities are confused only where their words are the same") {
+  const onoma::tag_sequences gold = {{"B-A", "I-A", "O", "B-B", "O", "B-A"}};
+  const onoma::tag_sequences found = {{"B-B", "I-B", "O", "B-B", "B-A", "O"}};
+  const auto report = onoma::evaluate(gold, found);
+  const std::string none(onoma::ner_report::no_entity);
+  const onoma::confusion_table expected = {
+      {"A", {{"B", 1}, {none, 1}}}, {"B", {{"B", 1}}}, {none, {{"A", 1}}}};
+  CHECK(report.entity_confusion == expected);
+  CHECK(onoma::entity_confusion_text(report).find(none) != std::string::npos);
+}
+
+TEST_CASE("tags that the default mode misreads are counted, and strict mode reads them") {
+  const onoma::tag_sequences bilou = {{"U-A", "U-A", "B-B", "L-B"}};
+  const auto report = onoma::evaluate(bilou, {{"U-A", "O", "B-B", "L-B"}});
+  CHECK(report.misread_tags == 5);
+  CHECK(onoma::summary(report).find("5 tags") != std::string::npos);
+  CHECK(onoma::evaluate({{"ORG", "ORG", "O"}}, {{"ORG", "O", "O"}}).misread_tags == 3);
+  const auto strict = onoma::evaluate(bilou, bilou, {.strict = onoma::tag_scheme::bilou});
+  CHECK(strict.micro.support == 3);
+  CHECK(strict.misread_tags == 0);
+}
+
+TEST_CASE("numbers do not follow the host's locale") {
+  const std::string before = std::setlocale(LC_NUMERIC, nullptr);
+  const char* comma = nullptr;
+  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"}) {
+    if (comma == nullptr) comma = std::setlocale(LC_NUMERIC, name);
+  }
+  const auto text = onoma::to_json(onoma::evaluate({{"B-A", "O"}}, {{"B-A", "B-A"}}));
+  std::setlocale(LC_NUMERIC, before.c_str());
+  CHECK(onoma::json::parse(text)["micro"]["precision"] == 0.5);
+}
+
 TEST_CASE("no entity at all, undefined quotients, and inputs that do not fit") {
   const onoma::tag_sequences none = {{"O", "O"}};
   CHECK(onoma::evaluate(none, none).micro.f1 == 0.0);
@@ -87,6 +121,8 @@ TEST_CASE("no entity at all, undefined quotients, and inputs that do not fit") {
   CHECK_THROWS_AS(static_cast<void>(onoma::evaluate(none, {{"O"}})), onoma::error);
   CHECK_THROWS_AS(static_cast<void>(onoma::evaluate({{"S-X"}}, {{"O"}},
                                                     {.strict = onoma::tag_scheme::iob2})),
+                  onoma::error);
+  CHECK_THROWS_AS(static_cast<void>(onoma::evaluate(none, none, {.strict = {}, .zero_division = 0.5})),
                   onoma::error);
 }
 

@@ -1,7 +1,9 @@
 /// Label sets, alignment with word pieces, decoding and conversion of tag schemes.
 #include "support/random.hpp"
 
+#include <onoma/data/sentence.hpp>
 #include <onoma/ner/align.hpp>
+#include <onoma/ner/convert.hpp>
 #include <onoma/ner/decode.hpp>
 #include <onoma/ner/tag_scheme.hpp>
 #include <onoma/ner/tag_set.hpp>
@@ -40,6 +42,9 @@ TEST_CASE("the first piece of a word gets its label") {
         std::vector<std::int32_t>{-100, 1, 2, 0, 3, 3, -100});
   CHECK_THROWS_AS(static_cast<void>(onoma::align_labels(labels, std::vector<std::int32_t>{3}, set)),
                   onoma::error);
+  CHECK_THROWS_AS(static_cast<void>(onoma::align_labels(std::vector<std::int32_t>{4},
+                                                        std::vector<std::int32_t>{0}, set)),
+                  onoma::error);
 }
 
 TEST_CASE("decoding repairs and counts") {
@@ -50,6 +55,9 @@ TEST_CASE("decoding repairs and counts") {
                                 {0, 2, "PER"}, {3, 4, "LOC"}, {4, 5, "PER"}, {5, 7, "PER"}, {7, 8, "PER"}});
   CHECK(onoma::decode_bio(tags{"B-creative-work", "I-creative-work"}).entities.front().type ==
         "creative-work");
+  // Heads of other schemes decode as well.
+  CHECK(onoma::decode_bio(tags{"S-A", "S-A", "B-A", "E-A", "I-A"}).entities ==
+        std::vector<onoma::entity_span>{{0, 1, "A"}, {1, 2, "A"}, {2, 4, "A"}, {4, 5, "A"}});
 }
 
 TEST_CASE("random entities survive BIO and back") {
@@ -77,13 +85,40 @@ TEST_CASE("random entities survive BIO and back") {
   CHECK_THROWS_AS(static_cast<void>(onoma::bio_tags(overlapping, 3)), onoma::error);
 }
 
-TEST_CASE("other schemes become BIO") {
-  CHECK(onoma::to_bio(tags{"I-A", "I-A", "B-A", "O", "I-B"}, onoma::tag_scheme::iob1) ==
+TEST_CASE("other schemes become BIO, and nothing is lost") {
+  const auto bio = [](const tags& from, onoma::tag_scheme scheme, index repairs) {
+    const auto converted = onoma::to_bio(from, scheme);
+    CHECK(converted.repairs == repairs);
+    return converted.tags;
+  };
+  CHECK(bio({"I-A", "I-A", "B-A", "O", "I-B"}, onoma::tag_scheme::iob1, 0) ==
         tags{"B-A", "I-A", "B-A", "O", "B-B"});
-  CHECK(onoma::to_bio(tags{"U-A", "U-A", "B-B", "I-B", "L-B", "O"}, onoma::tag_scheme::bilou) ==
+  CHECK(bio({"U-A", "U-A", "B-B", "I-B", "L-B", "O"}, onoma::tag_scheme::bilou, 0) ==
         tags{"B-A", "B-A", "B-B", "I-B", "I-B", "O"});
-  CHECK(onoma::to_bio(tags{"S-A", "B-B", "E-B"}, onoma::tag_scheme::iobes) ==
-        tags{"B-A", "B-B", "I-B"});
+  CHECK(bio({"S-A", "B-B", "E-B"}, onoma::tag_scheme::iobes, 0) == tags{"B-A", "B-B", "I-B"});
+  // An entity that its scheme calls invalid stays one; the changed tags are counted.
+  CHECK(bio({"B-A", "O", "I-B"}, onoma::tag_scheme::iobes, 2) == tags{"B-A", "O", "B-B"});
+  CHECK_THROWS_AS(static_cast<void>(onoma::to_bio(tags{"S-A"}, onoma::tag_scheme::iob2)),
+                  onoma::error);
+
+  std::vector<onoma::sentence> data = {{{"a", "b"}, {"I-X", "I-X"}}, {{"c"}, {"O"}}};
+  CHECK(onoma::convert_to_bio(data, onoma::tag_scheme::iob1) == 0);
+  CHECK(data[0].tags == tags{"B-X", "I-X"});
+  data[1].tags = {"Z-X"};
+  CHECK_THROWS_AS(onoma::convert_to_bio(data, onoma::tag_scheme::iob2), onoma::error);
+  CHECK(data[0].tags == tags{"B-X", "I-X"});
+}
+
+TEST_CASE("every scheme reads what it wrote") {
+  const std::vector<onoma::entity_span> entities = {{0, 1, "A"}, {1, 3, "A"}, {4, 5, "B"}};
+  for (const auto scheme : {onoma::tag_scheme::iob1, onoma::tag_scheme::iob2,
+                            onoma::tag_scheme::ioe1, onoma::tag_scheme::ioe2,
+                            onoma::tag_scheme::iobes, onoma::tag_scheme::bilou}) {
+    INFO(onoma::to_string(scheme));
+    const auto converted = onoma::to_bio(onoma::encode_tags(entities, 6, scheme), scheme);
+    CHECK(converted.tags == onoma::bio_tags(entities, 6));
+    CHECK(converted.repairs == 0);
+  }
 }
 
 }  // namespace test
