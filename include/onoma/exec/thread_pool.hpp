@@ -62,7 +62,8 @@ class thread_pool {
     count_ = count;
     next_.store(0, std::memory_order_relaxed);
     active_.store(static_cast<std::int32_t>(workers_.size()), std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
+    // In one order with the workers' `sleepers_`: either they see this or we see them.
+    generation_.fetch_add(1, std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) generation_.notify_all();
     run_tasks();
     // Workers that never woke in time still have to acknowledge: only then may `task` go away.
