@@ -74,13 +74,24 @@ TEST_CASE("GELU and its derivatives: the stated absolute errors") {
               against(onoma::ref::gelu_tanh_derivative<double>)) <= 2.5e-6);
 }
 
-TEST_CASE("blocks of random numbers are those of the generator") {
-  std::uint32_t bits[4 * onoma::cpu::random_lanes];
+TEST_CASE("vectors of dropout keep and drop what the generator says, from any place") {
+  const std::vector<float> ones(300, 1.0F);
+  std::vector<float> out(ones.size());
   for (const std::uint64_t key : {0ULL, 7ULL, ~0ULL}) {
-    for (const std::uint64_t block : {0ULL, 5ULL, 0xFFFFFFFFULL}) {
-      onoma::cpu::random_blocks(key, block, bits);
-      for (std::uint64_t i = 0; i < 4 * onoma::cpu::random_lanes; ++i) {
-        CHECK(bits[i] == onoma::random_bits(key, 4 * block + i));
+    for (const float p : {0.1F, 0.5F, 0.99F}) {
+      const onoma::dropout_spec spec{p, key};
+      for (const index first : {index{0}, index{1}, index{63}, index{1000}, index{1} << 36}) {
+        for (const index count : {index{1}, index{15}, index{16}, index{64}, index{300}}) {
+          std::fill(out.begin(), out.end(), -1.0F);
+          onoma::cpu::dropout_row<arch>(spec, first, count, ones.data(), out.data());
+          index wrong = 0;
+          for (index i = 0; i < 300; ++i) {
+            const bool kept = spec.keeps(static_cast<std::uint64_t>(first + i));
+            const float expected = i >= count ? -1.0F : kept ? spec.scale() : 0.0F;
+            wrong += out[static_cast<std::size_t>(i)] == expected ? 0 : 1;
+          }
+          CHECK(wrong == 0);
+        }
       }
     }
   }

@@ -208,7 +208,7 @@ class cpu_backend {
   void dropout(mat<float> x, const dropout_spec& spec) const {
     if (dry_run_ || !spec.active()) return;
     for_rows(x.rows, [&](index n) {
-      cpu::dropout_row(spec, n * x.cols, x.cols, x.row_data(n), x.row_data(n));
+      cpu::dropout_row<arch>(spec, n * x.cols, x.cols, x.row_data(n), x.row_data(n));
     });
   }
 

@@ -47,19 +47,33 @@ namespace onoma::inline ONOMA_ABI {
   return (std::uint64_t{block[0]} << 32) | block[1];
 }
 
-/// Dropout of one tensor: element i is zeroed where `random_bits(key, i) < p * 2^32`, and scaled
-/// by 1 / (1 - p) otherwise. The mask is never stored: backward recomputes it.
+/// Dropout of one tensor. The mask is never stored: backward computes it again.
+///
+/// Every element has 16 random bits, half of what a 32-bit number would need and enough: p is rounded
+/// to 1 / 65536 and the scale is that of the rounded p, so that means are kept exactly. Element i is
+/// dropped where its number is below `threshold()`. Numbers lie in groups of 32 elements, so that
+/// vectors of any width can unpack them: word 16 g + r holds element 32 g + r in its low half and
+/// element 32 g + 16 + r in its high half.
 struct dropout_spec {
   float probability = 0.0F;  ///< p in [0, 1); 0 switches dropout off
   std::uint64_t key = 0;
 
+  static constexpr index group = 32;
+
   [[nodiscard]] constexpr bool active() const noexcept { return probability > 0.0F; }
+  /// p * 65536 rounded, from 0 to 65535.
   [[nodiscard]] constexpr std::uint32_t threshold() const noexcept {
-    return static_cast<std::uint32_t>(static_cast<double>(probability) * 4294967296.0);
+    const auto rounded = static_cast<std::uint32_t>(probability * 65536.0F + 0.5F);
+    return rounded < 65535U ? rounded : 65535U;
   }
-  [[nodiscard]] constexpr float scale() const noexcept { return 1.0F / (1.0F - probability); }
+  /// 1 / (1 - p).
+  [[nodiscard]] constexpr float scale() const noexcept {
+    return 65536.0F / static_cast<float>(65536U - threshold());
+  }
   [[nodiscard]] constexpr bool keeps(std::uint64_t i) const {
-    return random_bits(key, i) >= threshold();
+    constexpr std::uint64_t half = group / 2;
+    const std::uint32_t word = random_bits(key, i / group * half + i % half);
+    return (i % group < half ? word & 0xFFFFU : word >> 16) >= threshold();
   }
 };
 

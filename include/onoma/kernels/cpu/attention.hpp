@@ -130,7 +130,7 @@ inline void attention_forward(const attention_head& h, float* scratch, float* ou
       const float lse = softmax_row<Arch>(row, h.length, h.scale);
       if (log_sum_exp != nullptr) log_sum_exp[i + r] = lse;
       if (h.dropout.active()) {
-        dropout_row(h.dropout, h.first_number + (i + r) * h.number_stride, h.length, row, row);
+        dropout_row<Arch>(h.dropout, h.first_number + (i + r) * h.number_stride, h.length, row, row);
       }
     }
     multiply_in_place<Arch, a_layout::rows>(rows, h.length, h.width, scores, columns, v, v_stride,
@@ -188,8 +188,8 @@ inline void attention_backward(const attention_head& h, const float* log_sum_exp
                           static_cast<const float*>(p_row));
       if (h.dropout.active()) {
         const index number = h.first_number + (i + r) * h.number_stride;
-        dropout_row(h.dropout, number, h.length, p_row, dropped + r * columns);
-        dropout_row(h.dropout, number, h.length, dp_row, dp_row);
+        dropout_row<Arch>(h.dropout, number, h.length, p_row, dropped + r * columns);
+        dropout_row<Arch>(h.dropout, number, h.length, dp_row, dp_row);
       }
     }
     // dv += dropped(p)^T dout: before p is turned into ds.

@@ -21,7 +21,7 @@ inline row_statistics add_norm_row(float* x, const float* residual, const dropou
                                    index number, const float* gamma, const float* beta, float eps,
                                    index hidden, float* y) {
   using batch = simd::floats<Arch>;
-  if (spec.active()) dropout_row(spec, number, hidden, x, x);
+  if (spec.active()) dropout_row<Arch>(spec, number, hidden, x, x);
   if (residual != nullptr) {
     simd::map_row<Arch>(hidden, x, [](batch a, batch b) { return a + b; },
                         static_cast<const float*>(x), residual);
@@ -64,7 +64,7 @@ inline void add_norm_backward_row(const float* z, row_statistics kept, const flo
       dy, gamma, z);
   if (dx == nullptr) return;
   if (spec.active()) {
-    dropout_row(spec, number, hidden, dz, dx);
+    dropout_row<Arch>(spec, number, hidden, dz, dx);
   } else if (dx != dz) {
     simd::map_row<Arch>(hidden, dx, [](batch a) { return a; }, static_cast<const float*>(dz));
   }
