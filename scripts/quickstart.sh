@@ -14,7 +14,7 @@ encoder=$(scripts/fetch_encoder.sh)
 data=examples/data
 build/release/examples/onoma_train --encoder "$encoder" --output "$output" \
   --train $data/train.conll --dev $data/dev.conll --test $data/test.conll \
-  --epochs 12 --learning-rate 3e-4 --batch-size 16 --seed 1
+  --epochs 12 --learning-rate 3e-4 --batch-size 16 --seed 1 --label-all-tokens
 
 echo
 build/release/examples/onoma_tag --model "$output" \
