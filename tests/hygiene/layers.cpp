@@ -40,7 +40,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"data", {"core", "io"}},
       {"text", {"core", "io"}},
       {"kernels/ref", {"core"}},
-      {"kernels/cpu", {"core", "simd"}},
+      {"kernels/cpu", {"core", "simd", "kernels"}},
       {"kernels", {"core"}},
       {"backend/concept.hpp", {"core"}},
       {"backend",

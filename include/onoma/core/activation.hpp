@@ -3,13 +3,18 @@
 
 #include <onoma/core/error.hpp>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-namespace onoma::inline ONOMA_ABI {
+namespace onoma::inline ONOMA_SEAM {
 
 /// `gelu` is the erf form, `gelu_tanh` the approximation of the first BERT release.
-enum class activation { gelu, gelu_tanh, relu };
+enum class activation : std::int32_t { gelu, gelu_tanh, relu };
+
+}  // namespace onoma::inline ONOMA_SEAM
+
+namespace onoma::inline ONOMA_ABI {
 
 struct activation_name {
   std::string_view name;

@@ -17,6 +17,10 @@
 #define ONOMA_ABI v0_baseline
 #endif
 
+// Plain structs and enumerations that pass between differently compiled units live here instead: the
+// same name for all of them. Nothing in this namespace has functions.
+#define ONOMA_SEAM v0
+
 #if !defined(ONOMA_DEBUG_CHECKS)
 #if defined(NDEBUG)
 #define ONOMA_DEBUG_CHECKS 0

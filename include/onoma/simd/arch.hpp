@@ -19,6 +19,16 @@ using default_arch = xsimd::neon64;
 using default_arch = xsimd::default_arch;
 #endif
 
+/// What users and kernel tables call it.
+template <class Arch>
+inline constexpr const char* arch_name = "sse2";
+template <>
+inline constexpr const char* arch_name<xsimd::avx512bw> = "avx512";
+template <>
+inline constexpr const char* arch_name<xsimd::fma3<xsimd::avx2>> = "avx2";
+template <>
+inline constexpr const char* arch_name<xsimd::neon64> = "neon";
+
 /// The shape of the register tile of the matrix product: `rows` x (`vectors` * width).
 /// Accumulators, one row of B and one broadcast of A must fit the register file.
 template <class Arch>

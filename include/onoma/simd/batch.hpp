@@ -47,6 +47,22 @@ inline void store_partial(float* p, floats<Arch> v, index count) {
   std::memcpy(p, buffer, static_cast<std::size_t>(count) * sizeof(float));
 }
 
+/// `load` or, at the end of a row (count < width), `load_partial`.
+template <class Arch>
+[[nodiscard]] inline floats<Arch> load_some(const float* p, index count) {
+  return count == width<Arch> ? load<Arch>(p) : load_partial<Arch>(p, count);
+}
+
+/// `store` or, at the end of a row (count < width), `store_partial`.
+template <class Arch>
+inline void store_some(float* p, floats<Arch> v, index count) {
+  if (count == width<Arch>) {
+    store<Arch>(p, v);
+  } else {
+    store_partial<Arch>(p, v, count);
+  }
+}
+
 /// y[i] = f(a[i], ...) for i in [0, count): whole vectors, then one partial.
 template <class Arch, class F, class... Inputs>
 inline void map_row(index count, float* y, F f, const Inputs*... a) {

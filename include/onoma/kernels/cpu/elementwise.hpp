@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/activation.hpp>
+#include <onoma/kernels/table.hpp>
 #include <onoma/simd/math.hpp>
 
 #include <cmath>
@@ -35,21 +36,9 @@ inline void activation_backward_row(const float* pre, index count, float* d) {
       static_cast<const float*>(d), pre);
 }
 
-/// The constants of one AdamW update, as kernels/ref/adamw.hpp derives them.
-struct adamw_constants {
-  float step_size;             ///< learning_rate / (1 - beta1^t)
-  float reciprocal_root;       ///< 1 / sqrt(1 - beta2^t)
-  float decay;                 ///< 1 - learning_rate * weight_decay
-  float one_minus_beta1;
-  float beta2;
-  float one_minus_beta2;
-  float eps;
-  float gradient_scale;
-};
-
 /// One pass over parameter, gradient and both moments, which is all the memory traffic there is.
 template <class Arch>
-inline void adamw_range(const adamw_constants& k, index count, float* w, float* g, float* m,
+inline void adamw_range(const adamw_call& k, index count, float* w, float* g, float* m,
                         float* v) {
   using batch = simd::floats<Arch>;
   const auto update = [&k](batch& wi, batch gi, batch& mi, batch& vi) {

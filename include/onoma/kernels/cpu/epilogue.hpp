@@ -1,0 +1,45 @@
+/// What a product does to a vector of finished sums: the epilogues of kernels/table.hpp.
+#pragma once
+
+#include <onoma/kernels/cpu/elementwise.hpp>
+#include <onoma/kernels/table.hpp>
+#include <onoma/simd/batch.hpp>
+
+namespace onoma::inline ONOMA_ABI::cpu {
+
+/// c = sum + bias.
+struct finish_bias {
+  const float* bias;
+  template <class Arch>
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index /*row*/, index column,
+                                         index count) const {
+    return sum + simd::load_some<Arch>(bias + column, count);
+  }
+};
+
+/// pre = sum + bias; c = A(pre).
+template <activation A>
+struct finish_activation {
+  const float* bias;  // may be null
+  float* pre;         // may be null
+  index pre_stride;
+  template <class Arch>
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index row, index column,
+                                         index count) const {
+    if (bias != nullptr) sum += simd::load_some<Arch>(bias + column, count);
+    if (pre != nullptr) simd::store_some<Arch>(pre + row * pre_stride + column, sum, count);
+    return activate<Arch, A>(sum);
+  }
+};
+
+/// Calls f.operator()<A>() for the function that is known at run time only.
+template <class F>
+inline void with_activation(activation function, F f) {
+  switch (function) {
+    case activation::gelu: f.template operator()<activation::gelu>(); break;
+    case activation::gelu_tanh: f.template operator()<activation::gelu_tanh>(); break;
+    case activation::relu: f.template operator()<activation::relu>(); break;
+  }
+}
+
+}  // namespace onoma::inline ONOMA_ABI::cpu

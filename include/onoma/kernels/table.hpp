@@ -1,0 +1,261 @@
+/// The seam between the CPU backend and its kernels: a plain struct of function pointers per
+/// instruction set, over raw pointers and integers.
+///
+/// Shape alphabet as in backend/concept.hpp. Strides are in elements. Every function runs on the
+/// calling thread and is coarse (a block of rows, one head, a range of columns), so that the
+/// indirect call costs nothing.
+#pragma once
+
+#include <onoma/core/activation.hpp>
+#include <onoma/core/types.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+// These types are shared by units that are compiled for different instruction sets: they live in
+// ONOMA_SEAM, which names none, and have no functions, of which a unit could export its own copy.
+namespace onoma::inline ONOMA_SEAM {
+
+/// What a product does with its sums before it stores them.
+enum class epilogue_kind : std::int32_t {
+  none,        ///< c = sum
+  bias,        ///< c = sum + bias
+  activation,  ///< pre = sum + bias; c = function(pre)
+};
+
+struct epilogue {
+  epilogue_kind kind = epilogue_kind::none;
+  activation function = activation::gelu;  ///< of `activation`
+  const float* bias = nullptr;             ///< [columns]; may be null for `activation`
+  float* pre = nullptr;                    ///< [rows, columns]; null: not kept
+  index pre_stride = 0;
+};
+
+/// C [rows, columns of the panels first_panel .. last_panel) (= | +=) A [rows, depth] B, then the
+/// epilogue. B was packed by `pack` of the same table.
+struct gemm_call {
+  index rows = 0;
+  index depth = 0;
+  index columns = 0;  ///< of the whole C
+  const float* a = nullptr;
+  index a_stride = 0;
+  const float* packed_b = nullptr;  ///< the whole of it
+  index first_panel = 0;
+  index last_panel = 0;
+  bool accumulate = false;
+  float* c = nullptr;  ///< row 0 of these rows, column 0 of the whole C
+  index c_stride = 0;
+  epilogue finish{};
+  index row = 0;                 ///< number of the first row: of `finish.pre`, and of a packed A
+  std::byte* scratch = nullptr;  ///< `gemm_scratch` bytes, 64-byte aligned; no other call's
+};
+
+/// Panels first_panel .. last_panel of B [depth, columns] into `packed` (the whole of it).
+struct pack_call {
+  const float* source = nullptr;  ///< B, or B^T [columns, depth] if `transposed`
+  index stride = 0;
+  index depth = 0;
+  index columns = 0;
+  bool transposed = false;
+  index first_panel = 0;
+  index last_panel = 0;
+  float* packed = nullptr;
+};
+
+/// Tiles first_tile .. last_tile, `tile_rows` rows each, of A [rows, depth], which is given
+/// transposed: source [depth, rows].
+struct pack_rows_call {
+  const float* source = nullptr;
+  index stride = 0;
+  index depth = 0;
+  index rows = 0;
+  index first_tile = 0;
+  index last_tile = 0;
+  float* packed = nullptr;  ///< the whole packed A
+};
+
+/// See dropout_spec (core/rng.hpp).
+struct dropout_call {
+  float probability = 0.0F;
+  std::uint64_t key = 0;
+};
+
+/// Rows of: x = z = residual + dropout(x); y = gamma normalised(z) + beta.
+struct add_norm_call {
+  index rows = 0;
+  index hidden = 0;
+  float* x = nullptr;
+  index x_stride = 0;
+  const float* residual = nullptr;  ///< may be null
+  index residual_stride = 0;
+  dropout_call dropout{};
+  index number = 0;  ///< of the first element; rows are `hidden` numbers apart
+  const float* gamma = nullptr;
+  const float* beta = nullptr;
+  float eps = 0.0F;
+  float* y = nullptr;
+  index y_stride = 0;
+  float* mean = nullptr;               ///< [rows], null: not kept
+  float* reciprocal_stddev = nullptr;  ///< [rows], null: not kept
+};
+
+/// Rows of the backward: dz is set and may be dy; dx (may be null) = dropout(dz).
+struct add_norm_backward_call {
+  index rows = 0;
+  index hidden = 0;
+  const float* z = nullptr;
+  index z_stride = 0;
+  const float* mean = nullptr;
+  const float* reciprocal_stddev = nullptr;
+  const float* gamma = nullptr;
+  const float* dy = nullptr;
+  index dy_stride = 0;
+  dropout_call dropout{};
+  index number = 0;
+  float* dz = nullptr;
+  index dz_stride = 0;
+  float* dx = nullptr;
+  index dx_stride = 0;
+};
+
+/// dgamma += sum of dy xhat, dbeta += sum of dy over all rows, for `columns` columns.
+struct add_norm_parameters_call {
+  index rows = 0;
+  index columns = 0;
+  const float* z = nullptr;
+  index z_stride = 0;
+  const float* mean = nullptr;
+  const float* reciprocal_stddev = nullptr;
+  const float* dy = nullptr;
+  index dy_stride = 0;
+  float* dgamma = nullptr;
+  float* dbeta = nullptr;
+};
+
+/// One head over one sequence: pointers to its first row and column.
+struct attention_operand {
+  const float* q = nullptr;
+  const float* k = nullptr;
+  const float* v = nullptr;
+  index stride = 0;  ///< of q, k and v
+  index length = 0;  ///< tokens of the sequence, > 0
+  index width = 0;   ///< D
+  float scale = 1.0F;
+  dropout_call dropout{};
+  index first_number = 0;    ///< number of probability (query 0, key 0)
+  index number_stride = 0;   ///< from one query to the next
+  float* scratch = nullptr;  ///< as many floats as the table asks for this length and width
+};
+
+/// out [length, D] = dropout(softmax(scale q k^T)) v.
+struct attention_call {
+  attention_operand head{};
+  float* out = nullptr;
+  index out_stride = 0;
+  float* log_sum_exp = nullptr;  ///< [length], null: not kept
+};
+
+/// The backward of it; the gradients are set.
+struct attention_backward_call {
+  attention_operand head{};
+  const float* out = nullptr;
+  index out_stride = 0;
+  const float* log_sum_exp = nullptr;
+  const float* dout = nullptr;
+  index dout_stride = 0;
+  float* dq = nullptr;
+  float* dk = nullptr;
+  float* dv = nullptr;
+  index gradient_stride = 0;
+};
+
+/// Rows of a table, one for each token.
+struct gather_call {
+  const float* table = nullptr;  ///< null: no such table
+  index stride = 0;
+  const std::int32_t* rows = nullptr;  ///< null: row 0 for every token
+};
+
+/// Rows of y = word + type + position.
+struct embed_call {
+  index rows = 0;
+  index hidden = 0;
+  gather_call word{};
+  gather_call position{};
+  gather_call type{};  ///< may have no table
+  float* y = nullptr;
+  index y_stride = 0;
+};
+
+/// table[rows[n]] += from[n] for n = 0, 1, ... in this order, for `columns` columns.
+struct scatter_call {
+  index rows = 0;
+  index columns = 0;
+  const float* from = nullptr;
+  index from_stride = 0;
+  float* table = nullptr;
+  index stride = 0;
+  const std::int32_t* targets = nullptr;  ///< null: row 0 for every token
+};
+
+/// The constants of one AdamW update, as kernels/ref/adamw.hpp derives them.
+struct adamw_call {
+  float step_size = 0.0F;        ///< learning_rate / (1 - beta1^t)
+  float reciprocal_root = 0.0F;  ///< 1 / sqrt(1 - beta2^t)
+  float decay = 1.0F;            ///< 1 - learning_rate * weight_decay
+  float one_minus_beta1 = 0.0F;
+  float beta2 = 0.0F;
+  float one_minus_beta2 = 0.0F;
+  float eps = 0.0F;
+  float gradient_scale = 1.0F;
+};
+
+/// What one instruction set provides. kernels/cpu/table.hpp makes it from the templates.
+struct kernel_table {
+  const char* name;    ///< "sse2", "avx2", "avx512", "neon": what ONOMA_FORCE_ARCH says
+  index vector_width;  ///< floats
+  index panel_width;   ///< columns of B in a panel
+  index tile_rows;     ///< rows of A in a tile of `pack_rows`
+  index row_block;     ///< rows of A that a task of a product takes at best
+
+  // Products. B is packed once and read in panels, whose layout is the table's own affair.
+  index (*packed_size)(index depth, index columns);  ///< floats of a packed B
+  void (*pack)(const pack_call&);
+  index (*gemm_scratch)(index rows, index depth);  ///< bytes of scratch of one call, may be 0
+  void (*gemm)(const gemm_call&);
+
+  // Gradients of weights: A is packed too, `a` is the whole of it and `row` a multiple of
+  // tile_rows. No scratch, no epilogue.
+  index (*packed_rows_size)(index depth, index rows);  ///< floats of a packed A
+  void (*pack_rows)(const pack_rows_call&);
+  void (*gemm_packed)(const gemm_call&);
+
+  /// to [columns] += sum of the rows of from [rows, columns]
+  void (*add_rows)(index rows, index columns, const float* from, index stride, float* to);
+  /// d [rows, columns] *= function'(pre)
+  void (*activation_backward)(activation function, index rows, index columns, const float* pre,
+                              index pre_stride, float* d, index d_stride);
+
+  void (*add_norm)(const add_norm_call&);
+  void (*add_norm_backward)(const add_norm_backward_call&);
+  void (*add_norm_parameters)(const add_norm_parameters_call&);
+  /// x [rows, columns] = dropout(x); the first element has number `number`, rows follow on.
+  void (*dropout)(const dropout_call&, index number, index rows, index columns, float* x,
+                  index stride);
+
+  index (*attention_scratch)(index length, index width);  ///< floats
+  void (*attention)(const attention_call&);
+  index (*attention_backward_scratch)(index length, index width);  ///< floats
+  void (*attention_backward)(const attention_backward_call&);
+
+  void (*embed)(const embed_call&);
+  void (*scatter_add)(const scatter_call&);
+
+  /// Sum of squares in double; the order depends on `count` alone.
+  double (*sum_of_squares)(index count, const float* x);
+  /// One update of `count` parameters; sets the gradient to zero.
+  void (*adamw)(const adamw_call&, index count, float* parameter, float* gradient, float* moment1,
+                float* moment2);
+};
+
+}  // namespace onoma::inline ONOMA_SEAM
