@@ -1,7 +1,8 @@
 """Makes the golden files of tests/golden: tiny random models with transformers' own numbers.
 
 Needs torch, transformers, tokenizers, safetensors (a virtual environment); the tests that read the
-files need none of them. Run from the repository's root: python scripts/goldens/make_model_goldens.py
+files need none of them. Run from the repository's root, for all models or for those named:
+python scripts/goldens/make_model_goldens.py [roberta-tiny ...]
 
 Each folder holds a model as save_pretrained writes it, and golden.safetensors:
   input_ids, labels [N] and offsets [B + 1] (i32), the packed batch; labels -100 are ignored
@@ -16,6 +17,7 @@ All are computed in double and stored as float32, but for the ids.
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import torch
@@ -26,9 +28,17 @@ from transformers import (
     BertForTokenClassification,
     BertModel,
     BertTokenizerFast,
+    CamembertConfig,
+    CamembertForTokenClassification,
     DistilBertConfig,
     DistilBertForTokenClassification,
     DistilBertTokenizerFast,
+    ElectraConfig,
+    ElectraForTokenClassification,
+    RobertaConfig,
+    RobertaForTokenClassification,
+    XLMRobertaConfig,
+    XLMRobertaForTokenClassification,
     get_linear_schedule_with_warmup,
 )
 
@@ -118,17 +128,13 @@ def curve(model, ids, labels, scheduled):
     return torch.tensor(losses)
 
 
-def make(name, build, tokenizer_class, seed, finals):
+def make(name, model, seed, finals):
+    """The folder of one model; `finals` names the parameters to keep after the scheduled run."""
     folder = ROOT / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    model = build(write_vocabulary(folder))
+    folder.mkdir(parents=True, exist_ok=True)
     randomise(model, seed)
     model.eval()
     model.save_pretrained(folder)
-    tokenizer = tokenizer_class(vocab=str(folder / "vocab.txt"), do_lower_case=True,
-                                model_max_length=model.config.max_position_embeddings)
-    tokenizer.save_pretrained(folder)
     start = {k: v.clone().double() for k, v in model.state_dict().items()}
     model.double()
 
@@ -150,21 +156,57 @@ def make(name, build, tokenizer_class, seed, finals):
     save_file(golden, str(folder / "golden.safetensors"))
 
 
+LABEL_NAMES = dict(id2label=dict(enumerate(LABELS)), label2id={l: i for i, l in enumerate(LABELS)})
+EAGER = dict(attn_implementation="eager")
+NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+# Small files: the batch is the larger part of what these models compute.
+SMALL = dict(vocab_size=61, hidden_size=24, num_hidden_layers=2, num_attention_heads=3,
+             intermediate_size=40, **NO_DROPOUT, **LABEL_NAMES, **EAGER)
+
+
+def with_tokenizer(name, build, tokenizer_class):
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    model = build(write_vocabulary(folder))
+    tokenizer = tokenizer_class(vocab=str(folder / "vocab.txt"), do_lower_case=True,
+                                model_max_length=model.config.max_position_embeddings)
+    tokenizer.save_pretrained(folder)
+    return model
+
+
 def bert(vocabulary):
     return BertForTokenClassification(BertConfig(
         vocab_size=vocabulary, hidden_size=40, num_hidden_layers=2, num_attention_heads=5,
-        intermediate_size=72, max_position_embeddings=64, type_vocab_size=2,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-        id2label=dict(enumerate(LABELS)), label2id={l: i for i, l in enumerate(LABELS)},
-        attn_implementation="eager"))
+        intermediate_size=72, max_position_embeddings=64, type_vocab_size=2, **NO_DROPOUT,
+        **LABEL_NAMES, **EAGER))
 
 
 def distilbert(vocabulary):
     return DistilBertForTokenClassification(DistilBertConfig(
         vocab_size=vocabulary, dim=32, n_layers=3, n_heads=4, hidden_dim=64,
-        max_position_embeddings=64, dropout=0.0, attention_dropout=0.0,
-        id2label=dict(enumerate(LABELS)), label2id={l: i for i, l in enumerate(LABELS)},
-        attn_implementation="eager"))
+        max_position_embeddings=64, dropout=0.0, attention_dropout=0.0, **LABEL_NAMES, **EAGER))
+
+
+def roberta():
+    return RobertaForTokenClassification(RobertaConfig(
+        max_position_embeddings=42, type_vocab_size=1, layer_norm_eps=1e-5, **SMALL))
+
+
+def xlm_roberta():
+    return XLMRobertaForTokenClassification(XLMRobertaConfig(
+        max_position_embeddings=48, type_vocab_size=1, layer_norm_eps=1e-5, **SMALL))
+
+
+def camembert():
+    """Another padding id than the published models': positions are counted from it."""
+    return CamembertForTokenClassification(CamembertConfig(
+        max_position_embeddings=45, type_vocab_size=2, layer_norm_eps=1e-5, pad_token_id=4, **SMALL))
+
+
+def electra():
+    return ElectraForTokenClassification(ElectraConfig(
+        embedding_size=20, max_position_embeddings=40, **SMALL))
 
 
 def variants():
@@ -195,9 +237,23 @@ def variants():
     write("bert-tiny-bf16", {k: v.bfloat16() for k, v in tensors.items()})
 
 
+def last_layer(prefix, name="encoder.layer.1.output.dense.weight"):
+    return {prefix + name, "classifier.bias"}
+
+
+MODELS = {
+    "bert-tiny": lambda: make("bert-tiny", with_tokenizer("bert-tiny", bert, BertTokenizerFast), 1,
+                              last_layer("bert.")),
+    "distilbert-tiny": lambda: make(
+        "distilbert-tiny", with_tokenizer("distilbert-tiny", distilbert, DistilBertTokenizerFast),
+        2, last_layer("distilbert.", "transformer.layer.2.ffn.lin2.weight")),
+    "roberta-tiny": lambda: make("roberta-tiny", roberta(), 3, last_layer("roberta.")),
+    "xlm-roberta-tiny": lambda: make("xlm-roberta-tiny", xlm_roberta(), 4, last_layer("roberta.")),
+    "camembert-tiny": lambda: make("camembert-tiny", camembert(), 5, last_layer("roberta.")),
+    "electra-tiny": lambda: make("electra-tiny", electra(), 6, last_layer("electra.")),
+    "variants": variants,
+}
+
 if __name__ == "__main__":
-    make("bert-tiny", bert, BertTokenizerFast, 1,
-         {"bert.encoder.layer.1.output.dense.weight", "classifier.bias"})
-    make("distilbert-tiny", distilbert, DistilBertTokenizerFast, 2,
-         {"distilbert.transformer.layer.2.ffn.lin2.weight", "classifier.bias"})
-    variants()
+    for chosen in sys.argv[1:] or MODELS:
+        MODELS[chosen]()

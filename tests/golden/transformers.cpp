@@ -1,4 +1,4 @@
-/// BERT and DistilBERT against transformers: hidden states, logits, every gradient, loss curves.
+/// Every family against transformers: hidden states, logits, every gradient, loss curves.
 #include <onoma/backend/cpu.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/models/token_classifier.hpp>
@@ -16,6 +16,10 @@ namespace {
 
 using namespace onoma;  // NOLINT: a test of the whole library
 using onoma::index;     // not the one of <strings.h>
+
+/// One folder of tests/golden/data for each family.
+constexpr const char* models[] = {"bert-tiny",        "distilbert-tiny", "roberta-tiny",
+                                  "xlm-roberta-tiny", "camembert-tiny",  "electra-tiny"};
 
 /// The golden numbers are float; sums of up to 96 products and three layers stay well inside 1e-5
 /// of a tensor's largest magnitude, the fidelity that the project promises.
@@ -123,12 +127,10 @@ void check_curves(const std::string& name) {
 
 TEST_CASE_TEMPLATE("hidden states, logits, loss and gradients equal transformers'", B,
                    reference_backend<double>, reference_backend<float>, cpu_backend) {
-  check_model<B>("bert-tiny");
-  check_model<B>("distilbert-tiny");
+  for (const char* name : models) check_model<B>(name);
 }
 
 TEST_CASE_TEMPLATE("twenty steps of AdamW lose what PyTorch's lose", B, reference_backend<double>,
                    reference_backend<float>, cpu_backend) {
-  check_curves<B>("bert-tiny");
-  check_curves<B>("distilbert-tiny");
+  for (const char* name : models) check_curves<B>(name);
 }

@@ -29,8 +29,9 @@ inline constexpr activation_name activation_names[] = {
     {"relu", activation::relu},
 };
 
-/// @throws onoma::error (unsupported) for a name that is not in the table.
-[[nodiscard]] inline activation activation_from_name(std::string_view name) {
+/// @throws onoma::error (unsupported) for a name that is not in the table; `where` names its source.
+[[nodiscard]] inline activation activation_from_name(
+    std::string_view name, std::string_view where = "activation_from_name") {
   for (const auto& entry : activation_names) {
     if (entry.name == name) return entry.function;
   }
@@ -38,7 +39,7 @@ inline constexpr activation_name activation_names[] = {
   for (const auto& entry : activation_names) {
     known.append(known.empty() ? "one of " : ", ").append(entry.name);
   }
-  fail(error_code::unsupported, "activation_from_name", known, "'" + std::string(name) + "'");
+  fail(error_code::unsupported, std::string(where), known, "'" + std::string(name) + "'");
 }
 
 /// The first name of the table that means this function.

@@ -59,10 +59,11 @@ inline const tensor_view* find_tensor(const model_family& family, const safetens
   return nullptr;
 }
 
-inline bool is_ignored(const model_family& family, std::string_view name, bool without_head) {
-  if (without_head && begins_with(name, classifier_prefix)) return true;
+/// `other_head`: the checkpoint's head is not used; it may be one of another task.
+inline bool is_ignored(const model_family& family, std::string_view name, bool other_head) {
+  if (other_head && begins_with(name, classifier_prefix)) return true;
   if (begins_with(name, family.prefix)) name.remove_prefix(family.prefix.size());
-  return std::any_of(family.ignored.begin(), family.ignored.end(),
+  return std::any_of(std::begin(ignored_tensors), std::end(ignored_tensors),
                      [&](std::string_view start) { return begins_with(name, start); });
 }
 
@@ -120,7 +121,7 @@ inline void append_list(std::string& text, const char* what,
   std::vector<std::string> unexpected;
   for (const auto& tensor : file.tensors()) {
     if (used.count(tensor.name) != 0) continue;
-    const bool ignored = detail::is_ignored(family, tensor.name, without_head);
+    const bool ignored = detail::is_ignored(family, tensor.name, !has_head);
     (ignored ? match.ignored : unexpected).push_back(tensor.name);
   }
   std::string problems;

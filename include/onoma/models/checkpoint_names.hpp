@@ -24,6 +24,9 @@ struct checkpoint_name {
 struct config_keys {
   std::string_view hidden_size, layers, heads, intermediate_size, types, activation, norm_eps;
   std::string_view hidden_dropout, attention_dropout;
+  std::string_view classifier_dropout;  ///< null or absent: as hidden_dropout
+  std::string_view embedding_size;      ///< width of the tables, projected to hidden_size
+  std::string_view fixed_positions;     ///< whether the position table is not trained
 };
 
 /// One family of encoders as the Hub publishes it.
@@ -32,9 +35,10 @@ struct model_family {
   std::string_view prefix;        ///< of encoder tensors in a model with a head
   std::string_view architecture;  ///< transformers' class of the token classifier
   config_keys keys;
-  bool drops_attention_output;  ///< dropout between the attention's output and its add & norm
   std::span<const checkpoint_name> names;
-  std::span<const std::string_view> ignored;  ///< beginnings of tensors that no tagger needs
+  index padding_id;               ///< of a config.json that does not say
+  bool positions_follow_padding;  ///< the first token's position is padding_id + 1, not 0
+  bool drops_attention_output;    ///< dropout between the attention's output and its add & norm
 };
 
 namespace detail {
@@ -45,6 +49,8 @@ inline constexpr checkpoint_name bert_names[] = {
     {"embeddings.type", {"embeddings.token_type_embeddings.weight"}},
     {"embeddings.norm.weight", {"embeddings.LayerNorm.weight"}},
     {"embeddings.norm.bias", {"embeddings.LayerNorm.bias"}},
+    {"embeddings.projection.weight", {"embeddings_project.weight"}},  // ELECTRA
+    {"embeddings.projection.bias", {"embeddings_project.bias"}},
     {"layer.#.attention.query_key_value.weight",
      {"encoder.layer.#.attention.self.query.weight", "encoder.layer.#.attention.self.key.weight",
       "encoder.layer.#.attention.self.value.weight"}},
@@ -86,33 +92,64 @@ inline constexpr checkpoint_name distilbert_names[] = {
     {"layer.#.feed_forward_norm.bias", {"transformer.layer.#.output_layer_norm.bias"}},
 };
 
-// Heads of the pretraining tasks, and buffers that hold 0, 1, 2, ...
-inline constexpr std::string_view bert_ignored[] = {"pooler.", "cls.", "embeddings.position_ids"};
-inline constexpr std::string_view distilbert_ignored[] = {"pooler.", "vocab_transform.",
-                                                          "vocab_layer_norm.", "vocab_projector.",
-                                                          "embeddings.position_ids"};
+inline constexpr config_keys bert_keys = {"hidden_size",
+                                         "num_hidden_layers",
+                                         "num_attention_heads",
+                                         "intermediate_size",
+                                         "type_vocab_size",
+                                         "hidden_act",
+                                         "layer_norm_eps",
+                                         "hidden_dropout_prob",
+                                         "attention_probs_dropout_prob",
+                                         "classifier_dropout",
+                                         "",
+                                         ""};
+
+inline constexpr config_keys electra_keys = [] {
+  auto keys = bert_keys;
+  keys.embedding_size = "embedding_size";
+  return keys;
+}();
+
+inline constexpr config_keys distilbert_keys = {"dim",        "n_layers", "n_heads",
+                                               "hidden_dim", "",         "activation",
+                                               "",           "dropout",  "attention_dropout",
+                                               "",           "",         "sinusoidal_pos_embds"};
 
 }  // namespace detail
 
-/// transformers 4: models/bert and models/distilbert, configuration_*.py and modeling_*.py.
+/// transformers 5: models/<family>/configuration_*.py and modeling_*.py. The RoBERTa family differs
+/// from BERT in where positions begin and, in its class names, from one another.
 inline constexpr model_family model_families[] = {
-    {"bert",
-     "bert.",
-     "BertForTokenClassification",
-     {"hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
-      "type_vocab_size", "hidden_act", "layer_norm_eps", "hidden_dropout_prob",
-      "attention_probs_dropout_prob"},
-     true,
-     detail::bert_names,
-     detail::bert_ignored},
-    {"distilbert",
-     "distilbert.",
-     "DistilBertForTokenClassification",
-     {"dim", "n_layers", "n_heads", "hidden_dim", "", "activation", "", "dropout",
-      "attention_dropout"},
-     false,
-     detail::distilbert_names,
-     detail::distilbert_ignored},
+    {"bert", "bert.", "BertForTokenClassification", detail::bert_keys, detail::bert_names, 0, false,
+     true},
+    {"distilbert", "distilbert.", "DistilBertForTokenClassification", detail::distilbert_keys,
+     detail::distilbert_names, 0, false, false},
+    {"roberta", "roberta.", "RobertaForTokenClassification", detail::bert_keys, detail::bert_names,
+     1, true, true},
+    {"xlm-roberta", "roberta.", "XLMRobertaForTokenClassification", detail::bert_keys,
+     detail::bert_names, 1, true, true},
+    {"camembert", "roberta.", "CamembertForTokenClassification", detail::bert_keys,
+     detail::bert_names, 1, true, true},
+    {"electra", "electra.", "ElectraForTokenClassification", detail::electra_keys,
+     detail::bert_names, 0, false, true},
+};
+
+/// Beginnings of tensors that no tagger needs, after the family's prefix: the heads of pretraining
+/// and of other tasks (whose weights may be tied to the word table), and buffers that hold 0, 1, ...
+inline constexpr std::string_view ignored_tensors[] = {
+    "pooler.",
+    "cls.",
+    "lm_head.",
+    "qa_outputs.",
+    "vocab_transform.",
+    "vocab_layer_norm.",
+    "vocab_projector.",
+    "discriminator_predictions.",
+    "generator_predictions.",
+    "generator_lm_head.",
+    "embeddings.position_ids",
+    "embeddings.token_type_ids",
 };
 
 /// The head is the same for every family and has no prefix.

@@ -16,7 +16,7 @@ struct encoder_input {
   sequences batch;         // where each of B sequences begins
 };
 
-/// BERT and DistilBERT: the configuration says what differs.
+/// BERT and its relatives (checkpoint_names.hpp lists them): the configuration says what differs.
 template <backend B>
 class encoder {
  public:
@@ -43,6 +43,7 @@ class encoder {
   }
 
   void pack(B& device, bool training) {
+    embeddings_.pack(device, training);
     for (auto& layer : layers_) layer.pack(device, training);
   }
 
@@ -68,9 +69,16 @@ class encoder {
 
  private:
   static typename embedding<B>::sizes embedding_sizes(const encoder_config& c) {
-    return {c.vocabulary,     c.max_positions, c.types,
-            c.hidden,         c.norm_eps,      static_cast<float>(c.hidden_dropout),
-            c.fixed_positions, c.padding_id};
+    return {c.vocabulary,
+            c.max_positions,
+            c.types,
+            c.embedding == 0 ? c.hidden : c.embedding,
+            c.hidden,
+            c.norm_eps,
+            static_cast<float>(c.hidden_dropout),
+            c.fixed_positions,
+            c.padding_id,
+            c.family->positions_follow_padding ? c.padding_id : -1};
   }
   static typename encoder_layer<B>::sizes layer_sizes(const encoder_config& c, index number) {
     const auto hidden_dropout = static_cast<float>(c.hidden_dropout);

@@ -28,7 +28,8 @@ struct encoder_config {
   index layers = 12;
   index heads = 12;           ///< A, divides H
   index inner = 3072;         ///< F
-  index max_positions = 512;  ///< P: the longest sequence, special tokens included
+  index embedding = 0;        ///< E: width of the tables where they are projected to H; 0: H
+  index max_positions = 512;  ///< P: rows of the position table
   index types = 2;            ///< T; 0: no type table
   activation function = activation::gelu;
   double norm_eps = 1e-12;
@@ -41,6 +42,14 @@ struct encoder_config {
   std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};
   bool labels_are_default = true;  ///< config.json names no labels
   json other = json::object();     ///< keys that are kept and written back
+
+  /// Row of the position table that the first token of a sequence takes. RoBERTa counts from behind
+  /// the padding token's row (transformers, `create_position_ids_from_input_ids`).
+  [[nodiscard]] index first_position() const noexcept {
+    return family->positions_follow_padding ? padding_id + 1 : 0;
+  }
+  /// The longest sequence, special tokens included.
+  [[nodiscard]] index max_length() const noexcept { return max_positions - first_position(); }
 
   /// @throws onoma::error (invalid_argument) naming the first field outside its domain.
   void check() const;
@@ -102,14 +111,16 @@ class config_reader {
     fail(error_code::format, place(key), std::move(expected), describe(found));
   }
 
+  /// How messages name a key.
+  [[nodiscard]] static std::string place(std::string_view key) {
+    return std::string(where) + ": '" + std::string(key) + "'";
+  }
+
   /// The keys that nothing has read.
   [[nodiscard]] json take_rest() { return std::move(rest_); }
 
  private:
   static constexpr const char* where = "config.json";
-  static std::string place(std::string_view key) {
-    return std::string(where) + ": '" + std::string(key) + "'";
-  }
 
   const json& config_;
   json rest_;
@@ -178,7 +189,12 @@ inline void encoder_config::check() const {
   require(heads >= 1 && hidden % heads == 0, "encoder_config.heads",
           "a divisor of the hidden size");
   require(inner >= 1, "encoder_config.inner", "at least 1");
-  require(max_positions >= 1, "encoder_config.max_positions", "at least 1");
+  require(embedding >= 0, "encoder_config.embedding", "at least 0");
+  require(padding_id >= -1 && padding_id < vocabulary, "encoder_config.padding_id",
+          "-1 or a row of the vocabulary");
+  require(padding_id >= 0 || !family->positions_follow_padding, "encoder_config.padding_id",
+          "an id: positions are counted from it");
+  require(max_length() >= 1, "encoder_config.max_positions", "rows for at least one token");
   require(types >= 0, "encoder_config.types", "at least 0");
   require(std::isfinite(norm_eps) && norm_eps > 0, "encoder_config.norm_eps", "above 0");
   require(std::isfinite(initializer_range) && initializer_range > 0,
@@ -208,11 +224,15 @@ inline encoder_config encoder_config::from_json(const json& source) {
 
   // What the encoder does not compute. A field that were ignored would be a wrong result.
   reader.refuse_unless("position_embedding_type", "absolute");
-  for (const char* key : {"is_decoder", "is_encoder_decoder", "add_cross_attention"}) {
+  reader.refuse_unless("attention_type", "original_full");
+  for (const char* key :
+       {"is_decoder", "is_encoder_decoder", "add_cross_attention", "relative_attention"}) {
     reader.refuse_unless(key, false);
   }
   reader.refuse_unless("pruned_heads", json::object());
-  for (const char* key : {"quantization_config", "auto_map"}) reader.refuse_unless(key, nullptr);
+  for (const char* key : {"quantization_config", "auto_map", "relative_attention_num_buckets"}) {
+    reader.refuse_unless(key, nullptr);
+  }
 
   // Limits far above any model, so that products of sizes fit into 64 bits.
   reader.require_size("vocab_size", 1 << 27, config.vocabulary);
@@ -229,8 +249,16 @@ inline encoder_config encoder_config::from_json(const json& source) {
   if (config.hidden % config.heads != 0) {
     reader.refuse(keys.heads, "a divisor of " + std::to_string(config.hidden), config.heads);
   }
+  if (keys.embedding_size.empty()) {
+    reader.refuse_unless("embedding_size", config.hidden);
+  } else {
+    index width = 128;  // ElectraConfig's default
+    reader.read_size(keys.embedding_size, 1 << 16, width);
+    config.embedding = width == config.hidden ? 0 : width;
+  }
 
-  config.function = activation_from_name(reader.take(keys.activation, std::string("gelu")));
+  config.function = activation_from_name(reader.take(keys.activation, std::string("gelu")),
+                                         reader.place(keys.activation));
   constexpr double tiny = 1e-300;  // "above 0" for a check of the form low <= x
   if (!keys.norm_eps.empty()) {
     reader.read_number(keys.norm_eps, tiny, 1.0, "a number in (0, 1)", config.norm_eps);
@@ -241,18 +269,23 @@ inline encoder_config encoder_config::from_json(const json& source) {
   reader.read_number(keys.hidden_dropout, 0.0, 1.0, probability, config.hidden_dropout);
   reader.read_number(keys.attention_dropout, 0.0, 1.0, probability, config.attention_dropout);
   config.classifier_dropout = config.hidden_dropout;  // null or absent
-  if (config.family->model_type == "bert") {
-    reader.read_number("classifier_dropout", 0.0, 1.0, probability, config.classifier_dropout);
-  } else {
-    config.fixed_positions = reader.take("sinusoidal_pos_embds", false);
+  if (!keys.classifier_dropout.empty()) {
+    reader.read_number(keys.classifier_dropout, 0.0, 1.0, probability, config.classifier_dropout);
+  }
+  if (!keys.fixed_positions.empty()) {
+    config.fixed_positions = reader.take(keys.fixed_positions, false);
   }
 
   const auto padding = source.find("pad_token_id");
   const bool no_padding = padding != source.end() && padding->is_null();
-  config.padding_id = no_padding ? -1 : reader.take("pad_token_id", index{0});
-  if (config.padding_id < -1 || config.padding_id >= config.vocabulary) {
+  config.padding_id = no_padding ? -1 : reader.take("pad_token_id", config.family->padding_id);
+  const index lowest = config.family->positions_follow_padding ? 0 : -1;
+  if (config.padding_id < lowest || config.padding_id >= config.vocabulary) {
     reader.refuse("pad_token_id", "0 to " + std::to_string(config.vocabulary - 1),
-                  config.padding_id);
+                  no_padding ? json(nullptr) : json(config.padding_id));
+  }
+  if (config.max_length() < 1) {
+    reader.refuse("max_position_embeddings", "more than pad_token_id + 1", config.max_positions);
   }
 
   auto labels = detail::read_labels(reader);
@@ -284,6 +317,7 @@ inline json encoder_config::to_json() const {
   put(keys.layers, layers);
   put(keys.heads, heads);
   put(keys.intermediate_size, inner);
+  put(keys.embedding_size, embedding == 0 ? hidden : embedding);
   put("max_position_embeddings", max_positions);
   put(keys.types, types);
   put(keys.activation, to_string(function));
@@ -292,14 +326,9 @@ inline json encoder_config::to_json() const {
   put("pad_token_id", padding_id < 0 ? json(nullptr) : json(padding_id));
   put(keys.hidden_dropout, hidden_dropout);
   put(keys.attention_dropout, attention_dropout);
-  if (family->model_type == "bert") {
-    put("classifier_dropout", nullptr);
-    if (classifier_dropout != hidden_dropout) {
-      put("classifier_dropout", classifier_dropout);
-    }
-  } else {
-    put("sinusoidal_pos_embds", fixed_positions);
-  }
+  put(keys.classifier_dropout,
+      classifier_dropout == hidden_dropout ? json(nullptr) : json(classifier_dropout));
+  put(keys.fixed_positions, fixed_positions);
   auto id2label = json::object();
   auto label2id = json::object();
   for (std::size_t i = 0; i < labels.size(); ++i) {

@@ -26,7 +26,7 @@ struct model_options {
   bool replace_head = false;  ///< start a new head where the checkpoint's has other labels
 };
 
-/// Transformers' BertForTokenClassification and DistilBertForTokenClassification.
+/// Transformers' BertForTokenClassification and its counterparts in the other families.
 ///
 /// A model serves one thread at a time: results and activations live in its own memory, which grows
 /// to the largest batch and stays. The backend must outlive it.
@@ -87,7 +87,7 @@ class token_classifier {
 
   [[nodiscard]] const encoder_config& config() const noexcept { return config_; }
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return config_.labels; }
-  [[nodiscard]] index max_length() const noexcept { return config_.max_positions; }
+  [[nodiscard]] index max_length() const noexcept { return config_.max_length(); }
   [[nodiscard]] const load_report& report() const noexcept { return report_; }
   [[nodiscard]] B& device() const noexcept { return *device_; }
 
@@ -238,8 +238,13 @@ class token_classifier {
              "at most " + std::to_string(max_length()) + " tokens",
              std::to_string(layout.length(b)));
       }
-      for (index i = 0; i < layout.length(b); ++i) {
-        positions_[static_cast<std::size_t>(layout.begin(b) + i)] = static_cast<std::int32_t>(i);
+      auto position = static_cast<std::int32_t>(config_.first_position());
+      for (index n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
+        // A padding token that a text spells out stays at the row of the padding token.
+        const bool padding = config_.family->positions_follow_padding &&
+                             batch.ids()[n] == config_.padding_id;
+        positions_[static_cast<std::size_t>(n)] =
+            padding ? static_cast<std::int32_t>(config_.padding_id) : position++;
       }
     }
     if (packed_version_ != parameters_->version()) {

@@ -1,19 +1,24 @@
-/// The input of an encoder: word, position and type embeddings, summed and normalised.
+/// The input of an encoder: word, position and type embeddings, summed, normalised, and projected
+/// where the tables are narrower than the encoder.
 #pragma once
 
 #include <onoma/nn/layer_norm.hpp>
+#include <onoma/nn/linear.hpp>
+
+#include <optional>
 
 namespace onoma::inline ONOMA_ABI {
 
 /// What an embedding reads for each of N packed tokens; backend memory.
 struct embedding_input {
   vec<const std::int32_t> ids;        // [N] rows of the word table
-  vec<const std::int32_t> positions;  // [N] positions within each sequence
+  vec<const std::int32_t> positions;  // [N] rows of the position table
 };
 
 /// Sums of table rows, then layer normalisation, then dropout (Devlin et al., NAACL 2019, figure
 /// 2). A model without token types has no type table. Every token has type 0: token classification
-/// reads one segment.
+/// reads one segment. Tables of another width than the encoder's are followed by a linear layer
+/// (ELECTRA, Clark et al., ICLR 2020; transformers, `embeddings_project`).
 template <backend B>
 class embedding {
  public:
@@ -23,28 +28,35 @@ class embedding {
     index vocabulary = 0;  // V
     index positions = 0;   // P
     index types = 0;       // 0: no table
-    index hidden = 0;      // H
+    index width = 0;       // E, of the tables
+    index hidden = 0;      // H; if it is not E, a projection follows
     double eps = 1e-12;
     float dropout = 0.0F;
     bool fixed_positions = false;  // the position table is not trained
-    index padding = -1;            // row of the word table that is not trained; -1: none
+    // Rows that are not trained, as torch.nn.Embedding's padding_idx; -1: none.
+    index padding = -1;
+    index position_padding = -1;
   };
 
   /// Backward scatters into the rows that were read.
   struct saved {
     embedding_input input;
     typename layer_norm<B>::saved norm;
+    mat<const scalar> narrow;  // [N, E] what the projection reads
   };
 
   explicit embedding(const sizes& s)
-      : word_(parameter<scalar>::matrix(s.vocabulary, s.hidden)),
-        position_(parameter<scalar>::matrix(s.positions, s.hidden)),
-        type_(parameter<scalar>::matrix(s.types, s.hidden)),
-        norm_(s.hidden, s.eps),
+      : word_(parameter<scalar>::matrix(s.vocabulary, s.width)),
+        position_(parameter<scalar>::matrix(s.positions, s.width)),
+        type_(parameter<scalar>::matrix(s.types, s.width)),
+        norm_(s.width, s.eps),
+        width_(s.width),
         hidden_(s.hidden),
         padding_(s.padding),
+        position_padding_(s.position_padding),
         dropout_(s.dropout) {
     if (s.fixed_positions) position_.rule = update_rule::frozen;
+    if (s.width != s.hidden) projection_.emplace(s.width, s.hidden);
   }
 
   template <class Visitor>
@@ -53,34 +65,54 @@ class embedding {
     visitor(at / "position", position_);
     if (type_.rows > 0) visitor(at / "type", type_);
     norm_.visit(at / "norm", visitor);
+    if (projection_) projection_->visit(at / "projection", visitor);
+  }
+
+  void pack(B& device, bool training) {
+    if (projection_) projection_->pack(device, training);
   }
 
   /// Returns y [N, H].
   mat<scalar> forward(const pass<B>& run, const embedding_input& input, saved& keep) const {
     keep.input = input;
-    const auto sum = run.keep(input.ids.size, hidden_);
+    const auto sum = run.keep(input.ids.size, width_);
     run.device.embed(rows(input),
                      {word_.value_matrix(), position_.value_matrix(), type_.value_matrix()}, sum);
     const auto y = norm_.forward(run, sum, {}, {}, keep.norm);
     run.device.dropout(y, dropout(run));
-    return y;
+    if (!projection_) return y;
+    keep.narrow = y;
+    const auto projected = run.keep(y.rows, hidden_);
+    projection_->forward(run.device, y, projected);
+    return projected;
   }
 
   /// d [N, H]: the gradient of y; overwritten.
   void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const {
+    if (!projection_) return backward_tables(run, d, kept);
+    const arena_scope release(run.scratch);
+    const auto narrow = run.scratch.template take<scalar>(d.rows, width_);
+    projection_->backward(run.device, kept.narrow, d, set, narrow);
+    backward_tables(run, narrow, kept);
+  }
+
+ private:
+  /// d [N, E]: the gradient of the normalised sum; overwritten.
+  void backward_tables(const pass<B>& run, mat<scalar> d, const saved& kept) const {
     run.device.dropout(d, dropout(run));
     norm_.backward(run, d, {}, kept.norm);
     run.device.embed_backward(
         rows(kept.input), d,
         {word_.gradient_matrix(), position_.gradient_matrix(), type_.gradient_matrix()});
-    // As torch.nn.Embedding with padding_idx: the row is read where a text spells the padding
-    // token out, but it does not learn.
-    if (padding_ >= 0) {
-      run.device.fill(word_.gradient.slice(padding_ * hidden_, hidden_), scalar(0));
-    }
+    // The padding rows are read where a text spells the padding token out, but they do not learn.
+    freeze(run.device, word_, padding_);
+    freeze(run.device, position_, position_padding_);
   }
 
- private:
+  void freeze(B& device, const parameter<scalar>& table, index row) const {
+    if (row >= 0) device.fill(table.gradient.slice(row * width_, width_), scalar(0));
+  }
+
   static embedding_rows rows(const embedding_input& input) {
     return {input.ids, input.positions, {}};
   }
@@ -88,12 +120,15 @@ class embedding {
     return run.dropout.at(dropout_place::embeddings, dropout_);
   }
 
-  parameter<scalar> word_;      // [V, H]
-  parameter<scalar> position_;  // [P, H]
-  parameter<scalar> type_;      // [T, H], or no rows
+  parameter<scalar> word_;      // [V, E]
+  parameter<scalar> position_;  // [P, E]
+  parameter<scalar> type_;      // [T, E], or no rows
   layer_norm<B> norm_;
+  std::optional<linear<B>> projection_;  // [H, E]
+  index width_;
   index hidden_;
   index padding_;
+  index position_padding_;
   float dropout_;
 };
 

@@ -1,0 +1,132 @@
+/// Checkpoints as training scripts leave them: heads of other tasks, buffers, names without prefix.
+#include <onoma/backend/reference.hpp>
+#include <onoma/models/token_classifier.hpp>
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace test {
+namespace {
+
+namespace fs = std::filesystem;
+using onoma::index;
+using backend = onoma::reference_backend<float>;
+using model = onoma::token_classifier<backend>;
+
+const fs::path data = ONOMA_TEST_DATA_DIR;
+
+struct temporary_folder {
+  fs::path path = fs::temp_directory_path() / ("onoma-models-" + std::to_string(::getpid()));
+  temporary_folder() { fs::create_directories(path); }
+  ~temporary_folder() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+};
+
+/// A model of tests/golden/data whose tensors can be renamed and joined by others.
+struct altered {
+  explicit altered(const std::string& name)
+      : source(onoma::model_folder::open(data / name)) {
+    for (const auto& tensor : source.tensors().tensors()) tensors.push_back(tensor);
+  }
+  /// Adds a tensor of zeros.
+  void add(const std::string& name, std::vector<index> shape,
+           onoma::dtype type = onoma::dtype::f32) {
+    onoma::tensor_view tensor{name, type, std::move(shape), {}};
+    tensor.bytes = std::span(zeros).first(
+        static_cast<std::size_t>(tensor.elements() * onoma::size_of(type)));
+    tensors.push_back(tensor);
+  }
+  void drop(const std::string& start) {
+    std::erase_if(tensors, [&](const auto& t) { return t.name.rfind(start, 0) == 0; });
+  }
+  fs::path save(const temporary_folder& folder) const {
+    const auto path = folder.path / "model";
+    onoma::save_model_folder(path, source.config(), tensors, {});
+    return path;
+  }
+
+  onoma::model_folder source;
+  std::vector<onoma::tensor_view> tensors;
+  std::vector<std::byte> zeros = std::vector<std::byte>(65536);
+};
+
+std::vector<float> weights_of(const model& m) {
+  const auto values = m.parameters().values();
+  return {values.begin(), values.end()};
+}
+
+}  // namespace
+
+TEST_CASE("tensors that a tagger does not need are ignored and reported, whatever the family") {
+  const temporary_folder folder;
+  backend device;
+  for (const char* name : {"roberta-tiny", "xlm-roberta-tiny", "camembert-tiny", "electra-tiny"}) {
+    INFO(name);
+    altered checkpoint(name);
+    const auto plain = model::load(data / name, {}, device);
+    const std::string prefix(plain.config().family->prefix);
+    checkpoint.add(prefix + "embeddings.position_ids", {1, 40}, onoma::dtype::i64);
+    checkpoint.add(prefix + "embeddings.token_type_ids", {1, 40}, onoma::dtype::i64);
+    checkpoint.add(prefix + "pooler.dense.weight", {24, 24});
+    checkpoint.add("lm_head.decoder.weight", {61, 24});  // tied to the word table
+    checkpoint.add("lm_head.layer_norm.bias", {24});
+    checkpoint.add("discriminator_predictions.dense.bias", {24});
+    auto m = model::load(checkpoint.save(folder), {}, device);
+    CHECK(m.report().ignored.size() == 6);
+    CHECK(m.report().initialised.empty());
+    CHECK(weights_of(m) == weights_of(plain));
+
+    // What was ignored is not written back.
+    m.save(folder.path / "again");
+    const auto again = onoma::model_folder::open(folder.path / "again");
+    CHECK(again.tensors().tensors().size() == checkpoint.source.tensors().tensors().size());
+
+    checkpoint.add(prefix + "encoder.layer.0.adapter.weight", {24});
+    CHECK_THROWS_AS(static_cast<void>(model::load(checkpoint.save(folder), {}, device)),
+                    onoma::error);
+  }
+}
+
+TEST_CASE("names without the family's prefix, and the head of another task") {
+  const temporary_folder folder;
+  backend device;
+  for (const char* name : {"roberta-tiny", "electra-tiny"}) {
+    INFO(name);
+    altered checkpoint(name);
+    const auto plain = model::load(data / name, {}, device);
+    const std::string prefix(plain.config().family->prefix);
+    for (auto& tensor : checkpoint.tensors) {
+      if (tensor.name.rfind(prefix, 0) == 0) tensor.name = tensor.name.substr(prefix.size());
+    }
+    CHECK(weights_of(model::load(checkpoint.save(folder), {}, device)) == weights_of(plain));
+
+    // RobertaForSequenceClassification's head has two layers under the same name.
+    checkpoint.drop("classifier.");
+    checkpoint.add("classifier.dense.weight", {24, 24});
+    checkpoint.add("classifier.out_proj.bias", {3});
+    const auto m = model::load(checkpoint.save(folder), {"A", "B"}, device);
+    CHECK(m.report().initialised ==
+          std::vector<std::string>{"classifier.weight", "classifier.bias"});
+    CHECK(m.report().ignored.size() == 2);
+  }
+}
+
+TEST_CASE("a sequence may be as long as the rows behind the padding id") {
+  backend device;
+  auto m = model::load(data / "roberta-tiny", {}, device);
+  CHECK(m.max_length() == 40);
+  onoma::token_batch batch;
+  batch.add(std::vector<std::int32_t>(40, 7));
+  CHECK(m.logits(batch).rows == 40);
+  batch.add(std::vector<std::int32_t>(41, 7));
+  CHECK_THROWS_AS(static_cast<void>(m.logits(batch)), onoma::error);
+}
+
+}  // namespace test

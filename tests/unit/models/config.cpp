@@ -1,0 +1,151 @@
+/// config.json of each family: what published models say is read, and what the encoder does not do
+/// is refused by name.
+#include <onoma/models/encoder_config.hpp>
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace test {
+namespace {
+
+using onoma::encoder_config;
+using onoma::index;
+using onoma::json;
+
+/// A configuration that names all sizes under BERT's keys.
+json bert_like(const char* model_type) {
+  return {{"model_type", model_type},     {"vocab_size", 100},
+          {"hidden_size", 24},            {"num_hidden_layers", 2},
+          {"num_attention_heads", 3},     {"intermediate_size", 40},
+          {"max_position_embeddings", 20}};
+}
+
+/// The message of the error, or "" if the configuration is accepted.
+std::string refusal(const json& config) {
+  try {
+    static_cast<void>(encoder_config::from_json(config));
+  } catch (const onoma::error& problem) {
+    return problem.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("multilingual BERT's configuration, with the keys that only its first release had") {
+  const auto config = encoder_config::from_json(json::parse(R"({
+    "architectures": ["BertForMaskedLM"], "attention_probs_dropout_prob": 0.1,
+    "directionality": "bidi", "hidden_act": "gelu", "hidden_dropout_prob": 0.1,
+    "hidden_size": 768, "initializer_range": 0.02, "intermediate_size": 3072,
+    "layer_norm_eps": 1e-12, "max_position_embeddings": 512, "model_type": "bert",
+    "num_attention_heads": 12, "num_hidden_layers": 12, "pad_token_id": 0,
+    "pooler_fc_size": 768, "pooler_num_attention_heads": 12, "pooler_num_fc_layers": 3,
+    "pooler_size_per_head": 128, "pooler_type": "first_token_transform",
+    "position_embedding_type": "absolute", "type_vocab_size": 2, "use_cache": true,
+    "vocab_size": 119547})"));
+  CHECK(config.vocabulary == 119547);
+  CHECK(config.max_length() == 512);
+  CHECK(config.to_json()["pooler_type"] == "first_token_transform");
+}
+
+TEST_CASE("positions of the RoBERTa family begin behind the padding id") {
+  for (const char* type : {"roberta", "xlm-roberta", "camembert"}) {
+    INFO(type);
+    auto source = bert_like(type);
+    source["type_vocab_size"] = 1;
+    source["layer_norm_eps"] = 1e-5;
+    auto config = encoder_config::from_json(source);
+    CHECK(config.padding_id == 1);  // the family's default
+    CHECK(config.first_position() == 2);
+    CHECK(config.max_length() == 18);
+    CHECK(config.types == 1);
+    CHECK(config.norm_eps == 1e-5);
+    CHECK(config.to_json()["max_position_embeddings"] == 20);
+    source["pad_token_id"] = 4;
+    CHECK(encoder_config::from_json(source).max_length() == 15);
+    source["pad_token_id"] = 19;
+    CHECK(refusal(source).find("max_position_embeddings") != std::string::npos);
+    source["pad_token_id"] = nullptr;
+    CHECK(refusal(source).find("pad_token_id") != std::string::npos);
+    source["pad_token_id"] = -1;
+    CHECK(refusal(source).find("pad_token_id") != std::string::npos);
+  }
+  CHECK(encoder_config::from_json(bert_like("bert")).max_length() == 20);
+}
+
+TEST_CASE("ELECTRA's tables have a width of their own") {
+  auto source = bert_like("electra");
+  CHECK(encoder_config::from_json(source).embedding == 128);  // ElectraConfig's default
+  source["embedding_size"] = 16;
+  auto config = encoder_config::from_json(source);
+  CHECK(config.embedding == 16);
+  CHECK(config.to_json()["embedding_size"] == 16);
+  source["embedding_size"] = 24;  // as wide as the encoder: no projection
+  config = encoder_config::from_json(source);
+  CHECK(config.embedding == 0);
+  CHECK(config.to_json()["embedding_size"] == 24);
+  source["embedding_size"] = 0;
+  CHECK(refusal(source).find("embedding_size") != std::string::npos);
+}
+
+TEST_CASE("what is written is read back alike, for every family") {
+  for (const auto& family : onoma::model_families) {
+    INFO(family.model_type);
+    encoder_config config;
+    config.family = &family;
+    config.padding_id = 3;
+    config.types = family.keys.types.empty() ? 0 : 1;
+    config.classifier_dropout = family.keys.classifier_dropout.empty() ? 0.1 : 0.25;
+    const auto written = config.to_json();
+    const auto back = encoder_config::from_json(written);
+    CHECK(back.to_json() == written);
+    CHECK(back.family == &family);
+    CHECK(back.max_length() == config.max_length());
+    CHECK(back.types == config.types);
+    CHECK(back.classifier_dropout == config.classifier_dropout);
+  }
+}
+
+TEST_CASE("fields that change the computation are refused by name") {
+  const struct {
+    const char* key;
+    json value;
+  } fields[] = {
+      {"position_embedding_type", "relative_key"},
+      {"attention_type", "block_sparse"},
+      {"is_decoder", true},
+      {"is_encoder_decoder", true},
+      {"add_cross_attention", true},
+      {"relative_attention", true},
+      {"relative_attention_num_buckets", 16},
+      {"embedding_size", 12},
+      {"pruned_heads", {{"0", {1, 2}}}},
+      {"quantization_config", {{"bits", 4}}},
+      {"auto_map", {{"AutoModel", "modeling.Model"}}},
+      {"hidden_act", "silu"},
+      {"hidden_size", 25},
+  };
+  REQUIRE(refusal(bert_like("bert")) == "");
+  for (const auto& field : fields) {
+    INFO(field.key);
+    auto config = bert_like("bert");
+    config[field.key] = field.value;
+    const bool heads = std::string(field.key) == "hidden_size";
+    CHECK(refusal(config).find(heads ? "num_attention_heads" : field.key) != std::string::npos);
+  }
+  const auto message = refusal(bert_like("t5"));
+  CHECK(message.find("'t5'") != std::string::npos);
+  CHECK(message.find("camembert") != std::string::npos);
+}
+
+TEST_CASE("every family names the tensors of a layer, and no others") {
+  for (const auto& family : onoma::model_families) {
+    INFO(family.model_type);
+    CHECK(onoma::tensor_names(family, "layer.1.feed_forward.expand.bias").size() == 1);
+    CHECK(onoma::tensor_names(family, "layer.1.attention.query_key_value.bias").size() == 3);
+    CHECK_THROWS_AS(static_cast<void>(onoma::tensor_names(family, "layer.1.x")), onoma::error);
+  }
+}
+
+}  // namespace test
