@@ -237,6 +237,65 @@ def variants():
     write("bert-tiny-bf16", {k: v.bfloat16() for k, v in tensors.items()})
 
 
+def storage_formats():
+    """The tiny RoBERTa in the other files that the Hub has: PyTorch's, and shards with an index."""
+    source = ROOT / "roberta-tiny"
+    tensors = load_file(source / "model.safetensors")
+    names = sorted(tensors)
+    halves = [names[: len(names) // 2], names[len(names) // 2 :]]
+
+    def folder_of(name):
+        folder = ROOT / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        shutil.copy(source / "config.json", folder / "config.json")
+        return folder
+
+    def write_shards(name, file_name, save):
+        folder = folder_of(name)
+        weight_map = {}
+        for i, half in enumerate(halves):
+            shard = file_name.replace(".", f"-{i + 1:05}-of-{len(halves):05}.")
+            save({k: tensors[k] for k in half}, folder / shard)
+            weight_map |= {k: shard for k in half}
+        index = {"metadata": {"total_size": sum(t.nbytes for t in tensors.values())},
+                 "weight_map": weight_map}
+        (folder / f"{file_name}.index.json").write_text(json.dumps(index, indent=2) + "\n")
+
+    torch.save(tensors, folder_of("roberta-tiny-bin") / "pytorch_model.bin")
+    write_shards("roberta-tiny-shards", "model.safetensors",
+                 lambda part, path: save_file(part, str(path), metadata={"format": "pt"}))
+    write_shards("roberta-tiny-bin-shards", "pytorch_model.bin", torch.save)
+
+
+def torch_files():
+    """What torch.save can say about a tensor, beside the same tensors as safetensors."""
+    folder = ROOT / "torch-files"
+    folder.mkdir(exist_ok=True)
+    generator = torch.Generator().manual_seed(7)
+    base = torch.randn(4, 5, generator=generator)
+    tensors = {
+        "base": base, "row": base[2], "column": base[:, 1], "block": base[1:3, 2:4],
+        "transposed": base.t(), "steps": base[::2, ::3], "permuted": torch.arange(24).reshape(2, 3, 4).permute(2, 0, 1),
+        "scalar": torch.tensor(2.5), "empty": torch.zeros(3, 0), "expanded_one": torch.ones(1, 3).expand(1, 3),
+        "parameter": torch.nn.Parameter(torch.randn(3, generator=generator)),
+        "f64": base.double(), "f16": base.half(), "bf16": base.bfloat16(),
+        "i64": torch.arange(-3, 3), "i32": torch.arange(5).int(), "i16": torch.arange(5).short(),
+        "i8": torch.arange(5).char(), "u8": torch.arange(5).byte(), "bool": torch.tensor([True, False]),
+    }
+    torch.save(tensors, folder / "tensors.bin")
+    torch.save(tensors, folder / "protocol4.bin", pickle_protocol=4)
+    module = torch.nn.Linear(2, 3, bias=False)
+    module.weight.data.copy_(torch.arange(6.0).reshape(3, 2))
+    torch.save(module.state_dict(), folder / "state_dict.bin")
+    torch.save({"x": torch.ones(2)}, folder / "legacy.bin", _use_new_zipfile_serialization=False)
+    torch.save({"x": torch.ones(2), "step": 3}, folder / "not_tensors.bin")
+    torch.save({"x": torch.ones(1).expand(1000)}, folder / "repeated.bin")
+    torch.save({"x": torch.nn.Linear(2, 3)}, folder / "module.bin")
+    save_file({k: v.detach().clone().contiguous() for k, v in tensors.items()},
+              str(folder / "expected.safetensors"))
+
+
 def last_layer(prefix, name="encoder.layer.1.output.dense.weight"):
     return {prefix + name, "classifier.bias"}
 
@@ -252,6 +311,8 @@ MODELS = {
     "camembert-tiny": lambda: make("camembert-tiny", camembert(), 5, last_layer("roberta.")),
     "electra-tiny": lambda: make("electra-tiny", electra(), 6, last_layer("electra.")),
     "variants": variants,
+    "storage-formats": storage_formats,
+    "torch-files": torch_files,
 }
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
-#include <onoma/io/safetensors.hpp>
+#include <onoma/io/weights.hpp>
 
 #include <filesystem>
 #include <map>
@@ -25,7 +25,8 @@ inline constexpr std::string_view tokenizer_files[] = {
 /// An opened folder. The weights stay mapped as long as this object lives.
 class model_folder {
  public:
-  /// Needs config.json and model.safetensors; tokenizer files are noted where they are.
+  /// Needs config.json and weights (io/weights.hpp says which files); tokenizer files are noted where
+  /// they are.
   /// @throws onoma::error (file_not_found, unsupported, parse, format) naming the file.
   [[nodiscard]] static model_folder open(const std::filesystem::path& path) {
     if (!std::filesystem::is_directory(path)) {
@@ -35,19 +36,7 @@ class model_folder {
     model_folder folder;
     folder.path_ = path;
     folder.config_ = read_json(path, "config.json");
-    const auto weights = path / "model.safetensors";
-    if (!std::filesystem::exists(weights)) {
-      for (const char* other : {"model.safetensors.index.json", "pytorch_model.bin",
-                                "pytorch_model.bin.index.json", "tf_model.h5"}) {
-        if (std::filesystem::exists(path / other)) {
-          fail(error_code::unsupported, "opening model folder " + path.string(),
-               "model.safetensors in one file", other);
-        }
-      }
-      fail(error_code::file_not_found, "opening model folder " + path.string(),
-           "model.safetensors", "no weights");
-    }
-    folder.tensors_ = safetensors_file::open(weights);
+    folder.tensors_ = model_weights::open(path);
     folder.tokenizer_config_ = std::filesystem::exists(path / "tokenizer_config.json")
                                    ? read_json(path, "tokenizer_config.json")
                                    : json::object();
@@ -56,7 +45,7 @@ class model_folder {
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] const json& config() const noexcept { return config_; }
-  [[nodiscard]] const safetensors_file& tensors() const noexcept { return tensors_; }
+  [[nodiscard]] const model_weights& tensors() const noexcept { return tensors_; }
   [[nodiscard]] const json& tokenizer_config() const noexcept { return tokenizer_config_; }
 
   /// The path of one of `tokenizer_files`, if it is there.
@@ -79,7 +68,7 @@ class model_folder {
 
   std::filesystem::path path_;
   json config_;
-  safetensors_file tensors_;
+  model_weights tensors_;
   json tokenizer_config_;
 };
 

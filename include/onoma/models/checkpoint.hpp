@@ -1,7 +1,7 @@
-/// Between the tensors of a checkpoint file and the parameters of a model: all or nothing.
+/// Between the tensors of a checkpoint and the parameters of a model: all or nothing.
 #pragma once
 
-#include <onoma/io/safetensors.hpp>
+#include <onoma/io/weights.hpp>
 #include <onoma/models/checkpoint_names.hpp>
 #include <onoma/nn/parameter.hpp>
 
@@ -48,7 +48,7 @@ inline std::vector<index> piece_shape(const parameter_entry& entry, std::size_t 
 }
 
 /// With and without the family's prefix, under its name and the first release's.
-inline const tensor_view* find_tensor(const model_family& family, const safetensors_file& file,
+inline const tensor_view* find_tensor(const model_family& family, const model_weights& file,
                                       const std::string& name) {
   const std::string prefix = begins_with(name, classifier_prefix) ? "" : std::string(family.prefix);
   for (const auto& start : {prefix, std::string()}) {
@@ -83,7 +83,7 @@ inline void append_list(std::string& text, const char* what,
 /// misshapen tensor.
 [[nodiscard]] inline checkpoint_match match_checkpoint(const model_family& family,
                                                        std::span<const parameter_entry> entries,
-                                                       const safetensors_file& file,
+                                                       const model_weights& file,
                                                        bool without_head,
                                                        const std::string& where) {
   checkpoint_match match;

@@ -45,7 +45,7 @@ class token_classifier {
     }
   }
 
-  /// Loads a folder as the Hub publishes it (config.json, model.safetensors). `labels` replace
+  /// Loads a folder as the Hub publishes it (config.json, weights). `labels` replace
   /// those of config.json; empty: keep them. A checkpoint without a head gets a new one, and the
   /// report says so. A head with names for its labels is only used with these labels.
   /// @throws onoma::error (file_not_found, io, parse, format, missing, unsupported), or
@@ -200,7 +200,7 @@ class token_classifier {
 
   /// Puts the requested labels into the configuration. Returns whether the head must be new.
   static bool set_labels(encoder_config& config, std::vector<std::string> labels,
-                         const safetensors_file& tensors, const model_options& options,
+                         const model_weights& tensors, const model_options& options,
                          const std::filesystem::path& path) {
     const bool has_head = tensors.find("classifier.weight") != nullptr;
     const bool same = config.labels == labels ||

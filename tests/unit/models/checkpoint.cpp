@@ -94,6 +94,23 @@ TEST_CASE("tensors that a tagger does not need are ignored and reported, whateve
   }
 }
 
+TEST_CASE("a model loads alike from each kind of file, and saves over a folder of another kind") {
+  const temporary_folder folder;
+  backend device;
+  const auto expected = weights_of(model::load(data / "roberta-tiny", {}, device));
+  for (const char* name : {"roberta-tiny-shards", "roberta-tiny-bin", "roberta-tiny-bin-shards"}) {
+    INFO(name);
+    fs::copy(data / name, folder.path / name, fs::copy_options::recursive);
+    const auto m = model::load(folder.path / name, {}, device);
+    CHECK(m.report().initialised.empty());
+    CHECK(weights_of(m) == expected);
+    m.save(folder.path / name);
+    CHECK(onoma::model_folder::open(folder.path / name).tensors().file_name() ==
+          "model.safetensors");
+    CHECK(weights_of(model::load(folder.path / name, {}, device)) == expected);
+  }
+}
+
 TEST_CASE("names without the family's prefix, and the head of another task") {
   const temporary_folder folder;
   backend device;
