@@ -19,6 +19,7 @@
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/pipeline.hpp>
+#include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/load.hpp>
 #include <onoma/text/tokenizer.hpp>
 #include <onoma/train/progress.hpp>

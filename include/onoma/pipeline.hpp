@@ -10,8 +10,8 @@
 #include <onoma/ner/aggregate.hpp>
 #include <onoma/ner/entity.hpp>
 #include <onoma/ner/tag_set.hpp>
+#include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/load.hpp>
-#include <onoma/text/tokenizer.hpp>
 #include <onoma/text/utf8.hpp>
 
 #include <algorithm>
@@ -77,7 +77,8 @@ class pipeline {
       inputs[0].begins.push_back(static_cast<index>(inputs[0].text.size()));
       inputs[0].text += word;
     }
-    inputs[0].windows = tokenizer_.encode_words(words, window_options());
+    inputs[0].windows = std::move(
+        tokens_.encode_words(1, [words](std::size_t) { return words; }, window_options()).front());
     for (auto& window : inputs[0].windows) {
       for (std::size_t i = 0; i < window.offsets.size(); ++i) {
         if (window.word_ids[i] < 0) continue;
@@ -92,11 +93,16 @@ class pipeline {
   /// Many texts at once: the same entities as one by one, faster.
   /// @throws onoma::error (parse) naming the text that is not UTF-8; then nothing is tagged.
   [[nodiscard]] std::vector<tagged_text> tag_batch(std::span<const std::string> texts) {
+    for (std::size_t i = 0; i < texts.size() && texts.size() > 1; ++i) {
+      if (find_invalid_utf8(texts[i]) >= 0) {
+        validate_utf8(texts[i], "tag_batch: text " + std::to_string(i));
+      }
+    }
+    auto windows = tokens_.encode(texts, window_options());
     std::vector<input> inputs(texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      if (texts.size() > 1) validate_utf8(texts[i], "tag_batch: text " + std::to_string(i));
       inputs[i].text = texts[i];
-      inputs[i].windows = tokenizer_.encode(texts[i], window_options());
+      inputs[i].windows = std::move(windows[i]);
     }
     return run(inputs);
   }
@@ -114,17 +120,17 @@ class pipeline {
         pool_(make_pool(options)),
         backend_(std::make_unique<cpu_backend>(pool_ ? executor_ref(*pool_) : options.executor)),
         model_(token_classifier<cpu_backend>::load(folder, {}, *backend_, {.training = false})),
-        tokenizer_(load_tokenizer(folder)),
+        tokens_(load_tokenizer(folder), backend_->executor()),
         tags_(model_.labels()) {
     if (!model_.report().initialised.empty()) {
       fail(error_code::missing, "loading a pipeline from " + folder.string(),
            "a token-classification head (fine-tune the encoder first)",
            "no " + model_.report().initialised.front());
     }
-    if (tokenizer_.vocabulary_size() > model_.config().vocabulary) {
+    if (tokens_.get().vocabulary_size() > model_.config().vocabulary) {
       fail(error_code::format, "loading a pipeline from " + folder.string(),
            "a vocabulary of at most " + std::to_string(model_.config().vocabulary) + " pieces",
-           std::to_string(tokenizer_.vocabulary_size()));
+           std::to_string(tokens_.get().vocabulary_size()));
     }
     static_cast<void>(window_options());
   }
@@ -190,8 +196,8 @@ class pipeline {
       scored.special = e.special;
       scored.probabilities = {in.probabilities[w].data(), e.size(), tags_.size()};
       for (const auto id : e.ids) {
-        const bool unknown = id == tokenizer_.unknown_id();
-        scored.pieces.push_back(tokenizer_.piece(id));
+        const bool unknown = id == tokens_.get().unknown_id();
+        scored.pieces.push_back(tokens_.get().piece(id));
         scored.unknown.push_back(unknown ? 1 : 0);
         result.unknown_tokens += unknown ? 1 : 0;
       }
@@ -209,7 +215,7 @@ class pipeline {
   std::unique_ptr<thread_pool> pool_;
   std::unique_ptr<cpu_backend> backend_;
   token_classifier<cpu_backend> model_;
-  tokenizer tokenizer_;
+  batch_tokenizer tokens_;
   tag_set tags_;
   token_batch batch_;
 };

@@ -38,7 +38,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"io", {"core"}},
       {"ner", {"core"}},
       {"data", {"core", "io"}},
-      {"text", {"core", "io"}},
+      {"text", {"core", "exec", "io"}},
       {"kernels/ref", {"core"}},
       {"kernels/cpu", {"core", "simd", "kernels"}},
       {"kernels", {"core"}},

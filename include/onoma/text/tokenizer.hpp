@@ -1,14 +1,20 @@
-/// BERT's tokenizer: text or words in, ids with offsets and word ids out, equal to Hugging Face's.
+/// A tokenizer: text or words in, ids with offsets and word ids out, equal to Hugging Face's.
 #pragma once
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/text/added_tokens.hpp>
+#include <onoma/text/bert_words.hpp>
 #include <onoma/text/encoding.hpp>
-#include <onoma/text/normalize.hpp>
 #include <onoma/text/utf8.hpp>
+#include <onoma/text/vocabulary.hpp>
+#include <onoma/text/word_cache.hpp>
 #include <onoma/text/wordpiece.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,56 +24,92 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// A token that is recognised in raw text before anything is split, like "[MASK]".
-struct added_token {
-  std::string content;
-  std::int32_t id = 0;
-  bool special = true;
-  bool single_word = false;  ///< only where no word character stands beside it
-  bool lstrip = false;       ///< takes the white space on its left
-  bool rstrip = false;       ///< and on its right
-};
-
-/// Immutable after construction: one tokenizer serves many threads.
+/// Immutable, and cheap to copy: copies share what was loaded. One tokenizer serves many threads,
+/// each with a workspace of its own.
 class tokenizer {
+  struct parts;
+
  public:
   struct settings {
     bert_options normalizer;
     wordpiece::options model;
-    std::string cls = "[CLS]";
-    std::string sep = "[SEP]";
+    std::vector<std::string> before{"[CLS]"};  ///< special pieces in front of every window
+    std::vector<std::string> after{"[SEP]"};   ///< and behind it
     std::vector<added_token> added;
   };
 
-  /// @throws onoma::error (missing) if the vocabulary lacks [UNK], [CLS] or [SEP].
-  tokenizer(vocabulary pieces, settings options)
-      : settings_(std::move(options)), model_(std::move(pieces), settings_.model) {
-    cls_ = special_id(settings_.cls);
-    sep_ = special_id(settings_.sep);
-  }
+  /// Memory and a word cache (256 KiB) for one thread's calls. Whoever encodes line after line
+  /// keeps one: results are the same without, and take longer.
+  class workspace {
+   public:
+    explicit workspace(const tokenizer& owner) : workspace(owner, cache_bits) {}
+
+   private:
+    friend class tokenizer;
+    static constexpr unsigned cache_bits = 12;
+
+    struct token {
+      std::int32_t id;
+      std::int32_t word;
+      byte_span offset;
+    };
+
+    workspace(const tokenizer& owner, unsigned bits) : owner_(owner.parts_), cache_(bits) {}
+
+    // The cache belongs to this vocabulary. Shared, so that its address is not used again.
+    std::shared_ptr<const parts> owner_;
+    word_cache cache_;
+    bert_words::buffers words_;
+    std::vector<placed_piece> pieces_;
+    std::vector<token> tokens_;
+    std::int32_t word_count_ = 0;
+  };
+
+  /// `pieces[id]` is the vocabulary. @throws onoma::error (missing) if it lacks the unknown piece or
+  /// a special one; as `vocabulary`.
+  tokenizer(const std::vector<std::string>& pieces, settings options)
+      : parts_(std::make_shared<const parts>(pieces, std::move(options))) {}
 
   /// From the content of a vocab.txt. The five special tokens of BERT are recognised in text where
   /// the vocabulary has them. @throws onoma::error (format, parse, missing).
   [[nodiscard]] static tokenizer from_vocab(std::string_view vocab_txt,
                                             const bert_options& options = {}) {
-    vocabulary pieces(read_vocab_txt(vocab_txt));
+    const auto pieces = read_vocab_txt(vocab_txt);
     settings s;
     s.normalizer = options;
     for (const char* content : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
-      if (const auto id = pieces.id(content)) s.added.push_back({content, *id});
+      // The last of equal lines gives the id.
+      const auto line = std::find(pieces.rbegin(), pieces.rend(), content);
+      if (line == pieces.rend()) continue;
+      s.added.push_back({content, static_cast<std::int32_t>(pieces.rend() - line - 1)});
     }
-    return tokenizer(std::move(pieces), std::move(s));
+    return tokenizer(pieces, std::move(s));
   }
 
   /// Encodes text; offsets are bytes of `text`, word ids count the words of BERT's pre-tokenizer.
   /// At least one window is returned; empty text gives the special tokens alone.
-  /// @throws onoma::error (parse: not UTF-8; invalid_argument: a limit that leaves no room).
+  /// @throws onoma::error (parse: not UTF-8; invalid_argument: a limit that leaves no room;
+  /// out_of_range: 2 GiB or more).
   [[nodiscard]] std::vector<encoding> encode(std::string_view text,
                                              const encode_options& options = {}) const {
-    validate_utf8(text, "tokenizer::encode");
-    workspace work(settings_.normalizer);
+    workspace work(*this, 0);
+    return encode(text, options, work);
+  }
+  [[nodiscard]] std::vector<encoding> encode(std::string_view text, const encode_options& options,
+                                             workspace& work) const {
+    std::vector<encoding> windows;
+    encode(text, options, work, windows);
+    return windows;
+  }
+  /// The same into `windows`, whose memory is used again.
+  void encode(std::string_view text, const encode_options& options, workspace& work,
+              std::vector<encoding>& windows) const {
+    check(work);
+    check_text(text, "tokenizer::encode");
+    work.tokens_.clear();
+    work.word_count_ = 0;
     add_text(text, -1, work);
-    return windows(work.tokens, options);
+    make_windows(work, options, windows);
   }
 
   /// Encodes words that are split already (`is_split_into_words`): offsets are bytes of the word,
@@ -75,183 +117,141 @@ class tokenizer {
   /// @throws onoma::error as `encode`.
   [[nodiscard]] std::vector<encoding> encode_words(std::span<const std::string> words,
                                                    const encode_options& options = {}) const {
-    workspace work(settings_.normalizer);
+    workspace work(*this, 0);
+    return encode_words(words, options, work);
+  }
+  [[nodiscard]] std::vector<encoding> encode_words(std::span<const std::string> words,
+                                                   const encode_options& options,
+                                                   workspace& work) const {
+    std::vector<encoding> windows;
+    check(work);
+    work.tokens_.clear();
     for (std::size_t i = 0; i < words.size(); ++i) {
-      validate_utf8(words[i], "tokenizer::encode_words: word " + std::to_string(i));
-      work.words = 0;
+      check_text(words[i], "tokenizer::encode_words", static_cast<index>(i));
       add_text(words[i], static_cast<std::int32_t>(i), work);
     }
-    return windows(work.tokens, options);
+    make_windows(work, options, windows);
+    return windows;
   }
 
-  [[nodiscard]] index vocabulary_size() const {
-    index size = model_.pieces().size();
-    for (const auto& token : settings_.added) size = std::max<index>(size, token.id + 1);
-    return size;
-  }
+  [[nodiscard]] index vocabulary_size() const noexcept { return parts_->size; }
   /// The text of a piece, "##" included. @throws onoma::error (out_of_range).
   [[nodiscard]] std::string_view piece(std::int32_t id) const {
-    for (const auto& token : settings_.added) {
+    // Added tokens usually repeat pieces of the vocabulary.
+    if (id >= 0 && id < parts_->pieces.size()) return parts_->pieces.piece(id);
+    for (const auto& token : parts_->added.list()) {
       if (token.id == id) return token.content;
     }
-    return model_.pieces().piece(id);
+    return parts_->pieces.piece(id);
   }
   [[nodiscard]] std::optional<std::int32_t> id(std::string_view piece) const {
-    for (const auto& token : settings_.added) {
-      if (token.content == piece) return token.id;
-    }
-    return model_.pieces().id(piece);
+    return parts_->id(piece);
   }
-  [[nodiscard]] std::int32_t unknown_id() const noexcept { return model_.unknown(); }
+  [[nodiscard]] std::int32_t unknown_id() const noexcept { return parts_->model.unknown(); }
   [[nodiscard]] const std::string& continuing_prefix() const noexcept {
-    return model_.settings().continuing_prefix;
+    return parts_->model.settings().continuing_prefix;
   }
   /// Special tokens around every window.
-  [[nodiscard]] static constexpr index special_tokens() { return 2; }
+  [[nodiscard]] index special_tokens() const noexcept {
+    return static_cast<index>(parts_->before.size() + parts_->after.size());
+  }
 
  private:
-  /// Tokens before special ones are added.
-  struct flat {
-    std::vector<std::int32_t> ids;
-    std::vector<std::int32_t> word_ids;
-    std::vector<byte_span> offsets;
-  };
-  /// Buffers of one call.
-  struct workspace {
-    explicit workspace(const bert_options& options) : normalizer(options) {}
-    bert_normalizer normalizer;
-    normalized_text text;
-    std::string bytes;
-    std::vector<std::size_t> ends;
-    std::vector<wordpiece::piece> pieces;
-    flat tokens;
-    std::int32_t words = 0;
+  struct parts {
+    parts(const std::vector<std::string>& vocab, settings options)
+        : pieces(vocab),
+          added(std::move(options.added)),
+          words(options.normalizer),
+          model(pieces, std::move(options.model)),
+          size(pieces.size()) {
+      for (const auto& token : added.list()) size = std::max<index>(size, token.id + 1);
+      for (const auto& piece : options.before) before.push_back(special_id(piece));
+      for (const auto& piece : options.after) after.push_back(special_id(piece));
+    }
+    [[nodiscard]] std::optional<std::int32_t> id(std::string_view piece) const {
+      const auto* token = added.find(piece);
+      return token != nullptr ? std::optional(token->id) : pieces.id(piece);
+    }
+    [[nodiscard]] std::int32_t special_id(const std::string& piece) const {
+      const auto found = id(piece);
+      if (!found) {
+        fail(error_code::missing, "tokenizer", "the piece '" + piece + "' in the vocabulary",
+             "no such piece");
+      }
+      return *found;
+    }
+
+    vocabulary pieces;
+    added_tokens added;
+    bert_words words;
+    wordpiece model;
+    std::vector<std::int32_t> before;
+    std::vector<std::int32_t> after;
+    index size;
   };
 
-  [[nodiscard]] std::int32_t special_id(const std::string& piece) const {
-    const auto found = id(piece);
-    if (!found) {
-      fail(error_code::missing, "tokenizer", "the piece '" + piece + "' in the vocabulary",
-           "no such piece");
+  void check(const workspace& work) const {
+    if (work.owner_ != parts_) {
+      fail(error_code::invalid_argument, "tokenizer", "a workspace of this tokenizer",
+           "one of another");
     }
-    return *found;
+  }
+  /// `word` is the number of a pre-split word, for the message, or -1.
+  static void check_text(std::string_view text, const char* operation, index word = -1) {
+    const auto name = [&] {
+      return std::string(operation) + (word < 0 ? "" : ": word " + std::to_string(word));
+    };
+    if (text.size() > INT32_MAX) {
+      fail(error_code::out_of_range, name(), "less than 2 GiB", std::to_string(text.size()));
+    }
+    if (find_invalid_utf8(text) >= 0) validate_utf8(text, name());
   }
 
   /// `word` is the number of a pre-split word, or -1 to count the words that are found.
   void add_text(std::string_view text, std::int32_t word, workspace& work) const {
-    index plain = 0;
-    index at = 0;
-    const auto size = static_cast<index>(text.size());
-    while (at < size) {
-      byte_span match{};
-      const added_token* token = match_added(text, at, plain, match);
-      if (token == nullptr) {
-        ++at;
-        continue;
-      }
-      add_plain(text, {plain, match.begin}, word, work);
-      push(work.tokens, token->id, word >= 0 ? word : work.words, match);
-      ++work.words;
-      plain = at = match.end;
-    }
-    add_plain(text, {plain, size}, word, work);
+    parts_->added.split(
+        text,
+        [&](byte_span range) {
+          const auto stretch = text.substr(static_cast<std::size_t>(range.begin),
+                                           static_cast<std::size_t>(range.size()));
+          parts_->words.split(stretch, range.begin, work.words_, [&](const word_view& found) {
+            add_word(found, word >= 0 ? word : work.word_count_++, work);
+          });
+        },
+        [&](const added_token& token, byte_span range) {
+          work.tokens_.push_back({token.id, word >= 0 ? word : work.word_count_++, range});
+        });
   }
 
-  /// The longest added token that begins at `at`; `match` is widened over stripped white space, to
-  /// the left not beyond `from`.
-  [[nodiscard]] const added_token* match_added(std::string_view text, index at, index from,
-                                               byte_span& match) const {
-    const added_token* best = nullptr;
-    const auto rest = text.substr(static_cast<std::size_t>(at));
-    for (const auto& token : settings_.added) {
-      if (token.content.empty() || rest.substr(0, token.content.size()) != token.content) continue;
-      if (best != nullptr && best->content.size() >= token.content.size()) continue;
-      const index end = at + static_cast<index>(token.content.size());
-      if (token.single_word && (is_word_before(text, at) || is_word_after(text, end))) continue;
-      best = &token;
-    }
-    if (best == nullptr) return nullptr;
-    match = {at, at + static_cast<index>(best->content.size())};
-    if (best->lstrip) {
-      while (match.begin > from) {
-        const index before = previous(text, match.begin);
-        if (!unicode::is_whitespace(decode_utf8(text, before).code_point)) break;
-        match.begin = before;
+  void add_word(const word_view& found, std::int32_t word, workspace& work) const {
+    const auto& model = parts_->model;
+    const auto key = piece_key::of_padded(found.data, found.size);
+    if (key.is_whole()) {
+      if (const auto id = model.whole(key); id >= 0) {
+        work.tokens_.push_back({id, word, found.span(0, found.size)});
+        return;
       }
-    }
-    if (best->rstrip) {
-      while (match.end < static_cast<index>(text.size())) {
-        const auto c = decode_utf8(text, match.end);
-        if (!unicode::is_whitespace(c.code_point)) break;
-        match.end += c.length;
-      }
-    }
-    return best;
-  }
-  [[nodiscard]] static index previous(std::string_view text, index at) {
-    do {
-      --at;
-    } while (at > 0 && (static_cast<unsigned char>(text[static_cast<std::size_t>(at)]) & 0xC0U) == 0x80U);
-    return at;
-  }
-  [[nodiscard]] static bool is_word(std::uint32_t c) {
-    if (c == '_') return true;
-    const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-    return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO;
-  }
-  [[nodiscard]] static bool is_word_before(std::string_view text, index at) {
-    return at > 0 && is_word(decode_utf8(text, previous(text, at)).code_point);
-  }
-  [[nodiscard]] static bool is_word_after(std::string_view text, index at) {
-    return at < static_cast<index>(text.size()) && is_word(decode_utf8(text, at).code_point);
-  }
-
-  /// Normalises, splits at white space and around punctuation, and cuts the words into pieces.
-  void add_plain(std::string_view text, byte_span range, std::int32_t word, workspace& work) const {
-    if (range.empty()) return;
-    auto& normal = work.text;
-    normal.clear();
-    work.normalizer.append(text.substr(static_cast<std::size_t>(range.begin),
-                                       static_cast<std::size_t>(range.size())),
-                           range.begin, normal);
-    const index size = normal.size();
-    index begin = 0;
-    while (begin < size) {
-      const auto at = [&](index i) { return normal.code_points[static_cast<std::size_t>(i)]; };
-      if (unicode::is_whitespace(at(begin))) {
-        ++begin;
-        continue;
-      }
-      index end = begin + 1;
-      if (!unicode::is_punctuation(at(begin))) {
-        while (end < size && !unicode::is_whitespace(at(end)) && !unicode::is_punctuation(at(end))) {
-          ++end;
+      if (const auto* known = work.cache_.find(key)) {
+        for (std::size_t i = 0; i < known->count; ++i) {
+          work.tokens_.push_back({known->ids[i], word, found.span(known->begins[i], known->ends[i])});
         }
+        return;
       }
-      work.pieces.clear();
-      model_.split(normal, begin, end, work.bytes, work.ends, work.pieces);
-      for (const auto& piece : work.pieces) {
-        const byte_span first = normal.origin[static_cast<std::size_t>(piece.begin)];
-        const byte_span last = normal.origin[static_cast<std::size_t>(piece.end - 1)];
-        push(work.tokens, piece.id, word >= 0 ? word : work.words, {first.begin, last.end});
-      }
-      ++work.words;
-      begin = end;
     }
-  }
-
-  static void push(flat& tokens, std::int32_t id, std::int32_t word, byte_span offset) {
-    tokens.ids.push_back(id);
-    tokens.word_ids.push_back(word);
-    tokens.offsets.push_back(offset);
+    work.pieces_.clear();
+    model.split(found, work.pieces_);
+    if (key.is_whole()) work.cache_.store(key, work.pieces_);
+    for (const auto& piece : work.pieces_) {
+      work.tokens_.push_back({piece.id, word, found.span(piece.begin, piece.end)});
+    }
   }
 
   /// Windows as Hugging Face's `truncate` with overflow makes them: each begins max - stride tokens
   /// after the one before, the last ends with the text (tokenizers, tokenizer/encoding.rs).
-  [[nodiscard]] std::vector<encoding> windows(const flat& tokens,
-                                              const encode_options& options) const {
+  void make_windows(const workspace& work, const encode_options& options,
+                    std::vector<encoding>& windows) const {
     const index special = options.add_special_tokens ? special_tokens() : 0;
-    const auto total = static_cast<index>(tokens.ids.size());
+    const auto total = static_cast<index>(work.tokens_.size());
     index room = total;
     if (options.max_length > 0) {
       room = options.max_length - special;
@@ -262,40 +262,47 @@ class tokenizer {
                  std::to_string(options.stride));
       }
     }
-    std::vector<encoding> result;
+    std::size_t count = 0;
     index begin = 0;
     do {
       const index end = std::min(begin + room, total);
-      result.push_back(window(tokens, begin, end, options.add_special_tokens));
+      if (count == windows.size()) windows.emplace_back();
+      const auto tokens = std::span(work.tokens_).subspan(static_cast<std::size_t>(begin),
+                                                          static_cast<std::size_t>(end - begin));
+      fill_window(windows[count++], tokens, options.add_special_tokens);
       if (end == total) break;
       begin += room - options.stride;
     } while (true);
-    return result;
+    windows.resize(count);
   }
 
-  [[nodiscard]] encoding window(const flat& tokens, index begin, index end, bool special) const {
-    encoding e;
-    if (special) push_special(e, cls_);
-    e.ids.insert(e.ids.end(), tokens.ids.begin() + begin, tokens.ids.begin() + end);
-    e.word_ids.insert(e.word_ids.end(), tokens.word_ids.begin() + begin,
-                      tokens.word_ids.begin() + end);
-    e.offsets.insert(e.offsets.end(), tokens.offsets.begin() + begin, tokens.offsets.begin() + end);
-    e.special.resize(e.ids.size(), 0);
-    if (special) push_special(e, sep_);
-    e.type_ids.assign(e.ids.size(), 0);
-    return e;
-  }
-  static void push_special(encoding& e, std::int32_t id) {
-    e.ids.push_back(id);
-    e.word_ids.push_back(-1);
-    e.offsets.push_back({0, 0});
-    e.special.push_back(1);
+  void fill_window(encoding& e, std::span<const workspace::token> tokens, bool special) const {
+    const std::size_t before = special ? parts_->before.size() : 0;
+    const std::size_t after = special ? parts_->after.size() : 0;
+    const std::size_t size = before + tokens.size() + after;
+    e.ids.resize(size);
+    e.word_ids.resize(size);
+    e.offsets.resize(size);
+    e.special.assign(size, 0);
+    e.type_ids.assign(size, 0);
+    const auto set_special = [&e](std::size_t at, std::int32_t id) {
+      e.ids[at] = id;
+      e.word_ids[at] = -1;
+      e.offsets[at] = {0, 0};
+      e.special[at] = 1;
+    };
+    for (std::size_t i = 0; i < before; ++i) set_special(i, parts_->before[i]);
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      e.ids[before + i] = tokens[i].id;
+      e.word_ids[before + i] = tokens[i].word;
+      e.offsets[before + i] = tokens[i].offset;
+    }
+    for (std::size_t i = 0; i < after; ++i) {
+      set_special(before + tokens.size() + i, parts_->after[i]);
+    }
   }
 
-  settings settings_;
-  wordpiece model_;
-  std::int32_t cls_ = 0;
-  std::int32_t sep_ = 0;
+  std::shared_ptr<const parts> parts_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

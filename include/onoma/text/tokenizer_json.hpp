@@ -44,7 +44,7 @@ inline wordpiece::options read_wordpiece_options(const json& model) {
   return options;
 }
 
-inline vocabulary read_vocabulary(const json& model) {
+inline std::vector<std::string> read_vocabulary(const json& model) {
   const std::string where = "tokenizer.json: model.vocab";
   const json& vocab = member(model, "vocab");
   if (!vocab.is_object()) fail(error_code::format, where, "an object", describe(vocab));
@@ -61,7 +61,7 @@ inline vocabulary read_vocabulary(const json& model) {
     taken[static_cast<std::size_t>(id)] = true;
     pieces[static_cast<std::size_t>(id)] = piece;
   }
-  return vocabulary(pieces);
+  return pieces;
 }
 
 inline std::vector<added_token> read_added_tokens(const json& list) {
@@ -96,8 +96,8 @@ inline void read_special_tokens(const json& processor, tokenizer::settings& sett
   if (processor.is_null()) return;
   const auto type = require<std::string>(processor, "type", where);
   if (type == "BertProcessing") {
-    settings.cls = processor.at("cls").at(0).get<std::string>();
-    settings.sep = processor.at("sep").at(0).get<std::string>();
+    settings.before = {processor.at("cls").at(0).get<std::string>()};
+    settings.after = {processor.at("sep").at(0).get<std::string>()};
     return;
   }
   if (type != "TemplateProcessing") {
@@ -108,8 +108,8 @@ inline void read_special_tokens(const json& processor, tokenizer::settings& sett
       !single[1].contains("Sequence") || !single[2].contains("SpecialToken")) {
     fail(error_code::unsupported, where, "the template [CLS] $A [SEP]", describe(single));
   }
-  settings.cls = single[0].at("SpecialToken").at("id").get<std::string>();
-  settings.sep = single[2].at("SpecialToken").at("id").get<std::string>();
+  settings.before = {single[0].at("SpecialToken").at("id").get<std::string>()};
+  settings.after = {single[2].at("SpecialToken").at("id").get<std::string>()};
 }
 
 }  // namespace detail

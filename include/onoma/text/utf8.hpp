@@ -4,6 +4,7 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/text/ascii.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -68,22 +69,31 @@ constexpr void append_utf8(std::string& out, std::uint32_t c) {
   }
 }
 
-/// @throws onoma::error (parse) that names the first byte which is not UTF-8.
-inline void validate_utf8(std::string_view text, std::string_view operation) {
-  for (index i = 0; i < static_cast<index>(text.size());) {
+/// Where the first byte lies that is not UTF-8, or -1.
+[[nodiscard]] inline index find_invalid_utf8(std::string_view text) {
+  const auto size = static_cast<index>(text.size());
+  for (index i = 0; i < size;) {
+    const auto at = static_cast<std::size_t>(i);
+    i += static_cast<index>(ascii::ascii_prefix(text.data() + at, text.size() - at));
+    if (i == size) break;
     const auto c = decode_utf8(text, i);
-    if (c.length == 0) {
-      constexpr char digits[] = "0123456789abcdef";
-      const auto byte = static_cast<unsigned char>(text[static_cast<std::size_t>(i)]);
-      fail(error_code::parse, std::string(operation), "UTF-8",
-           std::string("byte 0x") + digits[byte >> 4] + digits[byte & 15] + " at position " +
-               std::to_string(i));
-    }
+    if (c.length == 0) return i;
     i += c.length;
   }
+  return -1;
 }
 
-/// Converts byte positions of one text into code points and UTF-16 units. Construction is linear;
+/// @throws onoma::error (parse) that names the first byte which is not UTF-8.
+inline void validate_utf8(std::string_view text, std::string_view operation) {
+  const index at = find_invalid_utf8(text);
+  if (at < 0) return;
+  constexpr char digits[] = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(text[static_cast<std::size_t>(at)]);
+  fail(error_code::parse, std::string(operation), "UTF-8",
+       std::string("byte 0x") + digits[byte >> 4] + digits[byte & 15] + " at position " +
+           std::to_string(at));
+}
+
 /// it keeps one entry per non-ASCII code point, so that ASCII text costs nothing to look up.
 class offset_map {
  public:
@@ -92,6 +102,14 @@ class offset_map {
     index code_points = 0;
     index utf16 = 0;
     for (index i = 0; i < static_cast<index>(text.size());) {
+      const auto at = static_cast<std::size_t>(i);
+      const auto plain = static_cast<index>(ascii::ascii_prefix(text.data() + at, text.size() - at));
+      if (plain > 0) {
+        i += plain;
+        code_points += plain;
+        utf16 += plain;
+        continue;
+      }
       const auto c = decode_utf8(text, i);
       if (c.length == 0) validate_utf8(text, "offset_map");
       i += c.length;

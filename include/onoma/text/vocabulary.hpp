@@ -6,6 +6,7 @@
 #include <onoma/text/utf8.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -15,8 +16,58 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// An open-addressing map from byte strings to ids, filled once. Keys are views into memory that
-/// the owner keeps.
+/// A byte string as a key: short ones whole, in two words; of longer ones a hash.
+struct piece_key {
+  static constexpr std::size_t whole_bytes = 16;
+
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  std::uint32_t size = 0;
+
+  /// `whole_bytes` bytes from `data` on must be readable, whatever the size.
+  [[nodiscard]] static piece_key of_padded(const char* data, std::size_t size) {
+    if (size > whole_bytes) return of_long(data, size);
+    // Sixteen bytes of ones, then zeros: read from 16 - size, a mask of `size` bytes.
+    static constexpr std::array<unsigned char, 32> masks = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                            255, 255, 255, 255, 255, 255, 255, 255};
+    std::uint64_t bytes[2];
+    std::uint64_t mask[2];
+    std::memcpy(bytes, data, 16);
+    std::memcpy(mask, masks.data() + (whole_bytes - size), 16);
+    return {bytes[0] & mask[0], bytes[1] & mask[1], static_cast<std::uint32_t>(size)};
+  }
+  [[nodiscard]] static piece_key of(std::string_view text) {
+    if (text.size() > whole_bytes) return of_long(text.data(), text.size());
+    char bytes[whole_bytes] = {};
+    text.copy(bytes, text.size());
+    return of_padded(bytes, text.size());
+  }
+
+  [[nodiscard]] bool is_whole() const noexcept { return size <= whole_bytes; }
+  [[nodiscard]] std::uint64_t hash() const noexcept {
+    std::uint64_t h = (low ^ size) * 0x9E3779B97F4A7C15U;
+    h = (h ^ (h >> 32) ^ high) * 0xC4CEB9FE1A85EC53U;
+    return h ^ (h >> 29);
+  }
+  friend bool operator==(const piece_key&, const piece_key&) = default;
+
+ private:
+  [[nodiscard]] static piece_key of_long(const char* data, std::size_t size) {
+    piece_key key{size * 0x9E3779B97F4A7C15U, 0, static_cast<std::uint32_t>(size)};
+    for (std::size_t i = 0; i < size;) {
+      const std::size_t step = std::min<std::size_t>(8, size - i);
+      std::uint64_t word = 0;
+      std::memcpy(&word, data + i, step);
+      key.low = (key.low ^ word) * 0xFF51AFD7ED558CCDU;
+      key.low ^= key.low >> 32;
+      i += step;
+    }
+    return key;
+  }
+};
+
+/// An open-addressing map from byte strings to ids, filled once. Long keys are views into memory
+/// that the owner keeps; short ones are in the table, one cache line away.
 class piece_table {
  public:
   explicit piece_table(index expected = 0) {
@@ -26,49 +77,55 @@ class piece_table {
   }
 
   /// A key that is there already gets the new id, as later lines of a vocab.txt win.
-  void insert(std::string_view key, std::int32_t id) {
-    slot& place = slots_[position(key)];
-    place = {key.data(), static_cast<std::uint32_t>(key.size()), id};
-    longest_ = std::max(longest_, key.size());
+  void insert(std::string_view text, std::int32_t id) {
+    const piece_key key = piece_key::of(text);
+    slot& place = slots_[position(key, text.data())];
+    place.low = key.low;
+    if (key.is_whole()) {
+      place.high = key.high;
+    } else {
+      place.text = text.data();
+    }
+    place.size = key.size;
+    place.id = id;
+    longest_ = std::max(longest_, text.size());
   }
   /// The id, or -1.
-  [[nodiscard]] std::int32_t find(std::string_view key) const {
-    return slots_[position(key)].id;
+  [[nodiscard]] std::int32_t find(std::string_view text) const {
+    return slots_[position(piece_key::of(text), text.data())].id;
+  }
+  /// The same for a text with `piece_key::whole_bytes` readable bytes from its begin.
+  [[nodiscard]] std::int32_t find_padded(const char* data, std::size_t size) const {
+    return slots_[position(piece_key::of_padded(data, size), data)].id;
+  }
+  /// The same for a key that is whole: no text is looked at.
+  [[nodiscard]] std::int32_t find(const piece_key& key) const {
+    return slots_[position(key, "")].id;
   }
   /// Bytes of the longest key: no longer candidate needs a look.
   [[nodiscard]] std::size_t longest() const noexcept { return longest_; }
 
  private:
   struct slot {
-    const char* data = nullptr;
+    std::uint64_t low = 0;
+    union {
+      std::uint64_t high = 0;  // of a whole key
+      const char* text;        // of a long one
+    };
     std::uint32_t size = 0;
     std::int32_t id = -1;
   };
 
-  [[nodiscard]] static std::uint64_t hash(std::string_view key) {
-    // Eight bytes at a time, multiplied and folded: pieces are short, so this is one or two rounds.
-    std::uint64_t h = key.size() * 0x9E3779B97F4A7C15U;
-    std::size_t i = 0;
-    for (; i + 8 <= key.size(); i += 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, key.data() + i, 8);
-      h = (h ^ word) * 0xFF51AFD7ED558CCDU;
-      h ^= h >> 32;
-    }
-    std::uint64_t rest = 0;
-    for (std::size_t j = i; j < key.size(); ++j) {
-      rest = rest << 8 | static_cast<unsigned char>(key[j]);
-    }
-    h = (h ^ rest) * 0xC4CEB9FE1A85EC53U;
-    return h ^ (h >> 29);
-  }
-  [[nodiscard]] std::size_t position(std::string_view key) const {
+  [[nodiscard]] std::size_t position(const piece_key& key, const char* text) const {
     const std::size_t mask = slots_.size() - 1;
-    std::size_t i = static_cast<std::size_t>(hash(key)) & mask;
-    while (slots_[i].data != nullptr && std::string_view(slots_[i].data, slots_[i].size) != key) {
-      i = (i + 1) & mask;
-    }
+    std::size_t i = static_cast<std::size_t>(key.hash()) & mask;
+    while (slots_[i].id >= 0 && !holds(slots_[i], key, text)) i = (i + 1) & mask;
     return i;
+  }
+  [[nodiscard]] static bool holds(const slot& place, const piece_key& key, const char* text) {
+    if (place.low != key.low || place.size != key.size) return false;
+    return key.is_whole() ? place.high == key.high
+                          : std::memcmp(place.text, text, key.size) == 0;
   }
 
   std::vector<slot> slots_;
@@ -78,8 +135,6 @@ class piece_table {
 /// Pieces by id and ids by piece.
 class vocabulary {
  public:
-  vocabulary() = default;
-
   /// `pieces[id]`; the same piece twice: the later id wins for look-up.
   /// @throws onoma::error (format) if there is none, (parse) if one is not UTF-8.
   explicit vocabulary(const std::vector<std::string>& pieces) {
@@ -92,26 +147,13 @@ class vocabulary {
       text_ += piece;
       ends_.push_back(text_.size());
     }
-    build();
+    whole_ = piece_table(size());
+    for (std::int32_t i = 0; i < size(); ++i) whole_.insert(this->piece(i), i);
   }
 
-  vocabulary(const vocabulary& other) : text_(other.text_), ends_(other.ends_) { build(); }
-  vocabulary& operator=(const vocabulary& other) {
-    if (this != &other) *this = vocabulary(other);
-    return *this;
-  }
-  // A moved string may lie in the object itself (short ones do): keys are made again.
-  vocabulary(vocabulary&& other) noexcept
-      : text_(std::move(other.text_)), ends_(std::move(other.ends_)) {
-    build();
-  }
-  vocabulary& operator=(vocabulary&& other) noexcept {
-    text_ = std::move(other.text_);
-    ends_ = std::move(other.ends_);
-    build();
-    return *this;
-  }
-  ~vocabulary() = default;
+  // The tables view `text_`, which a move may relocate: a tokenizer keeps its vocabulary in place.
+  vocabulary(const vocabulary&) = delete;
+  vocabulary& operator=(const vocabulary&) = delete;
 
   [[nodiscard]] index size() const noexcept { return static_cast<index>(ends_.size()); }
   /// @throws onoma::error (out_of_range).
@@ -144,11 +186,6 @@ class vocabulary {
   }
 
  private:
-  void build() {
-    whole_ = piece_table(size());
-    for (std::int32_t i = 0; i < size(); ++i) whole_.insert(piece(i), i);
-  }
-
   std::string text_;
   std::vector<std::size_t> ends_;
   piece_table whole_;

@@ -37,6 +37,7 @@ struct dataset_options {
     const dataset_options& options = {}) {
   std::vector<training_example> examples;
   std::vector<std::int32_t> labels;
+  tokenizer::workspace work(tokens);
   for (std::size_t s = 0; s < sentences.size(); ++s) {
     labels.clear();
     for (std::size_t w = 0; w < sentences[s].tags.size(); ++w) {
@@ -48,7 +49,7 @@ struct dataset_options {
       }
       labels.push_back(static_cast<std::int32_t>(*id));
     }
-    for (auto& window : tokens.encode_words(sentences[s].words, {options.max_length, 0, true})) {
+    for (auto& window : tokens.encode_words(sentences[s].words, {options.max_length, 0, true}, work)) {
       auto aligned = align_labels(labels, window.word_ids, tags, options.align);
       examples.push_back({std::move(window.ids), std::move(aligned)});
     }
@@ -81,6 +82,7 @@ template <backend B>
   std::vector<std::vector<index>> context(sentences.size());
   token_batch batch;
   std::vector<place> pending;
+  tokenizer::workspace work(tokens);
   const auto score = [&] {
     if (pending.empty()) return;
     const auto logits = model.logits(batch);
@@ -109,7 +111,7 @@ template <backend B>
   for (std::size_t s = 0; s < sentences.size(); ++s) {
     result[s].assign(sentences[s].words.size(), "O");
     context[s].assign(sentences[s].words.size(), -1);
-    for (auto& window : tokens.encode_words(sentences[s].words, encode)) {
+    for (auto& window : tokens.encode_words(sentences[s].words, encode, work)) {
       if (batch.tokens() + window.size() > options.max_tokens) score();
       batch.add(window.ids);
       pending.push_back({s, std::move(window)});

@@ -1,8 +1,11 @@
 /// The tokenizer against Hugging Face's answers, and its own promises about offsets and windows.
 #include "support/data_dir.hpp"
 
+#include <onoma/core/rng.hpp>
+#include <onoma/exec/thread_pool.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
+#include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/load.hpp>
 #include <onoma/text/tokenizer.hpp>
 #include <onoma/text/tokenizer_json.hpp>
@@ -22,6 +25,31 @@ std::vector<std::string> pieces_of(const onoma::tokenizer& t, const onoma::encod
   std::vector<std::string> pieces;
   for (const auto id : e.ids) pieces.emplace_back(t.piece(id));
   return pieces;
+}
+
+bool same(const onoma::encoding& a, const onoma::encoding& b) {
+  return a.ids == b.ids && a.type_ids == b.type_ids && a.word_ids == b.word_ids &&
+         a.offsets == b.offsets && a.special == b.special;
+}
+
+/// Words of all kinds: in the vocabulary, in pieces, unknown, long, not ASCII, odd characters.
+std::string some_text(std::uint64_t key, int words) {
+  onoma::random_stream random(key);
+  const auto below = [&random](int n) { return static_cast<int>(random.uniform() * 0.999F * static_cast<float>(n)); };
+  const char* fixed[] = {"the", "River", "J\xC3\xA1ne", "\xE4\xB8\xAD\xE6\x96\x87", "a\x01" "b", "[MASK]",
+                         "\xF0\x9F\x98\x80", "e\xCC\x81" "a", "\xEA\xB0\x80", "x-y", "\xC2\xA0", "##s"};
+  std::string text;
+  for (int i = 0; i < words; ++i) {
+    if (below(3) == 0) {
+      text += fixed[below(12)];
+    } else {
+      for (int length = 1 + below(below(8) == 0 ? 120 : 9); length > 0; --length) {
+        text += static_cast<char>('a' + below(26));
+      }
+    }
+    if (below(8) != 0) text += " \t,\n"[below(4)];
+  }
+  return text;
 }
 
 }  // namespace
@@ -108,6 +136,73 @@ TEST_CASE("windows overlap by the stride and lose nothing") {
   CHECK(tokenizer.encode("").front().ids.size() == 2);
   CHECK_THROWS_AS(static_cast<void>(tokenizer.encode("a", {2, 0, true})), onoma::error);
   CHECK_THROWS_AS(static_cast<void>(tokenizer.encode("a", {10, 8, true})), onoma::error);
+}
+
+TEST_CASE("a word is the same wherever it stands and whatever was encoded before") {
+  const auto tokenizer = onoma::load_tokenizer(tiny);
+  onoma::tokenizer::workspace work(tokenizer);
+  std::vector<onoma::encoding> windows;
+  for (std::uint64_t key = 0; key < 60; ++key) {
+    const auto text = some_text(key, key % 10 == 0 ? 3000 : 40);
+    tokenizer.encode(text, {}, work, windows);
+    const auto fresh = tokenizer.encode(text).front();
+    CHECK(same(windows.front(), fresh));
+    // The same text behind spaces: words move over the borders of blocks.
+    const std::size_t shift = 1 + static_cast<std::size_t>(key) * 77;
+    auto moved = tokenizer.encode(std::string(shift, ' ') + text, {}, work).front();
+    for (std::size_t i = 1; i + 1 < moved.offsets.size(); ++i) {
+      moved.offsets[i].begin -= static_cast<onoma::index>(shift);
+      moved.offsets[i].end -= static_cast<onoma::index>(shift);
+    }
+    CHECK(same(moved, fresh));
+  }
+  const auto other = onoma::load_tokenizer(tiny);
+  CHECK_THROWS_AS(static_cast<void>(other.encode("a", {}, work)), onoma::error);
+}
+
+TEST_CASE("words longer than a block are found whole") {
+  const auto tokenizer = onoma::load_tokenizer(tiny);
+  for (const std::size_t size : {4095U, 4096U, 4097U, 20'000U}) {
+    const auto e = tokenizer.encode("the " + std::string(size, 'a') + " river").front();
+    CHECK(pieces_of(tokenizer, e) ==
+          std::vector<std::string>{"[CLS]", "the", "[UNK]", "river", "[SEP]"});
+    CHECK(e.offsets[2] == onoma::byte_span{4, 4 + static_cast<onoma::index>(size)});
+  }
+  std::string chinese;
+  for (int i = 0; i < 5000; ++i) chinese += "\xE4\xB8\xAD";
+  const auto e = tokenizer.encode(chinese).front();
+  REQUIRE(e.size() == 5002);
+  CHECK(e.offsets[5000] == onoma::byte_span{14'997, 15'000});
+}
+
+TEST_CASE("many texts at once are the texts one by one, for every number of threads") {
+  const auto tokenizer = onoma::load_tokenizer(tiny);
+  std::vector<std::string> texts;
+  for (std::uint64_t key = 0; key < 300; ++key) texts.push_back(some_text(key, static_cast<int>(key % 50)));
+  onoma::thread_pool pool(3);
+  onoma::batch_tokenizer alone(tokenizer);
+  onoma::batch_tokenizer together(tokenizer, pool);
+  const auto a = alone.encode(texts, {20, 3, true});
+  const auto b = together.encode(texts, {20, 3, true});
+  REQUIRE(a.size() == texts.size());
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto expected = tokenizer.encode(texts[i], {20, 3, true});
+    REQUIRE(a[i].size() == expected.size());
+    REQUIRE(b[i].size() == expected.size());
+    for (std::size_t w = 0; w < expected.size(); ++w) {
+      CHECK(same(a[i][w], expected[w]));
+      CHECK(same(b[i][w], expected[w]));
+    }
+  }
+  texts[290] = "ab\xFF";
+  texts[200] = "a\xFF";
+  try {
+    static_cast<void>(together.encode(texts));
+    FAIL("no error");
+  } catch (const onoma::error& e) {
+    CHECK(std::string(e.what()).find("position 1") != std::string::npos);
+  }
+  CHECK(together.encode({}).empty());
 }
 
 TEST_CASE("vocab.txt and tokenizer.json of a folder agree") {
