@@ -50,7 +50,8 @@ int main(int argc, char** argv) {
 
     auto saved = model::load(argv[2], {}, device, {.training = false});
     const auto logits = saved.logits(batch);
-    std::cout << onoma::json(std::vector<float>(logits.data, logits.data + logits.rows * logits.cols))
+    std::cout << onoma::json(
+                     std::vector<float>(logits.data, logits.data + logits.rows * logits.cols))
               << '\n';
   } catch (const onoma::error& problem) {
     std::cerr << "train_and_save: " << problem.what() << '\n';

@@ -35,6 +35,8 @@ from transformers import (
     DistilBertTokenizerFast,
     ElectraConfig,
     ElectraForTokenClassification,
+    MPNetConfig,
+    MPNetForTokenClassification,
     RobertaConfig,
     RobertaForTokenClassification,
     XLMRobertaConfig,
@@ -100,7 +102,7 @@ def forward(model, ids, labels):
 
 
 def no_decay(name):
-    return name.endswith("bias") or "LayerNorm" in name or "layer_norm" in name
+    return "bias" in name or "LayerNorm" in name or "layer_norm" in name
 
 
 def curve(model, ids, labels, scheduled):
@@ -209,6 +211,11 @@ def electra():
         embedding_size=20, max_position_embeddings=40, **SMALL))
 
 
+def mpnet():
+    return MPNetForTokenClassification(MPNetConfig(
+        max_position_embeddings=42, layer_norm_eps=1e-5, **SMALL))
+
+
 def variants():
     """The tiny BERT as other checkpoints store it: bare names with a pooler, old LayerNorm names,
     half precision. Each must load to the same numbers (within its storage format)."""
@@ -310,6 +317,8 @@ MODELS = {
     "xlm-roberta-tiny": lambda: make("xlm-roberta-tiny", xlm_roberta(), 4, last_layer("roberta.")),
     "camembert-tiny": lambda: make("camembert-tiny", camembert(), 5, last_layer("roberta.")),
     "electra-tiny": lambda: make("electra-tiny", electra(), 6, last_layer("electra.")),
+    "mpnet-tiny": lambda: make("mpnet-tiny", mpnet(), 8,
+                               last_layer("mpnet.") | {"mpnet.encoder.relative_attention_bias.weight"}),
     "variants": variants,
     "storage-formats": storage_formats,
     "torch-files": torch_files,

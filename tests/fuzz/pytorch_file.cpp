@@ -1,4 +1,5 @@
-/// A libFuzzer target for PyTorch's files: whole archives, and pickles in an archive with right checksums.
+/// A libFuzzer target for PyTorch's files: whole archives, and pickles in an archive with right
+/// checksums.
 ///
 /// clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Itests/unit/io
 ///   tests/fuzz/pytorch_file.cpp -o fuzz && ./fuzz corpus

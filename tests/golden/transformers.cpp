@@ -19,7 +19,8 @@ using onoma::index;     // not the one of <strings.h>
 
 /// One folder of tests/golden/data for each family.
 constexpr const char* models[] = {"bert-tiny",        "distilbert-tiny", "roberta-tiny",
-                                  "xlm-roberta-tiny", "camembert-tiny",  "electra-tiny"};
+                                  "xlm-roberta-tiny", "camembert-tiny",  "electra-tiny",
+                                  "mpnet-tiny"};
 
 /// The golden numbers are float; sums of up to 96 products and three layers stay well inside 1e-5
 /// of a tensor's largest magnitude, the fidelity that the project promises.

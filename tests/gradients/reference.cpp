@@ -194,6 +194,41 @@ TEST_CASE("attention") {
   }
 }
 
+TEST_CASE("attention with a bias of relative positions") {
+  generator g(6);
+  // Distances up to 24 reach buckets that several distances share.
+  const auto offsets = offsets_of({2, 25});
+  const index n = 27, heads = 2, h = 4, buckets = onoma::relative_position_buckets;
+  const onoma::sequences batch{as_vec(offsets)};
+  const auto qkv = random_values(g, n * 3 * h);
+  const auto bias = random_values(g, buckets * heads);
+  const auto dout = random_values(g, n * h);
+  const onoma::dropout_spec spec{0.3F, 9};
+  const auto forward = [&](const duals& qkv_, const duals& bias_) {
+    duals y(static_cast<std::size_t>(n * h));
+    onoma::ref::attention(as_mat(qkv_, n, 3 * h), batch, heads, dual(0.5), spec, as_mat(y, n, h),
+                          mat<dual>{}, as_mat(bias_, buckets, heads));
+    return y;
+  };
+  values out(static_cast<std::size_t>(n * h));
+  values lse(static_cast<std::size_t>(heads * n));
+  onoma::ref::attention(as_mat(qkv, n, 3 * h), batch, heads, 0.5, spec, as_mat(out, n, h),
+                        as_mat(lse, heads, n), as_mat(bias, buckets, heads));
+  values dqkv(qkv.size());
+  values dbias(bias.size(), 0.0);
+  onoma::ref::attention_backward(as_mat(qkv, n, 3 * h), batch, heads, 0.5, spec,
+                                 as_mat(std::as_const(out), n, h),
+                                 as_mat(std::as_const(lse), heads, n), as_mat(dout, n, h),
+                                 as_mat(dqkv, n, 3 * h), as_mat(bias, buckets, heads),
+                                 as_mat(dbias, buckets, heads));
+  CHECK(difference(dqkv,
+                   derivative(qkv, dout, [&](const duals& v) { return forward(v, lift(bias)); }),
+                   bound) == "");
+  CHECK(difference(dbias,
+                   derivative(bias, dout, [&](const duals& v) { return forward(lift(qkv), v); }),
+                   bound) == "");
+}
+
 TEST_CASE("embedding, dropout, cross-entropy") {
   generator g(5);
   const index n = 6, h = 5;

@@ -3,6 +3,7 @@
 #include "support/random.hpp"
 
 #include <onoma/backend/cpu.hpp>
+#include <onoma/core/relative_position.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/exec/thread_pool.hpp>
 
@@ -215,11 +216,13 @@ TEST_CASE("attention over ragged sequences, and back") {
       {{1}, 1, 8},          {{5, 1, 9}, 5, 8},   {{16, 33}, 2, 32}, {{20, 7, 64}, 3, 64},
       {{130, 3, 100}, 2, 32}, {{300}, 1, 64}, {{12, 18}, 2, 20}};
   for (const auto& c : cases) {
-    for (const float p : {0.0F, 0.2F}) {
+    for (const auto& [p, with_bias] : {std::pair{0.0F, false}, std::pair{0.2F, false},
+                                       std::pair{0.0F, true}, std::pair{0.2F, true}}) {
       const auto offsets = offsets_of(c.lengths);
       const index tokens = offsets.back();
       const index hidden = c.heads * c.width;
-      INFO("tokens " << tokens << " heads " << c.heads << " width " << c.width << " p " << p);
+      INFO("tokens " << tokens << " heads " << c.heads << " width " << c.width << " p " << p
+                     << " bias " << with_bias);
       const float scale = 1.0F / std::sqrt(static_cast<float>(c.width));
       const onoma::dropout_spec spec{p, 99};
       const onoma::sequences batch{view(offsets)};
@@ -229,8 +232,15 @@ TEST_CASE("attention over ragged sequences, and back") {
       matrix<double> outd(tokens, hidden, 1);
       matrix<float> lse(c.heads, tokens);
       matrix<double> lsed(c.heads, tokens);
-      const onoma::attention_shape<float> shape{batch, c.heads, scale, spec};
-      const onoma::attention_shape<double> shaped{batch, c.heads, static_cast<double>(scale), spec};
+      // A head is a column of the bias.
+      const auto bias = matrix<float>::random(g, onoma::relative_position_buckets, c.heads, 1, 2.0F);
+      const auto biasd = bias.as<double>();
+      onoma::attention_shape<float> shape{batch, c.heads, scale, spec};
+      onoma::attention_shape<double> shaped{batch, c.heads, static_cast<double>(scale), spec};
+      if (with_bias) {
+        shape.bias = bias.view();
+        shaped.bias = biasd.view();
+      }
       fast.attention(qkv.view(), shape, out.view(), lse.view());
       slow.attention(qkvd.view(), shaped, outd.view(), lsed.view());
       // Scores reach 20 here: an error of a few eps there is the relative error of p.
@@ -246,10 +256,15 @@ TEST_CASE("attention over ragged sequences, and back") {
       const auto doutd = dout.as<double>();
       matrix<float> dqkv(tokens, 3 * hidden, 2);
       matrix<double> dqkvd(tokens, 3 * hidden, 2);
-      fast.attention_backward(qkv.view(), shape, out.view(), lse.view(), dout.view(), dqkv.view());
+      auto dbias = matrix<float>::random(g, onoma::relative_position_buckets, c.heads, 2);
+      auto dbiasd = dbias.as<double>();
+      fast.attention_backward(qkv.view(), shape, out.view(), lse.view(), dout.view(), dqkv.view(),
+                              with_bias ? dbias.view() : onoma::mat<float>{});
       slow.attention_backward(qkvd.view(), shaped, outd.view(), lsed.view(), doutd.view(),
-                              dqkvd.view());
+                              dqkvd.view(), with_bias ? dbiasd.view() : onoma::mat<double>{});
       CHECK(difference(dqkv, dqkvd, tolerance) == "");
+      CHECK(difference(dbias, dbiasd, tolerance) == "");
+      CHECK(dbias.gaps_untouched());
       CHECK(dqkv.gaps_untouched());
     }
   }

@@ -54,6 +54,8 @@ struct attention_shape {
   dropout_spec dropout{};  ///< on the probabilities; element ((a * N + i) * longest + j) for head a,
                            ///< query row i (packed) and key j (within its sequence), where
                            ///< `longest` is batch.max_length()
+  mat<const T> bias{};     ///< [relative_position_buckets, A] added to the scores of head a by the
+                           ///< bucket of the key's distance; null: none
 };
 
 /// Sum over the labelled tokens and how many there are: the mean is the reported loss.
@@ -138,8 +140,10 @@ concept backend = requires(
   // out [N, H]: softmax(scale q k^T) v for each sequence and head of qkv [N, 3H] (q | k | v);
   // log_sum_exp [A, N] is kept for the backward (null: inference).
   { b.attention(cm, shape, m, m) };
-  // (qkv, shape, out, log_sum_exp, dout, dqkv): dqkv [N, 3H] is set.
+  // (qkv, shape, out, log_sum_exp, dout, dqkv, dbias): dqkv [N, 3H] is set; dbias accumulates, null
+  // (or left out) without a bias.
   { b.attention_backward(cm, shape, cm, cm, cm, m) };
+  { b.attention_backward(cm, shape, cm, cm, cm, m, m) };
 
   // y [N, H] = word[ids] + position[...] + type[...]
   { b.embed(rows, tables, m) };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/backend/concept.hpp>
+#include <onoma/core/relative_position.hpp>
 #include <onoma/backend/dispatch.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/memory.hpp>
@@ -238,10 +239,12 @@ class cpu_backend {
 
   void attention_backward(mat<const float> qkv, const attention_shape<float>& shape,
                           mat<const float> out, mat<const float> log_sum_exp, mat<const float> dout,
-                          mat<float> dqkv) {
+                          mat<float> dqkv, mat<float> dbias = {}) {
     if (dry_run_) return;
     const index hidden = qkv.cols / 3;
     const index width = hidden / shape.heads;
+    float* by_distance = dbias ? workspace(2, shape.heads * 2 * qkv.rows) : nullptr;
+    if (dbias) std::fill_n(by_distance, shape.heads * 2 * qkv.rows, 0.0F);
     for_heads(qkv, shape, kernels_->attention_backward_scratch(shape.batch.max_length(), width),
               [&](const attention_operand& head, index first, index a) {
                 float* d = dqkv.row_data(first) + a * width;
@@ -256,8 +259,10 @@ class cpu_backend {
                 call.dk = d + hidden;
                 call.dv = d + 2 * hidden;
                 call.gradient_stride = dqkv.stride;
+                if (dbias) call.dbias = by_distance + 2 * (a * qkv.rows + first) + head.length;
                 kernels_->attention_backward(call);
               });
+    if (dbias) add_bias_gradient(shape, qkv.rows, by_distance, dbias);
   }
 
   void embed(const embedding_rows& rows, const embedding_tables<const float>& tables,
@@ -424,6 +429,41 @@ class cpu_backend {
     });
   }
 
+  /// The bias of each head by distance, divided by the scale since kernels add it to the products:
+  /// [A, 2 longest], distance d of head a at (a, longest + d). Null without a bias.
+  [[nodiscard]] const float* bias_by_distance(const attention_shape<float>& shape) {
+    if (!shape.bias) return nullptr;
+    const index longest = shape.batch.max_length();
+    float* expanded = workspace(1, shape.heads * 2 * longest);
+    for (index d = 1 - longest; d < longest; ++d) {
+      const float* row = shape.bias.row_data(relative_position_bucket(d));
+      for (index a = 0; a < shape.heads; ++a) {
+        expanded[(2 * a + 1) * longest + d] = row[a] / shape.scale;
+      }
+    }
+    return expanded;
+  }
+
+  /// The reverse for gradients [A, 2 N], distance d of a sequence of n tokens from `first` on at
+  /// (a, 2 first + n + d). Each head is a column of its own, so heads are tasks.
+  void add_bias_gradient(const attention_shape<float>& shape, index tokens,
+                         const float* by_distance, mat<float> dbias) const {
+    executor_.parallel_for(shape.heads, [&](index a) {
+      std::array<double, relative_position_buckets> sums{};
+      for (index b = 0; b < shape.batch.count(); ++b) {
+        const index length = shape.batch.length(b);
+        const float* center = by_distance + 2 * (a * tokens + shape.batch.begin(b)) + length;
+        for (index d = 1 - length; d < length; ++d) {
+          sums[static_cast<std::size_t>(relative_position_bucket(d))] +=
+              static_cast<double>(center[d]);
+        }
+      }
+      for (index k = 0; k < relative_position_buckets; ++k) {
+        dbias(k, a) += static_cast<float>(sums[static_cast<std::size_t>(k)]) / shape.scale;
+      }
+    });
+  }
+
   /// f(head, first token, number of the head) for all sequences and heads.
   template <class F>
   void for_heads(mat<const float> qkv, const attention_shape<float>& shape, index scratch_floats,
@@ -432,6 +472,7 @@ class cpu_backend {
     const index width = hidden / shape.heads;
     const index longest = shape.batch.max_length();
     const index bytes = static_cast<index>(float_bytes(scratch_floats));
+    const float* bias = bias_by_distance(shape);
     for_each_with_scratch(shape.batch.count() * shape.heads, bytes,
                           [&](index i, std::byte* scratch) {
                             const index b = i / shape.heads;
@@ -449,6 +490,7 @@ class cpu_backend {
                             head.dropout = {shape.dropout.probability, shape.dropout.key};
                             head.first_number = (a * qkv.rows + first) * longest;
                             head.number_stride = longest;
+                            if (bias != nullptr) head.bias = bias + (2 * a + 1) * longest;
                             head.scratch = reinterpret_cast<float*>(scratch);
                             f(head, first, a);
                           });
@@ -466,7 +508,7 @@ class cpu_backend {
   const kernel_table* kernels_ = &default_kernels();
   executor_ref executor_;
   bool dry_run_ = false;
-  std::array<aligned_memory, 2> workspaces_;
+  std::array<aligned_memory, 3> workspaces_;
 };
 
 static_assert(backend<cpu_backend>);

@@ -155,10 +155,10 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.attention(qkv, shape, y, log_sum_exp);
   }
-    void attention_backward(in qkv, const attention_shape<scalar>& shape, in y, in log_sum_exp, in
-                          dy, out dqkv) {
+  void attention_backward(in qkv, const attention_shape<scalar>& shape, in y, in log_sum_exp, in dy,
+                          out dqkv, out dbias = {}) {
     const opened access(*regions_);
-    inner_.attention_backward(qkv, shape, y, log_sum_exp, dy, dqkv);
+    inner_.attention_backward(qkv, shape, y, log_sum_exp, dy, dqkv, dbias);
   }
   void embed(const embedding_rows& rows, const embedding_tables<const scalar>& tables, out y) {
     const opened access(*regions_);

@@ -127,14 +127,16 @@ class reference_backend {
   void attention(mat<const T> qkv, const attention_shape<T>& shape, mat<T> out,
                  mat<T> log_sum_exp) const {
     if (!dry_run_) {
-      ref::attention(qkv, shape.batch, shape.heads, shape.scale, shape.dropout, out, log_sum_exp);
+      ref::attention(qkv, shape.batch, shape.heads, shape.scale, shape.dropout, out, log_sum_exp,
+                     shape.bias);
     }
   }
   void attention_backward(mat<const T> qkv, const attention_shape<T>& shape, mat<const T> out,
-                          mat<const T> log_sum_exp, mat<const T> dout, mat<T> dqkv) const {
+                          mat<const T> log_sum_exp, mat<const T> dout, mat<T> dqkv,
+                          mat<T> dbias = {}) const {
     if (!dry_run_) {
       ref::attention_backward(qkv, shape.batch, shape.heads, shape.scale, shape.dropout, out,
-                              log_sum_exp, dout, dqkv);
+                              log_sum_exp, dout, dqkv, shape.bias, dbias);
     }
   }
 

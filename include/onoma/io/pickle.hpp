@@ -100,7 +100,10 @@ class pickle_machine {
       case 'K': push_integer(number<std::uint8_t>()); break;
       case 'M': push_integer(number<std::uint16_t>()); break;
       case 0x8a: read_long(); break;
-      case 'G': static_cast<void>(take(8)); push({value::kind::real, 0, {}}); break;
+      case 'G':
+        static_cast<void>(take(8));
+        push({value::kind::real, 0, {}});
+        break;
       case 'X': push_text(number<std::uint32_t>()); break;
       case 0x8c: push_text(number<std::uint8_t>()); break;
       case 0x8d: push_text(number<std::uint64_t>()); break;
@@ -128,7 +131,10 @@ class pickle_machine {
       case 0x93: read_stack_global(); break;
       case 'R': push_node(node::kind::call, pop_last(2)); break;
       case 'Q': push_node(node::kind::persistent, pop_last(1)); break;
-      case 'b': pop_last(1); top_node(); break;  // BUILD: attributes of an object, no data of ours
+      case 'b':
+        pop_last(1);
+        top_node();
+        break;  // BUILD: attributes of an object, no data of ours
       default: refuse("data", "the instruction " + std::to_string(instruction));
     }
     return true;
@@ -187,9 +193,8 @@ class pickle_machine {
     return values;
   }
   std::vector<value> pop_to_mark() {
-    const auto mark = std::find_if(stack_.rbegin(), stack_.rend(), [](const value& v) {
-      return v.type == value::kind::mark;
-    });
+    const auto mark = std::find_if(stack_.rbegin(), stack_.rend(),
+                                   [](const value& v) { return v.type == value::kind::mark; });
     if (mark == stack_.rend()) refuse("a mark on the stack", "none");
     std::vector<value> values(mark.base(), stack_.end());
     stack_.erase(mark.base() - 1, stack_.end());
@@ -239,7 +244,8 @@ class pickle_machine {
   }
 
   void read_global() {
-    // "module\nname\n" becomes "module name" without a copy: the list of allowed names owns the text.
+    // "module\nname\n" becomes "module name" without a copy: the list of allowed names owns the
+    // text.
     const auto module = take_line();
     push_global(module, take_line());
   }
@@ -271,8 +277,9 @@ class pickle_machine {
 
 }  // namespace detail
 
-/// Reads one pickle (protocols 2 to 5). `allowed` names the imports that may occur, as "module name";
-/// it and `bytes` outlive the tree. Numbers that are not integers are read as "a real number".
+/// Reads one pickle (protocols 2 to 5). `allowed` names the imports that may occur, as "module
+/// name"; it and `bytes` outlive the tree. Numbers that are not integers are read as "a real
+/// number".
 /// @throws onoma::error (format, unsupported) naming `where`.
 [[nodiscard]] inline pickle_tree read_pickle(std::span<const std::byte> bytes, std::string where,
                                              std::span<const std::string_view> allowed) {

@@ -1,8 +1,9 @@
 /// Reading the tensors of a file that torch.save wrote (pytorch_model.bin) without executing it.
 ///
 /// Format: PyTorch, torch/serialization.py (`_save`, `_load`) and torch/_utils.py (`_rebuild_*`): a
-/// zip archive of <name>/data.pkl, the state dict, and <name>/data/<key>, one storage each. A tensor
-/// is a call in the pickle: of which storage, from which element, with which sizes and strides.
+/// zip archive of <name>/data.pkl, the state dict, and <name>/data/<key>, one storage each. A
+/// tensor is a call in the pickle: of which storage, from which element, with which sizes and
+/// strides.
 #pragma once
 
 #include <onoma/io/mapped_file.hpp>
@@ -237,9 +238,9 @@ class pytorch_file {
                       id->items[1].type == value::kind::global &&
                       id->items[2].type == value::kind::string;
     if (!good) fail(error_code::format, where, "a storage", "another object");
-    const auto type = std::find_if(
-        std::begin(detail::torch_storages), std::end(detail::torch_storages),
-        [&](const auto& known) { return known.global == id->items[1].text; });
+    const auto type =
+        std::find_if(std::begin(detail::torch_storages), std::end(detail::torch_storages),
+                     [&](const auto& known) { return known.global == id->items[1].text; });
     if (type == std::end(detail::torch_storages)) {
       fail(error_code::format, where, "the class of a storage", std::string(id->items[1].text));
     }
@@ -256,11 +257,11 @@ class pytorch_file {
     const auto& stored = found->second;
     if (stored.type != type->type || stored.elements() != elements ||
         stored.bytes.size() % static_cast<std::size_t>(size_of(stored.type)) != 0) {
-      fail(error_code::format, where,
-           std::to_string(elements) + " elements of " + std::string(to_string(type->type)) +
-               " in storage '" + std::string(key) + "'",
-           std::to_string(stored.bytes.size()) + " bytes of " +
-               std::string(to_string(stored.type)));
+      fail(
+          error_code::format, where,
+          std::to_string(elements) + " elements of " + std::string(to_string(type->type)) +
+              " in storage '" + std::string(key) + "'",
+          std::to_string(stored.bytes.size()) + " bytes of " + std::string(to_string(stored.type)));
     }
     return stored;
   }
@@ -283,8 +284,8 @@ class pytorch_file {
     return numbers;
   }
 
-  /// The tensor's elements are elements of the storage, and no more than that in number: a stride of
-  /// 0 could repeat one without end.
+  /// The tensor's elements are elements of the storage, and no more than that in number: a stride
+  /// of 0 could repeat one without end.
   static void check_inside(const std::string& where, const storage& from, index offset,
                            const std::vector<index>& shape, const std::vector<index>& strides) {
     const index limit = from.elements();

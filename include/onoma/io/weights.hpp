@@ -1,5 +1,5 @@
-/// The tensors of a model folder, in whichever files the Hub has them: safetensors or PyTorch's, one
-/// file or several with an index.
+/// The tensors of a model folder, in whichever files the Hub has them: safetensors or PyTorch's,
+/// one file or several with an index.
 #pragma once
 
 #include <onoma/io/json.hpp>
@@ -90,7 +90,8 @@ class model_weights {
   template <class File>
   void add_shards(const std::filesystem::path& folder, std::string_view ending) {
     const std::string where = "reading " + (folder / name_).string();
-    const auto index_file = parse_json(mapped_file(folder / name_).text(), (folder / name_).string());
+    const auto index_file =
+        parse_json(mapped_file(folder / name_).text(), (folder / name_).string());
     const auto map = index_file.is_object() ? index_file.find("weight_map") : index_file.end();
     if (map == index_file.end() || !map->is_object() || map->empty()) {
       fail(error_code::format, where, "an object weight_map with entries", "none");
@@ -104,8 +105,7 @@ class model_weights {
       for (const auto& tensor : shard.tensors()) {
         const auto entry = map->find(tensor.name);
         if (entry != map->end() && *entry == name) continue;
-        fail(error_code::format, where,
-             "an entry for tensor '" + tensor.name + "' of " + name,
+        fail(error_code::format, where, "an entry for tensor '" + tensor.name + "' of " + name,
              entry == map->end() ? "none" : describe(*entry));
       }
       // The names of a shard differ and each is in the index: only too few can be there.

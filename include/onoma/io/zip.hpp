@@ -104,8 +104,8 @@ class zip_archive {
     if (text(name) != entry.name) {
       fail(error_code::format, what, "the same name in its local header", "another");
     }
-    const auto content = slice(entry.header + 30 + name_size + u16(header, 28), entry.size,
-                               what.c_str());
+    const auto content =
+        slice(entry.header + 30 + name_size + u16(header, 28), entry.size, what.c_str());
     if (crc32(content) != entry.crc) {
       fail(error_code::format, what, "content with the checksum of the directory",
            "another checksum (a damaged file?)");
@@ -184,7 +184,8 @@ class zip_archive {
     constexpr std::uint64_t header_size = 46;
     auto rest = slice(where.offset, where.size, "the directory");
     if (where.entries > rest.size() / header_size) {
-      fail(error_code::format, where_, "a directory of " + std::to_string(where.entries) + " entries",
+      fail(error_code::format, where_,
+           "a directory of " + std::to_string(where.entries) + " entries",
            std::to_string(rest.size()) + " bytes");
     }
     entries_.reserve(static_cast<std::size_t>(where.entries));
@@ -212,9 +213,9 @@ class zip_archive {
     }
     std::sort(entries_.begin(), entries_.end(),
               [](const zip_entry& a, const zip_entry& b) { return a.name < b.name; });
-    const auto twice = std::adjacent_find(
-        entries_.begin(), entries_.end(),
-        [](const zip_entry& a, const zip_entry& b) { return a.name == b.name; });
+    const auto twice =
+        std::adjacent_find(entries_.begin(), entries_.end(),
+                           [](const zip_entry& a, const zip_entry& b) { return a.name == b.name; });
     if (twice != entries_.end()) {
       fail(error_code::format, where_, "each entry once",
            "'" + std::string(twice->name) + "' twice");

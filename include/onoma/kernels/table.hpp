@@ -144,6 +144,9 @@ struct attention_operand {
   dropout_call dropout{};
   index first_number = 0;    ///< number of probability (query 0, key 0)
   index number_stride = 0;   ///< from one query to the next
+  /// Added to the products before the scale: element j - i for key j and query i, so that elements
+  /// -(length - 1) to length - 1 are read. Null: none.
+  const float* bias = nullptr;
   float* scratch = nullptr;  ///< as many floats as the table asks for this length and width
 };
 
@@ -167,6 +170,7 @@ struct attention_backward_call {
   float* dk = nullptr;
   float* dv = nullptr;
   index gradient_stride = 0;
+  float* dbias = nullptr;  ///< laid out as the bias; added to. Null: not wanted
 };
 
 /// Rows of a table, one for each token.

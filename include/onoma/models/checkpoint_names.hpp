@@ -39,6 +39,8 @@ struct model_family {
   index padding_id;               ///< of a config.json that does not say
   bool positions_follow_padding;  ///< the first token's position is padding_id + 1, not 0
   bool drops_attention_output;    ///< dropout between the attention's output and its add & norm
+  bool relative_bias = false;     ///< scores have a bias of relative positions, one for all layers
+  bool padding_is_fixed = false;  ///< the padding id is `padding_id` whatever config.json says
 };
 
 namespace detail {
@@ -92,6 +94,30 @@ inline constexpr checkpoint_name distilbert_names[] = {
     {"layer.#.feed_forward_norm.bias", {"transformer.layer.#.output_layer_norm.bias"}},
 };
 
+inline constexpr checkpoint_name mpnet_names[] = {
+    {"embeddings.word", {"embeddings.word_embeddings.weight"}},
+    {"embeddings.position", {"embeddings.position_embeddings.weight"}},
+    {"embeddings.norm.weight", {"embeddings.LayerNorm.weight"}},
+    {"embeddings.norm.bias", {"embeddings.LayerNorm.bias"}},
+    {"relative_bias", {"encoder.relative_attention_bias.weight"}},
+    {"layer.#.attention.query_key_value.weight",
+     {"encoder.layer.#.attention.attn.q.weight", "encoder.layer.#.attention.attn.k.weight",
+      "encoder.layer.#.attention.attn.v.weight"}},
+    {"layer.#.attention.query_key_value.bias",
+     {"encoder.layer.#.attention.attn.q.bias", "encoder.layer.#.attention.attn.k.bias",
+      "encoder.layer.#.attention.attn.v.bias"}},
+    {"layer.#.attention.output.weight", {"encoder.layer.#.attention.attn.o.weight"}},
+    {"layer.#.attention.output.bias", {"encoder.layer.#.attention.attn.o.bias"}},
+    {"layer.#.attention_norm.weight", {"encoder.layer.#.attention.LayerNorm.weight"}},
+    {"layer.#.attention_norm.bias", {"encoder.layer.#.attention.LayerNorm.bias"}},
+    {"layer.#.feed_forward.expand.weight", {"encoder.layer.#.intermediate.dense.weight"}},
+    {"layer.#.feed_forward.expand.bias", {"encoder.layer.#.intermediate.dense.bias"}},
+    {"layer.#.feed_forward.contract.weight", {"encoder.layer.#.output.dense.weight"}},
+    {"layer.#.feed_forward.contract.bias", {"encoder.layer.#.output.dense.bias"}},
+    {"layer.#.feed_forward_norm.weight", {"encoder.layer.#.output.LayerNorm.weight"}},
+    {"layer.#.feed_forward_norm.bias", {"encoder.layer.#.output.LayerNorm.bias"}},
+};
+
 inline constexpr config_keys bert_keys = {"hidden_size",
                                          "num_hidden_layers",
                                          "num_attention_heads",
@@ -108,6 +134,13 @@ inline constexpr config_keys bert_keys = {"hidden_size",
 inline constexpr config_keys electra_keys = [] {
   auto keys = bert_keys;
   keys.embedding_size = "embedding_size";
+  return keys;
+}();
+
+inline constexpr config_keys mpnet_keys = [] {
+  auto keys = bert_keys;
+  keys.types = "";
+  keys.classifier_dropout = "";
   return keys;
 }();
 
@@ -133,6 +166,8 @@ inline constexpr model_family model_families[] = {
      detail::bert_names, 1, true, true},
     {"electra", "electra.", "ElectraForTokenClassification", detail::electra_keys,
      detail::bert_names, 0, false, true},
+    {"mpnet", "mpnet.", "MPNetForTokenClassification", detail::mpnet_keys, detail::mpnet_names, 1,
+     true, true, true, true},
 };
 
 /// Beginnings of tensors that no tagger needs, after the family's prefix: the heads of pretraining

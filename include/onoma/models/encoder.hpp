@@ -1,11 +1,13 @@
 /// The encoder: embeddings and a stack of layers. One code for every family.
 #pragma once
 
+#include <onoma/core/relative_position.hpp>
 #include <onoma/models/encoder_config.hpp>
 #include <onoma/nn/embedding.hpp>
 #include <onoma/nn/encoder_layer.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
@@ -32,11 +34,16 @@ class encoder {
 
   explicit encoder(const encoder_config& config) : embeddings_(embedding_sizes(config)) {
     for (index i = 0; i < config.layers; ++i) layers_.emplace_back(layer_sizes(config, i));
+    if (config.family->relative_bias) {
+      relative_bias_ = parameter<scalar>::matrix(relative_position_buckets, config.heads);
+      relative_bias_->rule = update_rule::plain;  // a bias, by its name in transformers' Trainer
+    }
   }
 
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     embeddings_.visit(at / "embeddings", visitor);
+    if (relative_bias_) visitor(at / "relative_bias", *relative_bias_);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       layers_[i].visit(at / "layer" / static_cast<index>(i), visitor);
     }
@@ -52,22 +59,28 @@ class encoder {
     keep.input = input;
     keep.layers.resize(layers_.size());
     keep.states.resize(layers_.size() + 1);
+    const auto context = context_of(input);
     keep.states[0] = embeddings_.forward(run, input.tokens, keep.embeddings);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      keep.states[i + 1] = layers_[i].forward(run, keep.states[i], input.batch, keep.layers[i]);
+      keep.states[i + 1] = layers_[i].forward(run, keep.states[i], context, keep.layers[i]);
     }
     return keep.states.back();
   }
 
   /// d [N, H]: the gradient of the last hidden states; overwritten.
   void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const {
+    const auto context = context_of(kept.input);
     for (std::size_t i = layers_.size(); i-- > 0;) {
-      layers_[i].backward(run, d, kept.input.batch, kept.layers[i]);
+      layers_[i].backward(run, d, context, kept.layers[i]);
     }
     embeddings_.backward(run, d, kept.embeddings);
   }
 
  private:
+  attention_context<scalar> context_of(const encoder_input& input) const {
+    if (!relative_bias_) return {input.batch};
+    return {input.batch, relative_bias_->value_matrix(), relative_bias_->gradient_matrix()};
+  }
   static typename embedding<B>::sizes embedding_sizes(const encoder_config& c) {
     return {c.vocabulary,
             c.max_positions,
@@ -94,6 +107,7 @@ class encoder {
   }
 
   embedding<B> embeddings_;
+  std::optional<parameter<scalar>> relative_bias_;  // [relative_position_buckets, A], of all layers
   std::vector<encoder_layer<B>> layers_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <onoma/core/activation.hpp>
 #include <onoma/core/error.hpp>
+#include <onoma/core/relative_position.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/models/checkpoint_names.hpp>
@@ -230,8 +231,11 @@ inline encoder_config encoder_config::from_json(const json& source) {
     reader.refuse_unless(key, false);
   }
   reader.refuse_unless("pruned_heads", json::object());
-  for (const char* key : {"quantization_config", "auto_map", "relative_attention_num_buckets"}) {
-    reader.refuse_unless(key, nullptr);
+  for (const char* key : {"quantization_config", "auto_map"}) reader.refuse_unless(key, nullptr);
+  reader.refuse_unless("relative_attention_num_buckets",
+                       config.family->relative_bias ? json(relative_position_buckets) : json());
+  if (config.family->padding_is_fixed) {
+    reader.refuse_unless("pad_token_id", config.family->padding_id);
   }
 
   // Limits far above any model, so that products of sizes fit into 64 bits.

@@ -7,7 +7,16 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// out = concat_heads(softmax(q k^T / sqrt(D)) v) Wo^T + bo, each sequence by itself.
+/// What all attentions of an encoder read beside their own parameters; backend memory.
+template <class T>
+struct attention_context {
+  sequences batch;
+  mat<const T> bias{};  ///< of relative positions, [relative_position_buckets, A]; null: none
+  mat<T> dbias{};       ///< its gradient, which every layer adds to
+};
+
+/// out = concat_heads(softmax(q k^T / sqrt(D) + bias) v) Wo^T + bo, each sequence by itself; the bias
+/// is there where a family has one.
 /// Source: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.2.
 template <backend B>
 class attention {
@@ -19,7 +28,7 @@ class attention {
   struct saved {
     mat<const scalar> x;            // [N, H]
     mat<const scalar> qkv;          // [N, 3H]
-    mat<const scalar> context;      // [N, H] what the heads computed, before Wo
+    mat<const scalar> mixed;        // [N, H] what the heads computed, before Wo
     mat<const scalar> log_sum_exp;  // [A, N]
   };
 
@@ -41,30 +50,35 @@ class attention {
     output_.pack(device, training);
   }
 
-  /// out [N, H] from x [N, H]; `batch` in backend memory, `dropout` on the probabilities.
-  void forward(const pass<B>& run, mat<const scalar> x, const sequences& batch,
+  /// out [N, H] from x [N, H]; `dropout` on the probabilities.
+  void forward(const pass<B>& run, mat<const scalar> x, const attention_context<scalar>& context,
                const dropout_spec& dropout, mat<scalar> out, saved& keep) const {
     const auto qkv = run.keep(x.rows, 3 * hidden_);
-    const auto context = run.keep(x.rows, hidden_);
+    const auto mixed = run.keep(x.rows, hidden_);
     const auto log_sum_exp = run.training ? run.keep(heads_, x.rows) : mat<scalar>{};
     query_key_value_.forward(run.device, x, qkv);
-    run.device.attention(qkv, {batch, heads_, scale_, dropout}, context, log_sum_exp);
-    output_.forward(run.device, context, out);
-    keep = {x, qkv, context, log_sum_exp};
+    run.device.attention(qkv, shape(context, dropout), mixed, log_sum_exp);
+    output_.forward(run.device, mixed, out);
+    keep = {x, qkv, mixed, log_sum_exp};
   }
 
   /// Adds the gradient of x to dx [N, H]. dx may be dout: it is written last.
-  void backward(const pass<B>& run, mat<const scalar> dout, const sequences& batch,
+  void backward(const pass<B>& run, mat<const scalar> dout, const attention_context<scalar>& context,
                 const dropout_spec& dropout, mat<scalar> dx, const saved& kept) const {
-    const auto dcontext = run.scratch.template take<scalar>(dx.rows, hidden_);
+    const auto dmixed = run.scratch.template take<scalar>(dx.rows, hidden_);
     const auto dqkv = run.scratch.template take<scalar>(dx.rows, 3 * hidden_);
-    output_.backward(run.device, kept.context, dout, set, dcontext);
-    run.device.attention_backward(kept.qkv, {batch, heads_, scale_, dropout}, kept.context,
-                                  kept.log_sum_exp, dcontext, dqkv);
+    output_.backward(run.device, kept.mixed, dout, set, dmixed);
+    run.device.attention_backward(kept.qkv, shape(context, dropout), kept.mixed, kept.log_sum_exp,
+                                  dmixed, dqkv, context.dbias);
     query_key_value_.backward(run.device, kept.x, dqkv, add, dx);
   }
 
  private:
+  attention_shape<scalar> shape(const attention_context<scalar>& context,
+                                const dropout_spec& dropout) const {
+    return {context.batch, heads_, scale_, dropout, context.bias};
+  }
+
   linear<B> query_key_value_;  // [3H, H]: the rows of q, then of k, then of v
   linear<B> output_;           // [H, H]
   index hidden_;

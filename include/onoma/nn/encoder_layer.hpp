@@ -54,13 +54,13 @@ class encoder_layer {
   }
 
   /// Returns y [N, H]. Training keeps x; inference overwrites it with y.
-  mat<scalar> forward(const pass<B>& run, mat<scalar> x, const sequences& batch,
+  mat<scalar> forward(const pass<B>& run, mat<scalar> x, const attention_context<scalar>& context,
                       saved& keep) const {
     const arena_scope release(run.scratch);
     const auto m = masks(run);
 
     const auto a = run.keep(x.rows, x.cols);
-    attention_.forward(run, x, batch, m.probabilities, a, keep.attention_block);
+    attention_.forward(run, x, context, m.probabilities, a, keep.attention_block);
     const auto h = attention_norm_.forward(run, a, x, m.attention_output, keep.attention_norm);
 
     const auto f = run.training ? run.keep(x.rows, x.cols) : x;
@@ -70,7 +70,7 @@ class encoder_layer {
 
   /// d [N, H] holds the gradient of y and becomes the gradient of x: each norm leaves the
   /// residual's gradient in d, and the block beside the residual adds its own.
-  void backward(const pass<B>& run, mat<scalar> d, const sequences& batch,
+  void backward(const pass<B>& run, mat<scalar> d, const attention_context<scalar>& context,
                 const saved& kept) const {
     const auto m = masks(run);
     {
@@ -82,7 +82,7 @@ class encoder_layer {
     {
       const arena_scope release(run.scratch);
       const auto da = attention_norm_.backward(run, d, m.attention_output, kept.attention_norm);
-      attention_.backward(run, da, batch, m.probabilities, d, kept.attention_block);
+      attention_.backward(run, da, context, m.probabilities, d, kept.attention_block);
     }
   }
 

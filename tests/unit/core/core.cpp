@@ -3,6 +3,7 @@
 #include <onoma/core/arena.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/ragged.hpp>
+#include <onoma/core/relative_position.hpp>
 #include <onoma/core/rng.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/view.hpp>
@@ -119,6 +120,24 @@ TEST_CASE("errors say what was expected and what was found") {
   CHECK_THROWS_AS(static_cast<void>(onoma::activation_from_name("swish")), onoma::error);
   CHECK(onoma::dtype_from_name("BF16") == onoma::dtype::bf16);
   CHECK_FALSE(onoma::dtype_from_name("X").has_value());
+}
+
+TEST_CASE("buckets of relative positions begin where transformers' do") {
+  // MPNetEncoder.relative_position_bucket, in float32: the first distance of each bucket from 8 on.
+  const onoma::index first[] = {8, 12, 16, 23, 32, 46, 64, 91};
+  onoma::index bucket = 7;
+  for (onoma::index n = 0; n < 1'000'000; n = n < 300 ? n + 1 : 2 * n) {
+    if (n < 8) {
+      CHECK(onoma::relative_position_bucket(-n) == n);
+    } else {
+      if (bucket < 15 && n == first[bucket - 7]) ++bucket;
+      CHECK(onoma::relative_position_bucket(-n) == bucket);
+    }
+    if (n > 0) {
+      CHECK(onoma::relative_position_bucket(n) == onoma::relative_position_bucket(-n) + 16);
+    }
+  }
+  CHECK(bucket == 15);
 }
 
 }  // namespace test

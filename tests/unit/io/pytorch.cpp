@@ -1,5 +1,5 @@
-/// PyTorch's files: what torch.save wrote is read bit for bit, nothing is executed, and no damaged or
-/// hostile file gets through.
+/// PyTorch's files: what torch.save wrote is read bit for bit, nothing is executed, and no damaged
+/// or hostile file gets through.
 #include "zip_writer.hpp"
 
 #include <onoma/core/rng.hpp>
@@ -118,7 +118,8 @@ TEST_CASE("what is no state dict of tensors is refused by name") {
   CHECK(message("module.bin").find("torch.nn.modules.linear.Linear") != std::string::npos);
   CHECK(message("repeated.bin").find("storage of 1,") != std::string::npos);
   CHECK(message("expected.safetensors").find("zip format") != std::string::npos);
-  CHECK(refusal("version https://git-lfs.github.com/spec/v1\n").find("git-lfs") != std::string::npos);
+  CHECK(refusal("version https://git-lfs.github.com/spec/v1\n").find("git-lfs") !=
+        std::string::npos);
   CHECK(refusal("").find("zip format") != std::string::npos);
 }
 
@@ -132,16 +133,39 @@ TEST_CASE("nothing is executed: a call is data, and other imports are refused") 
   CHECK(attack("ctorch._utils\n_rebuild_tensor_v2\n.").find("state dict") != std::string::npos);
   CHECK(attack("ccollections\nOrderedDict\n" + tuple({1}) + "R.").find("state dict") !=
         std::string::npos);
-  for (const char* program : {"}", ".", "t.", "(t", "0.", "}s.", "}NNNu.", "](u.", "h\1.", "(.", "Nb.",
-                              "}Nb", "\x93.", "\x8a\xff.", "i", "}q", "X\xff\xff\xff\xff.", "cx",
-                              "}(NNu.", "}.}", "Nq\1h\1", "}e.", "}Na."}) {
+  for (const char* program : {"}",
+                              ".",
+                              "t.",
+                              "(t",
+                              "0.",
+                              "}s.",
+                              "}NNNu.",
+                              "](u.",
+                              "h\1.",
+                              "(.",
+                              "Nb.",
+                              "}Nb",
+                              "\x93.",
+                              "\x8a\xff.",
+                              "i",
+                              "}q",
+                              "X\xff\xff\xff\xff.",
+                              "cx",
+                              "}(NNu.",
+                              "}.}",
+                              "Nq\1h\1",
+                              "}e.",
+                              "}Na."}) {
     INFO(program);
     CHECK(attack(program) != "");
   }
   CHECK(refusal(zip_of({{"a/data.pkl", "\x80\x06}."}})).find("protocol") != std::string::npos);
   // Values that hold one another a hundred deep, doubled at each level: a tree would not end.
   std::string nested = "]q\1";
-  for (int i = 0; i < 100; ++i) nested += "]q\2h\1h\1\x86" "aq\1";
+  for (int i = 0; i < 100; ++i)
+    nested +=
+        "]q\2h\1h\1\x86"
+        "aq\1";
   CHECK(attack(nested + ".").find("state dict") != std::string::npos);
   const std::string endless(3'000'000, ']');
   CHECK(attack(endless).find("instructions") != std::string::npos);
@@ -222,7 +246,8 @@ TEST_CASE("every truncation is refused, and no damaged file is read beyond its e
     const onoma::mapped_file file(files / name);
     const std::string whole(file.text());
     REQUIRE(survives(whole));
-    for (std::size_t size = 0; size < whole.size(); ++size) CHECK(refusal(whole.substr(0, size)) != "");
+    for (std::size_t size = 0; size < whole.size(); ++size)
+      CHECK(refusal(whole.substr(0, size)) != "");
     // Bits of the archive: the checksums find what changes an entry's content.
     for (std::size_t i = 0; i < whole.size(); ++i) {
       auto changed = whole;
@@ -240,8 +265,8 @@ TEST_CASE("damaged pickles behind a right checksum") {
   for (const auto& entry : archive.entries()) {
     const auto content = archive.read(entry);
     if (entry.name.ends_with("data.pkl")) pickle = entries.size();
-    entries.emplace_back(entry.name, std::string(reinterpret_cast<const char*>(content.data()),
-                                                 content.size()));
+    entries.emplace_back(
+        entry.name, std::string(reinterpret_cast<const char*>(content.data()), content.size()));
   }
   REQUIRE(survives(zip_of(entries)));
   const std::string whole = entries[pickle].second;

@@ -95,10 +95,10 @@ TEST_CASE("an index agrees with its shards and stays in its folder") {
         std::string::npos);
   for (const onoma::json& name :
        {onoma::json("../roberta-tiny/model.safetensors"), onoma::json("/etc/x.safetensors"),
-        onoma::json("..\\x.safetensors"), onoma::json("a/x.safetensors"), onoma::json(".safetensors"),
-        onoma::json("..safetensors"), onoma::json("C:x.safetensors"), onoma::json("pytorch_model.bin"),
-        onoma::json(std::string("x\0.safetensors", 14)), onoma::json(""), onoma::json(1),
-        onoma::json::array()}) {
+        onoma::json("..\\x.safetensors"), onoma::json("a/x.safetensors"),
+        onoma::json(".safetensors"), onoma::json("..safetensors"), onoma::json("C:x.safetensors"),
+        onoma::json("pytorch_model.bin"), onoma::json(std::string("x\0.safetensors", 14)),
+        onoma::json(""), onoma::json(1), onoma::json::array()}) {
     INFO(name.dump());
     CHECK(with([&](onoma::json& map) { map["classifier.bias"] = name; }).find("file name") !=
           std::string::npos);

@@ -1,4 +1,5 @@
-/// Writes small zip archives as PyTorch does, and pickles by hand: for files that no program would write.
+/// Writes small zip archives as PyTorch does, and pickles by hand: for files that no program would
+/// write.
 #pragma once
 
 #include <onoma/io/zip.hpp>
@@ -43,12 +44,13 @@ inline std::string zip_of(const std::vector<std::pair<std::string, std::string>>
     const auto crc = onoma::crc32(bytes_of(content)) ^ o.crc_change;
     const auto size = static_cast<u32>(content.size());
     const auto name_size = static_cast<u16>(name.size());
-    const std::string common = raw<u16>(20) + raw<u16>(o.flags) + raw<u16>(o.method) + raw<u32>(0) + raw(crc);
+    const std::string common =
+        raw<u16>(20) + raw<u16>(o.flags) + raw<u16>(o.method) + raw<u32>(0) + raw(crc);
     archive += "PK\x03\x04" + common + raw(size) + raw(size) + raw(name_size) + raw<u16>(3) + name +
                "pad" + content;
-    const std::string extra = o.large ? raw<u16>(1) + raw<u16>(24) + raw<u64>(size) + raw<u64>(size) +
-                                            raw<u64>(offset)
-                                      : "";
+    const std::string extra =
+        o.large ? raw<u16>(1) + raw<u16>(24) + raw<u64>(size) + raw<u64>(size) + raw<u64>(offset)
+                : "";
     const auto field = [&](std::size_t value) {
       return raw(o.large ? u32{0xffffffffU} : static_cast<u32>(value));
     };
@@ -61,8 +63,9 @@ inline std::string zip_of(const std::vector<std::pair<std::string, std::string>>
   archive += directory;
   if (o.large) {
     const auto record = archive.size();
-    archive += "PK\x06\x06" + raw<u64>(44) + raw<u16>(45) + raw<u16>(45) + raw<u32>(0) + raw<u32>(0) +
-               raw<u64>(count) + raw<u64>(count) + raw<u64>(directory.size()) + raw<u64>(start);
+    archive += "PK\x06\x06" + raw<u64>(44) + raw<u16>(45) + raw<u16>(45) + raw<u32>(0) +
+               raw<u32>(0) + raw<u64>(count) + raw<u64>(count) + raw<u64>(directory.size()) +
+               raw<u64>(start);
     archive += "PK\x06\x07" + raw<u32>(0) + raw<u64>(record) + raw<u32>(1);
   }
   const auto end = [&](std::size_t value) {

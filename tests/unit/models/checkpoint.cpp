@@ -31,16 +31,15 @@ struct temporary_folder {
 
 /// A model of tests/golden/data whose tensors can be renamed and joined by others.
 struct altered {
-  explicit altered(const std::string& name)
-      : source(onoma::model_folder::open(data / name)) {
+  explicit altered(const std::string& name) : source(onoma::model_folder::open(data / name)) {
     for (const auto& tensor : source.tensors().tensors()) tensors.push_back(tensor);
   }
   /// Adds a tensor of zeros.
   void add(const std::string& name, std::vector<index> shape,
            onoma::dtype type = onoma::dtype::f32) {
     onoma::tensor_view tensor{name, type, std::move(shape), {}};
-    tensor.bytes = std::span(zeros).first(
-        static_cast<std::size_t>(tensor.elements() * onoma::size_of(type)));
+    tensor.bytes =
+        std::span(zeros).first(static_cast<std::size_t>(tensor.elements() * onoma::size_of(type)));
     tensors.push_back(tensor);
   }
   void drop(const std::string& start) {

@@ -15,9 +15,8 @@ using onoma::json;
 
 /// A configuration that names all sizes under BERT's keys.
 json bert_like(const char* model_type) {
-  return {{"model_type", model_type},     {"vocab_size", 100},
-          {"hidden_size", 24},            {"num_hidden_layers", 2},
-          {"num_attention_heads", 3},     {"intermediate_size", 40},
+  return {{"model_type", model_type},     {"vocab_size", 100},        {"hidden_size", 24},
+          {"num_hidden_layers", 2},       {"num_attention_heads", 3}, {"intermediate_size", 40},
           {"max_position_embeddings", 20}};
 }
 
@@ -89,12 +88,28 @@ TEST_CASE("ELECTRA's tables have a width of their own") {
   CHECK(refusal(source).find("embedding_size") != std::string::npos);
 }
 
+TEST_CASE("MPNet's positions are counted from a padding id of 1 and its buckets are 32") {
+  auto source = bert_like("mpnet");
+  const auto config = encoder_config::from_json(source);
+  CHECK(config.max_length() == 18);
+  CHECK(config.types == 0);
+  source["relative_attention_num_buckets"] = 32;
+  source["pad_token_id"] = 1;
+  CHECK(refusal(source) == "");
+  CHECK(encoder_config::from_json(source).to_json()["relative_attention_num_buckets"] == 32);
+  source["relative_attention_num_buckets"] = 64;
+  CHECK(refusal(source).find("relative_attention_num_buckets") != std::string::npos);
+  source["relative_attention_num_buckets"] = 32;
+  source["pad_token_id"] = 0;
+  CHECK(refusal(source).find("pad_token_id") != std::string::npos);
+}
+
 TEST_CASE("what is written is read back alike, for every family") {
   for (const auto& family : onoma::model_families) {
     INFO(family.model_type);
     encoder_config config;
     config.family = &family;
-    config.padding_id = 3;
+    config.padding_id = family.padding_is_fixed ? family.padding_id : 3;
     config.types = family.keys.types.empty() ? 0 : 1;
     config.classifier_dropout = family.keys.classifier_dropout.empty() ? 0.1 : 0.25;
     const auto written = config.to_json();

@@ -24,6 +24,7 @@ struct attention_head {
   dropout_spec dropout;
   index first_number;   ///< number of probability (query 0, key 0) of this head and sequence
   index number_stride;  ///< from one query to the next: the batch's longest sequence
+  const float* bias = nullptr;  ///< element j - i is added to q_i k_j; null: none
 };
 
 /// Query rows whose scores are held at once: 12 to 96, so that the block of scores stays in L2 (and,
@@ -81,6 +82,14 @@ inline const float* whole_vectors(const float* rows, index stride, index length,
   return copy;
 }
 
+/// to[j] += from[j]
+template <class Arch>
+inline void add_to_row(index length, float* to, const float* from) {
+  using batch = simd::floats<Arch>;
+  simd::map_row<Arch>(length, to, [](batch a, batch b) { return a + b; },
+                      static_cast<const float*>(to), from);
+}
+
 /// row[j] = exp(scale row[j] - lse) for j < length; returns lse = log sum exp(scale row).
 template <class Arch>
 inline float softmax_row(float* row, index length, float scale) {
@@ -127,6 +136,7 @@ inline void attention_forward(const attention_head& h, float* scratch, float* ou
                                             kt, columns, false, scores, columns);
     for (index r = 0; r < rows; ++r) {
       float* row = scores + r * columns;
+      if (h.bias != nullptr) add_to_row<Arch>(h.length, row, h.bias - (i + r));
       const float lse = softmax_row<Arch>(row, h.length, h.scale);
       if (log_sum_exp != nullptr) log_sum_exp[i + r] = lse;
       if (h.dropout.active()) {
@@ -144,6 +154,7 @@ struct attention_gradients {
   float* dk;
   float* dv;
   index gradient_stride;
+  float* dbias = nullptr;  ///< as attention_head::bias, added to; null: not wanted
 };
 
 /// See kernels/ref/attention.hpp for the formulas; probabilities are recomputed from log_sum_exp.
@@ -182,6 +193,7 @@ inline void attention_backward(const attention_head& h, const float* log_sum_exp
     for (index r = 0; r < rows; ++r) {
       float* p_row = p + r * columns;
       float* dp_row = dp + r * columns;
+      if (h.bias != nullptr) add_to_row<Arch>(h.length, p_row, h.bias - (i + r));
       const batch lse(-log_sum_exp[i + r]);
       simd::map_row<Arch>(h.length, p_row,
                           [=](batch s) { return simd::exp<Arch>(xsimd::fma(s, scale, lse)); },
@@ -206,6 +218,7 @@ inline void attention_backward(const attention_head& h, const float* log_sum_exp
                           [=](batch a, batch b) { return a * (b - shift) * scale; },
                           static_cast<const float*>(p + r * columns),
                           static_cast<const float*>(dp + r * columns));
+      if (g.dbias != nullptr) add_to_row<Arch>(h.length, g.dbias - (i + r), p + r * columns);
     }
     multiply_in_place<Arch, a_layout::rows>(rows, h.length, h.width, p, columns, k, k_stride,
                                             false, g.dq + i * g.gradient_stride,

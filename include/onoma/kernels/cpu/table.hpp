@@ -140,7 +140,7 @@ struct table_entries {
   static void attention_backward(const attention_backward_call& c) {
     cpu::attention_backward<Arch>(head(c.head), c.log_sum_exp, c.out, c.out_stride, c.dout,
                                   c.dout_stride, c.head.scratch,
-                                  attention_gradients{c.dq, c.dk, c.dv, c.gradient_stride});
+                                  attention_gradients{c.dq, c.dk, c.dv, c.gradient_stride, c.dbias});
   }
 
   // Embeddings.
@@ -191,7 +191,8 @@ struct table_entries {
             o.scale,
             spec(o.dropout),
             o.first_number,
-            o.number_stride};
+            o.number_stride,
+            o.bias};
   }
 
   static const float* gathered(const gather_call& g, index n) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/ragged.hpp>
+#include <onoma/core/relative_position.hpp>
 #include <onoma/core/rng.hpp>
 #include <onoma/core/view.hpp>
 #include <onoma/kernels/ref/dropout.hpp>
@@ -17,7 +18,8 @@ namespace onoma::inline ONOMA_ABI::ref {
   return (a * tokens + i) * longest + j;
 }
 
-/// out_i = sum_j dropout(p_ij) v_j,  p_ij = exp(s_ij - lse_i),  s_ij = scale q_i . k_j
+/// out_i = sum_j dropout(p_ij) v_j,  p_ij = exp(s_ij - lse_i),
+/// s_ij = scale q_i . k_j + bias[bucket(j - i), a], the bias [buckets, A] only if it is not null
 ///
 /// qkv [N, 3H] holds q | k | v, each H = A D wide, head a in columns a D to (a + 1) D; j runs over
 /// the sequence of i. lse_i = log sum_j exp(s_ij) is kept in log_sum_exp [A, N] unless null: with it
@@ -25,7 +27,7 @@ namespace onoma::inline ONOMA_ABI::ref {
 /// Source: Vaswani et al., "Attention is all you need", section 3.2, arXiv 1706.03762.
 template <class T>
 void attention(mat<const T> qkv, const sequences& batch, index heads, T scale,
-               const dropout_spec& spec, mat<T> out, mat<T> log_sum_exp) {
+               const dropout_spec& spec, mat<T> out, mat<T> log_sum_exp, mat<const T> bias = {}) {
   using std::exp;
   using std::log;
   const index hidden = qkv.cols / 3;
@@ -42,7 +44,9 @@ void attention(mat<const T> qkv, const sequences& batch, index heads, T scale,
         auto score = [&](index j) {
           T s = T(0);
           for (index c = 0; c < d; ++c) s += q(i, c) * k(first + j, c);
-          return s * scale;
+          s = s * scale;
+          if (bias) s += bias(relative_position_bucket(first + j - i), a);
+          return s;
         };
         T largest = score(0);
         for (index j = 1; j < length; ++j) {
@@ -67,13 +71,15 @@ void attention(mat<const T> qkv, const sequences& batch, index heads, T scale,
 /// dv_j = sum_i dropout(p_ij) do_i;  dp_ij = dropout(do_i . v_j);
 /// ds_ij = p_ij (dp_ij - delta_i), delta_i = do_i . out_i;
 /// dq_i = scale sum_j ds_ij k_j,  dk_j = scale sum_i ds_ij q_i.  dqkv [N, 3H] is set.
+/// dbias[bucket(j - i), a] += ds_ij.
 ///
 /// delta_i equals sum_j p_ij dp_ij with dropout as well, since the mask enters both factors once
 /// (Dao et al., "FlashAttention", appendix B.4, arXiv 2205.14135).
 template <class T>
 void attention_backward(mat<const T> qkv, const sequences& batch, index heads, T scale,
                         const dropout_spec& spec, mat<const T> out, mat<const T> log_sum_exp,
-                        mat<const T> dout, mat<T> dqkv) {
+                        mat<const T> dout, mat<T> dqkv, mat<const T> bias = {},
+                        mat<T> dbias = {}) {
   using std::exp;
   const index hidden = qkv.cols / 3;
   const index d = hidden / heads;
@@ -102,9 +108,14 @@ void attention_backward(mat<const T> qkv, const sequences& batch, index heads, T
             dp += dout(i, a * d + c) * v(j, c);
           }
           const index number = probability_number(a, qkv.rows, i, longest, j - first);
-          const T p = exp(s * scale - log_sum_exp(a, i));
+          const index bucket = relative_position_bucket(j - i);
+          s = s * scale;
+          if (bias) s += bias(bucket, a);
+          const T p = exp(s - log_sum_exp(a, i));
           const T p_dropped = dropped(spec, number, p);
-          const T ds = p * (dropped(spec, number, dp) - delta) * scale;
+          T ds = p * (dropped(spec, number, dp) - delta);
+          if (dbias) dbias(bucket, a) += ds;
+          ds = ds * scale;
           for (index c = 0; c < d; ++c) {
             dv(j, c) += p_dropped * dout(i, a * d + c);
             dq(i, c) += ds * k(j, c);
