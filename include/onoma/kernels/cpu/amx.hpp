@@ -1,0 +1,427 @@
+/// Matrix products on AMX tiles: float results from three bfloat16 parts of each operand.
+///
+/// The tile unit multiplies bfloat16 and sums in float, sixteen times as fast as float multiply-adds. A
+/// float has 24 significant bits and a bfloat16 has 8, so x = x1 + x2 + x3 exactly (each part the rest
+/// rounded to bfloat16), and
+///
+///   a b = a1 b1 + (a1 b2 + a2 b1) + (a1 b3 + a2 b2 + a3 b1) + less than 2^-26 |a b|.
+///
+/// Six tile products replace one float product, at 2.6 times its speed and with an error that is below
+/// half a unit of the last place of each product: the sums, in float as elsewhere, are as exact as
+/// those of multiply-adds. (Henry, Tang and Heinecke, "Leveraging the bfloat16 artificial intelligence
+/// datatype for higher-precision computations", ARITH 2019; Intel, ISA extensions reference, chapter 3.)
+/// Parts below 2^-126 are flushed to zero by the unit.
+#pragma once
+
+#include <onoma/core/types.hpp>
+
+#if defined(__GNUC__) && defined(__x86_64__) && defined(__AVX512F__) && defined(__AVX512BW__) && \
+    defined(__linux__)
+#define ONOMA_HAS_AMX 1
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace onoma::inline ONOMA_ABI::cpu::amx {
+
+/// Depth of one tile product: 32 bfloat16 are a row of 64 bytes.
+inline constexpr index tile_depth = 32;
+/// Columns of B that are computed together: two tiles of 16.
+inline constexpr index panel_width = 32;
+/// Rows of A that share a conversion of B, at most. 256 rows of 384 columns are 576 KiB in three
+/// parts: they stay in the 2 MiB L2 of every processor with tiles, beside the sums.
+inline constexpr index row_block = 256;
+inline constexpr index part_bytes = 1024;              // one tile of B: 16 pairs of rows
+inline constexpr index b_block_bytes = 6 * part_bytes;  // 32 x 32 floats of B in three parts
+
+/// Blocks of depth that are converted and multiplied before the next panel. Many rows: the parts of
+/// 384 rows of B stay in L2 and sums seldom go to memory. Few rows: conversion is most of the work, and
+/// two buffers of 96 rows stay in L1. Sums do not depend on it: tiles are stored and loaded as they are.
+[[nodiscard]] constexpr index chunk_of(index rows) { return rows <= 32 ? 3 : 12; }
+
+[[nodiscard]] constexpr index depth_blocks(index depth) {
+  return (depth + tile_depth - 1) / tile_depth;
+}
+[[nodiscard]] constexpr index row_tiles(index rows) { return (rows + 15) / 16; }
+/// Rows of each tile, even: 20 rows are two tiles of 10.
+[[nodiscard]] constexpr index tile_height(index rows) {
+  const index tiles = row_tiles(rows);
+  return tiles == 0 ? 0 : (rows + tiles - 1) / tiles;
+}
+
+/// Bytes that `split_rows` and `split_columns` write for [rows, depth].
+[[nodiscard]] constexpr index split_bytes(index rows, index depth) {
+  return row_tiles(rows) * tile_height(rows) * depth_blocks(depth) * 3 * 64;
+}
+/// Bytes of scratch that `multiply` takes, beside the split A.
+[[nodiscard]] constexpr index scratch_bytes(index rows, index depth, index panels) {
+  const index chunk = chunk_of(rows);
+  const index sums = row_tiles(rows) * tile_height(rows) * panel_width * 4;
+  const index kept = depth_blocks(depth) > chunk ? sums * panels : 2 * 16 * panel_width * 4;
+  return 2 * chunk * b_block_bytes + kept;
+}
+
+namespace detail {
+
+template <int Tile>
+inline void load(const void* from) {
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(from), "r"(std::ptrdiff_t{64}), "i"(Tile)
+               : "memory");
+}
+template <int Tile>
+inline void store(void* to) {
+  asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(to), "r"(std::ptrdiff_t{64}), "i"(Tile)
+               : "memory");
+}
+template <int Tile>
+inline void zero() {
+  asm volatile("tilezero %%tmm%c0" ::"i"(Tile));
+}
+template <int C, int A, int B>
+inline void multiply_add() {
+  asm volatile("tdpbf16ps %%tmm%c0, %%tmm%c1, %%tmm%c2" ::"i"(B), "i"(A), "i"(C));
+}
+
+/// Tiles 0 to 3 hold sums, 4 and 5 hold A, `height` rows each; 6 and 7 hold B. Until `release`.
+inline void configure(index height) {
+  struct alignas(64) {
+    std::uint8_t palette = 1;
+    std::uint8_t start = 0;
+    std::uint8_t reserved[14] = {};
+    std::uint16_t row_bytes[16] = {};
+    std::uint8_t rows[16] = {};
+  } layout;
+  for (int t = 0; t < 8; ++t) {
+    layout.row_bytes[t] = 64;
+    layout.rows[t] = t < 6 ? static_cast<std::uint8_t>(height) : 16;
+  }
+  asm volatile("ldtilecfg %0" ::"m"(layout));
+}
+inline void release() { asm volatile("tilerelease"); }
+
+/// The three parts of 16 pairs (x0[i], x1[i]), each pair one word; `step` bytes between parts.
+/// Rounding adds half a unit and cuts: ties go away from zero, which the remainder makes up for.
+inline void split(__m512 x0, __m512 x1, char* out, index step) {
+  const __m512i half = _mm512_set1_epi32(0x8000);
+  const __m512i top = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
+  constexpr __mmask32 odd = 0xAAAAAAAAU;
+  for (int part = 0; part < 3; ++part) {
+    __m512i r0 = _mm512_castps_si512(x0);
+    __m512i r1 = _mm512_castps_si512(x1);
+    if (part < 2) {
+      r0 = _mm512_add_epi32(r0, half);
+      r1 = _mm512_add_epi32(r1, half);
+    }
+    _mm512_store_si512(out + part * step,
+                       _mm512_mask_blend_epi16(odd, _mm512_srli_epi32(r0, 16), r1));
+    if (part < 2) {
+      x0 = _mm512_sub_ps(x0, _mm512_castsi512_ps(_mm512_and_si512(r0, top)));
+      x1 = _mm512_sub_ps(x1, _mm512_castsi512_ps(_mm512_and_si512(r1, top)));
+    }
+  }
+}
+
+[[nodiscard]] inline __mmask16 first(index count) {
+  return static_cast<__mmask16>(count >= 16 ? 0xFFFFU : count <= 0 ? 0U : (1U << count) - 1U);
+}
+
+/// dwords[i][j] -> dwords[j][i].
+inline void transpose(__m512i (&x)[16]) {
+  __m512i t[16];
+  for (int i = 0; i < 16; i += 4) {
+    const __m512i a = _mm512_unpacklo_epi32(x[i], x[i + 1]);
+    const __m512i b = _mm512_unpackhi_epi32(x[i], x[i + 1]);
+    const __m512i c = _mm512_unpacklo_epi32(x[i + 2], x[i + 3]);
+    const __m512i d = _mm512_unpackhi_epi32(x[i + 2], x[i + 3]);
+    t[i] = _mm512_unpacklo_epi64(a, c);
+    t[i + 1] = _mm512_unpackhi_epi64(a, c);
+    t[i + 2] = _mm512_unpacklo_epi64(b, d);
+    t[i + 3] = _mm512_unpackhi_epi64(b, d);
+  }
+  // Lane l of t[i + r] holds rows i .. i + 3 of column 4 l + r.
+  for (int r = 0; r < 4; ++r) {
+    const __m512i a = _mm512_shuffle_i32x4(t[r], t[4 + r], 0x88);        // lanes 0 2 of both
+    const __m512i b = _mm512_shuffle_i32x4(t[8 + r], t[12 + r], 0x88);
+    const __m512i c = _mm512_shuffle_i32x4(t[r], t[4 + r], 0xDD);        // lanes 1 3
+    const __m512i d = _mm512_shuffle_i32x4(t[8 + r], t[12 + r], 0xDD);
+    x[r] = _mm512_shuffle_i32x4(a, b, 0x88);
+    x[8 + r] = _mm512_shuffle_i32x4(a, b, 0xDD);
+    x[4 + r] = _mm512_shuffle_i32x4(c, d, 0x88);
+    x[12 + r] = _mm512_shuffle_i32x4(c, d, 0xDD);
+  }
+}
+
+}  // namespace detail
+
+/// A [rows, depth], rows `stride` apart, as tiles: out[row tile][depth block][part][height][64 bytes].
+/// Word i of a row of a tile holds columns i and i + 16 of its depth block, so that no element changes
+/// its lane; rows and columns beyond the edge are zero.
+inline void split_rows(const float* a, index stride, index rows, index depth, char* out) {
+  const index height = tile_height(rows);
+  const index blocks = depth_blocks(depth);
+  for (index t = 0; t < row_tiles(rows); ++t) {
+    for (index r = 0; r < height; ++r) {
+      const index row = t * height + r;
+      char* to = out + t * blocks * 3 * height * 64 + r * 64;
+      const float* from = a + row * stride;
+      const index count = row < rows ? depth : 0;
+      for (index k = 0; k < blocks * tile_depth; k += tile_depth) {
+        const __mmask16 m0 = detail::first(count - k);
+        const __mmask16 m1 = detail::first(count - k - 16);
+        detail::split(_mm512_maskz_loadu_ps(m0, from + k), _mm512_maskz_loadu_ps(m1, from + k + 16),
+                      to, height * 64);
+        to += 3 * height * 64;
+      }
+    }
+  }
+}
+
+/// The same for A given by its columns: element (row, k) at a[k * stride + row].
+inline void split_columns(const float* a, index stride, index rows, index depth, char* out) {
+  const index height = tile_height(rows);
+  const index blocks = depth_blocks(depth);
+  for (index t = 0; t < row_tiles(rows); ++t) {
+    const index count = rows - t * height < height ? rows - t * height : height;
+    const __mmask16 mask = detail::first(count);
+    for (index block = 0; block < blocks; ++block) {
+      alignas(64) char parts[3 * part_bytes];
+      for (index i = 0; i < 16; ++i) {
+        const index k = block * tile_depth + i;
+        const float* from = a + k * stride + t * height;
+        const __m512 x0 = _mm512_maskz_loadu_ps(k < depth ? mask : __mmask16{0}, from);
+        const __m512 x1 =
+            _mm512_maskz_loadu_ps(k + 16 < depth ? mask : __mmask16{0}, from + 16 * stride);
+        detail::split(x0, x1, parts + i * 64, part_bytes);
+      }
+      char* to = out + (t * blocks + block) * 3 * height * 64;
+      for (index part = 0; part < 3; ++part) {
+        __m512i words[16];
+        for (int i = 0; i < 16; ++i) {
+          words[i] = _mm512_load_si512(parts + part * part_bytes + i * 64);
+        }
+        detail::transpose(words);
+        for (index r = 0; r < height; ++r) {
+          _mm512_store_si512(to + (part * height + r) * 64, words[r]);
+        }
+      }
+    }
+  }
+}
+
+/// B [depth, columns] where it lies: panel p begins at data + p * panel_stride, its rows are
+/// `row_stride` apart. Packed weights: panels of [depth][32], zero beyond the last column.
+struct b_operand {
+  const float* data;
+  index panel_stride;
+  index row_stride;
+  index depth;
+  index columns;
+};
+
+namespace detail {
+
+/// Converts blocks of 32 x 32 floats of B into parts, to[block][column tile][part][16 pairs][64 bytes],
+/// with pairs of rows i and i + 16 as in A. It runs a pair of rows at a time between the tile products
+/// of the blocks before them: the vector units are idle there, and loads have time to arrive. (Panels
+/// converted as a whole before their products cost 10 to 20 % more.)
+class b_stream {
+ public:
+  /// Blocks [block, block + count) along depth of panel `p`. `ahead`: where the stream after this one
+  /// will read, or null.
+  void start(const b_operand& b, index p, index block, index count, char* to, const float* ahead) {
+    from_ = b.data + p * b.panel_stride + block * tile_depth * b.row_stride;
+    ahead_ = ahead == nullptr ? 0 : ahead - from_;
+    to_ = to;
+    stride_ = b.row_stride;
+    pairs_ = 16 * count;
+    rows_ = b.depth - block * tile_depth;
+    columns_ = b.columns - p * panel_width;
+    whole_ = columns_ >= panel_width && count * tile_depth <= rows_;
+  }
+
+  /// Converts up to `pairs` pairs. Edges of B are rare and wait for `finish`.
+  [[gnu::always_inline]] inline void step(index pairs) {
+    if (!whole_) return;
+    for (; pairs > 0 && pairs_ > 0; --pairs) pair<true>();
+  }
+  void finish() {
+    while (pairs_ > 0) whole_ ? pair<true>() : pair<false>();
+  }
+
+ private:
+  template <bool Whole>
+  [[gnu::always_inline]] inline void pair() {
+    const index below = 16 * stride_;
+    if constexpr (Whole) {
+      split(_mm512_loadu_ps(from_), _mm512_loadu_ps(from_ + below), to_, part_bytes);
+      split(_mm512_loadu_ps(from_ + 16), _mm512_loadu_ps(from_ + below + 16), to_ + 3 * part_bytes,
+            part_bytes);
+    } else {
+      const auto row = [&](index k, index column) {
+        const __mmask16 mask = k < rows_ ? first(columns_ - column) : __mmask16{0};
+        return _mm512_maskz_loadu_ps(mask, from_ + k * stride_ + column);
+      };
+      split(row(0, 0), row(16, 0), to_, part_bytes);
+      split(row(0, 16), row(16, 16), to_ + 3 * part_bytes, part_bytes);
+    }
+    const auto* next = reinterpret_cast<const char*>(from_ + ahead_);
+    _mm_prefetch(next, _MM_HINT_T1);
+    _mm_prefetch(next + 64, _MM_HINT_T1);
+    _mm_prefetch(next + 4 * below, _MM_HINT_T1);
+    _mm_prefetch(next + 4 * below + 64, _MM_HINT_T1);
+    const bool last = pairs_ % 16 == 1;  // of its block
+    from_ += last ? below + stride_ : stride_;
+    to_ += last ? b_block_bytes - part_bytes + 64 : 64;
+    rows_ -= last ? 17 : 1;
+    --pairs_;
+  }
+
+  const float* from_ = nullptr;
+  char* to_ = nullptr;
+  index stride_ = 0;
+  index ahead_ = 0;
+  index pairs_ = 0;
+  index rows_ = 0;     // from here to the last row of B
+  index columns_ = 0;  // from here to the last column
+  bool whole_ = true;
+};
+
+/// Sums of R row tiles (1 or 2) and two column tiles over `blocks` of depth; `c` holds
+/// [R][2][height][16] floats. The order of the six products changes one operand at a time: seven pairs
+/// of loads, of which one (B1) is still in L1.
+template <int R>
+inline void block(const char* a0, const char* a1, index height, const char* b, index blocks, float* c,
+                  bool load_c, b_stream& stream, index pace) {
+  b_stream next = stream;  // a copy lives in registers: the tile instructions clobber memory
+  const index part = height * 64;
+  float* const c1 = c + height * 16;
+  float* const c2 = c + 2 * height * 16;
+  float* const c3 = c + 3 * height * 16;
+  if (load_c) {
+    load<0>(c);
+    load<1>(c1);
+    if constexpr (R == 2) {
+      load<2>(c2);
+      load<3>(c3);
+    }
+  } else {
+    zero<0>();
+    zero<1>();
+    if constexpr (R == 2) {
+      zero<2>();
+      zero<3>();
+    }
+  }
+  const auto load_a = [&](index p) {
+    load<4>(a0 + p * part);
+    if constexpr (R == 2) load<5>(a1 + p * part);
+  };
+  const auto load_b = [&](index p) {
+    load<6>(b + p * part_bytes);
+    load<7>(b + (3 + p) * part_bytes);
+  };
+  const auto products = [&] {
+    multiply_add<0, 4, 6>();
+    multiply_add<1, 4, 7>();
+    if constexpr (R == 2) {
+      multiply_add<2, 5, 6>();
+      multiply_add<3, 5, 7>();
+    }
+    next.step(pace);
+  };
+  for (index k = 0; k < blocks; ++k) {
+    load_a(2), load_b(0), products();
+    load_a(0), products();
+    load_b(2), products();
+    load_b(1), products();
+    load_a(1), products();
+    load_b(0), products();
+    a0 += 3 * part;
+    a1 += 3 * part;
+    b += b_block_bytes;
+  }
+  store<0>(c);
+  store<1>(c1);
+  if constexpr (R == 2) {
+    store<2>(c2);
+    store<3>(c3);
+  }
+  stream = next;
+}
+
+}  // namespace detail
+
+/// C[rows, columns of panels first..last) from A in tiles (`split_rows` or `split_columns` of these
+/// rows) and B; scratch of `scratch_bytes`, aligned to 64. `finish(row, column, count, sums)` takes
+/// up to 16 sums of one row as they become ready. Every element is summed in the same order, whatever
+/// the rows and panels of a call.
+template <class Finish>
+inline void multiply(index rows, const char* a, const b_operand& b, index first_panel,
+                     index last_panel, char* scratch, const Finish& finish) {
+  const index height = tile_height(rows);
+  const index tiles = row_tiles(rows);
+  const index blocks = depth_blocks(b.depth);
+  const index chunk = chunk_of(rows);
+  const index panels = last_panel - first_panel;
+  if (rows == 0 || panels <= 0 || blocks == 0) return;
+  char* const buffers[2] = {scratch, scratch + chunk * b_block_bytes};
+  auto* sums = reinterpret_cast<float*>(scratch + 2 * chunk * b_block_bytes);
+  const index block_floats = height * panel_width;
+  // Pairs of rows to convert after each group of products, so that a panel is done in time.
+  const index groups = 6 * ((tiles + 1) / 2);
+  const index pace = (16 + groups - 1) / groups;
+
+  // Step s multiplies chunk s / panels of panel s % panels.
+  const index steps = (blocks + chunk - 1) / chunk * panels;
+  detail::b_stream stream;
+  const auto start = [&](index s) {
+    const index k = s / panels * chunk;
+    const float* ahead = nullptr;
+    if (s + 1 < steps) {
+      ahead = b.data + (first_panel + (s + 1) % panels) * b.panel_stride +
+              (s + 1) / panels * chunk * tile_depth * b.row_stride;
+    }
+    stream.start(b, first_panel + s % panels, k, blocks - k < chunk ? blocks - k : chunk,
+                 buffers[s % 2], ahead);
+  };
+  detail::configure(height);
+  start(0);
+  stream.finish();
+  for (index s = 0; s < steps; ++s) {
+    const index k = s / panels * chunk;
+    const index count = blocks - k < chunk ? blocks - k : chunk;
+    const index panel = s % panels;
+    if (s + 1 < steps) start(s + 1);
+    for (index t = 0; t < tiles; t += 2) {
+      const char* a0 = a + (t * blocks + k) * 3 * height * 64;
+      const char* a1 = a0 + blocks * 3 * height * 64;
+      float* c = blocks <= chunk ? sums : sums + (panel * tiles + t) * block_floats;
+      const index together = t + 1 < tiles ? 2 : 1;
+      if (together == 2) {
+        detail::block<2>(a0, a1, height, buffers[s % 2], count, c, k > 0, stream, pace);
+      } else {
+        detail::block<1>(a0, a0, height, buffers[s % 2], count, c, k > 0, stream, pace);
+      }
+      if (k + count < blocks) continue;
+      const index column = (first_panel + panel) * panel_width;
+      const index left = b.columns - column;
+      for (index r = 0; r < together * height; ++r) {
+        const index row = t * height + r;
+        if (row >= rows) break;
+        const float* from = c + r / height * block_floats + r % height * 16;
+        finish(row, column, left < 16 ? left : 16, _mm512_load_ps(from));
+        if (left > 16) {
+          finish(row, column + 16, left < 32 ? left - 16 : 16, _mm512_load_ps(from + height * 16));
+        }
+      }
+    }
+    stream.finish();
+  }
+  detail::release();
+}
+
+}  // namespace onoma::inline ONOMA_ABI::cpu::amx
+
+#endif
