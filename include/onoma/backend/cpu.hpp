@@ -28,13 +28,15 @@ class cpu_backend {
   using scalar = float;
   using buffer = aligned_memory;
 
-  /// A weight [M, K] in panels: `forward` for x w^T and, in training, `transposed` for dy w. For
-  /// backends with the kernels of the one that made it.
+  /// A weight [M, K] in panels: `forward` for x w^T and, in training, `transposed` for dy w, unless
+  /// the kernels read `source` for it, the matrix that was packed last. For backends with the
+  /// kernels of the one that made it.
   struct packed_weight {
     index rows = 0;  ///< M
     index cols = 0;  ///< K
     aligned_memory forward;
     aligned_memory transposed;
+    mat<const float> source;
   };
 
   cpu_backend() = default;
@@ -70,7 +72,7 @@ class cpu_backend {
     packed.rows = rows;
     packed.cols = cols;
     packed.forward = aligned_memory(float_bytes(kernels_->packed_size(cols, rows)));
-    if (with_transpose) {
+    if (with_transpose && !kernels_->reads_rows) {
       packed.transposed = aligned_memory(float_bytes(kernels_->packed_size(rows, cols)));
     }
     return packed;
@@ -78,6 +80,7 @@ class cpu_backend {
 
   void pack(mat<const float> w, packed_weight& packed) const {
     if (dry_run_) return;
+    packed.source = w;
     const index forward_panels = panels_of(w.rows);
     const index all = forward_panels + (packed.transposed.size() > 0 ? panels_of(w.cols) : 0);
     executor_.parallel_for(all, [&](index i) {
@@ -95,20 +98,20 @@ class cpu_backend {
     epilogue finish;
     finish.kind = bias ? epilogue_kind::bias : epilogue_kind::none;
     finish.bias = bias.data;
-    multiply(x, w.forward, false, y, finish);
+    multiply(x, {floats(w.forward)}, false, y, finish);
   }
 
   void linear_activation(mat<const float> x, const packed_weight& w, vec<const float> bias,
                          activation function, mat<float> pre, mat<float> y) {
-    multiply(x, w.forward, false, y,
+    multiply(x, {floats(w.forward)}, false, y,
              {epilogue_kind::activation, function, bias.data, pre.data, pre.stride});
   }
 
   void linear_dx(mat<const float> dy, const packed_weight& w, set_t, mat<float> dx) {
-    multiply(dy, w.transposed, false, dx, {});
+    multiply(dy, rows_of(w), false, dx, {});
   }
   void linear_dx(mat<const float> dy, const packed_weight& w, add_t, mat<float> dx) {
-    multiply(dy, w.transposed, true, dx, {});
+    multiply(dy, rows_of(w), true, dx, {});
   }
 
   void linear_dw(mat<const float> x, mat<const float> dy, mat<float> dw, vec<float> db) {
@@ -117,12 +120,13 @@ class cpu_backend {
     const index tokens = x.rows;
     const index tiles = (dy.cols + tile - 1) / tile;
     const index panels = panels_of(x.cols);
-    float* a = workspace(0, kernels_->packed_rows_size(tokens, dy.cols));
-    float* b = workspace(1, kernels_->packed_size(tokens, x.cols));
+    const index panels_to_pack = kernels_->reads_rows ? 0 : panels;
+    float* a = workspace(1, kernels_->packed_rows_size(tokens, dy.cols));
+    float* b = panels_to_pack == 0 ? nullptr : workspace(2, kernels_->packed_size(tokens, x.cols));
     // Groups of tiles as tasks: one alone is a few microseconds.
-    constexpr index group = 8;
+    const index group = std::max<index>(1, 48 / tile);
     const index groups = (tiles + group - 1) / group;
-    executor_.parallel_for(groups + panels, [&](index i) {
+    executor_.parallel_for(groups + panels_to_pack, [&](index i) {
       if (i >= groups) {
         const index p = i - groups;
         kernels_->pack({x.data, x.stride, tokens, x.cols, false, p, p + 1, b});
@@ -135,23 +139,33 @@ class cpu_backend {
       kernels_->add_rows(tokens, std::min(dy.cols - first, group * tile), dy.data + first,
                          dy.stride, db.data + first);
     });
-    executor_.parallel_for(groups * panels, [&](index i) {
-      const index p = i / groups;
-      const index first = i % groups * group * tile;
-      gemm_call call;
-      call.rows = std::min(dy.cols - first, group * tile);
-      call.depth = tokens;
-      call.columns = x.cols;
-      call.a = a;
-      call.packed_b = b;
-      call.first_panel = p;
-      call.last_panel = p + 1;
-      call.accumulate = true;
-      call.c = dw.row_data(first);
-      call.c_stride = dw.stride;
-      call.row = first;
-      kernels_->gemm_packed(call);
-    });
+    // Tiles of rows in blocks, panels in groups.
+    const index block = std::max(group, kernels_->row_block / tile / group * group);
+    const index blocks = (tiles + block - 1) / block;
+    const index panel_groups = groups_of(panels, blocks);
+    const index most_panels = (panels + panel_groups - 1) / panel_groups;
+    const index scratch_bytes =
+        kernels_->gemm_packed_scratch(std::min(dy.cols, block * tile), tokens, most_panels);
+    for_each_with_scratch(
+        blocks * panel_groups, scratch_bytes, [&](index i, index /*previous*/, std::byte* scratch) {
+          const index p = i / blocks;
+          const index first = i % blocks * block * tile;
+          gemm_call call;
+          call.rows = std::min(dy.cols - first, block * tile);
+          call.depth = tokens;
+          call.columns = x.cols;
+          call.a = a;
+          call.b = b != nullptr ? b : x.data;
+          call.b_stride = b != nullptr ? 0 : x.stride;
+          call.first_panel = panels * p / panel_groups;
+          call.last_panel = panels * (p + 1) / panel_groups;
+          call.accumulate = true;
+          call.c = dw.row_data(first);
+          call.c_stride = dw.stride;
+          call.row = first;
+          call.scratch = scratch;
+          kernels_->gemm_packed(call);
+        });
   }
 
   void activation_backward(activation function, mat<const float> pre, mat<float> d) const {
@@ -357,40 +371,59 @@ class cpu_backend {
     return (columns + kernels_->panel_width - 1) / kernels_->panel_width;
   }
 
-  /// y (= | +=) x B with B packed: tasks are blocks of rows times groups of panels. Few rows: many
-  /// groups, so that every thread streams its own part of the weights.
-  void multiply(mat<const float> x, const aligned_memory& packed, bool accumulate, mat<float> y,
+  /// B of a product: packed, or rows `stride` apart.
+  struct b_operand {
+    const float* data = nullptr;
+    index stride = 0;
+  };
+  [[nodiscard]] static b_operand rows_of(const packed_weight& w) {
+    if (w.transposed.size() > 0) return {floats(w.transposed)};
+    return {w.source.data, w.source.stride};
+  }
+
+  /// How many groups of panels make about four tasks per thread, which evens out their speeds.
+  [[nodiscard]] index groups_of(index panels, index blocks) const {
+    const index threads = executor_.concurrency();
+    const index wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / blocks;
+    const index least = (panels - 1) / kernels_->panel_block + 1;
+    return std::min(panels, std::max(wanted, least));
+  }
+
+  /// y (= | +=) x B: tasks are blocks of rows times groups of panels. Few rows: many groups, so that
+  /// every thread streams its own part of the weights.
+  void multiply(mat<const float> x, b_operand b, bool accumulate, mat<float> y,
                 const epilogue& finish) {
-    if (dry_run_) return;
+    if (dry_run_ || x.rows == 0) return;
     const index panels = panels_of(y.cols);
     const index blocks = (x.rows + kernels_->row_block - 1) / kernels_->row_block;
-    const index threads = executor_.concurrency();
-    // About four tasks per thread even out their speeds; panels of one task share rows of A.
-    const index wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / blocks;
-    const index groups = std::min(panels, wanted);
-    const index scratch_bytes =
-        kernels_->gemm_scratch(std::min(x.rows, kernels_->row_block), x.cols);
-    for_each_with_scratch(blocks * groups, scratch_bytes, [&](index i, std::byte* scratch) {
-      const index block = i / groups;
-      const index group = i % groups;
-      const index first = x.rows * block / blocks;
-      gemm_call call;
-      call.rows = x.rows * (block + 1) / blocks - first;
-      call.depth = x.cols;
-      call.columns = y.cols;
-      call.a = x.row_data(first);
-      call.a_stride = x.stride;
-      call.packed_b = floats(packed);
-      call.first_panel = panels * group / groups;
-      call.last_panel = panels * (group + 1) / groups;
-      call.accumulate = accumulate;
-      call.c = y.row_data(first);
-      call.c_stride = y.stride;
-      call.finish = finish;
-      call.row = first;
-      call.scratch = scratch;
-      kernels_->gemm(call);
-    });
+    const index groups = groups_of(panels, blocks);
+    const index scratch_bytes = kernels_->gemm_scratch(
+        (x.rows + blocks - 1) / blocks, x.cols, (panels + groups - 1) / groups);
+    for_each_with_scratch(
+        blocks * groups, scratch_bytes, [&](index i, index previous, std::byte* scratch) {
+          const index block = i / groups;
+          const index group = i % groups;
+          const index first = x.rows * block / blocks;
+          gemm_call call;
+          call.rows = x.rows * (block + 1) / blocks - first;
+          call.depth = x.cols;
+          call.columns = y.cols;
+          call.a = x.row_data(first);
+          call.a_stride = x.stride;
+          call.b = b.data;
+          call.b_stride = b.stride;
+          call.first_panel = panels * group / groups;
+          call.last_panel = panels * (group + 1) / groups;
+          call.accumulate = accumulate;
+          call.c = y.row_data(first);
+          call.c_stride = y.stride;
+          call.finish = finish;
+          call.row = first;
+          call.scratch = scratch;
+          const bool same_rows = previous >= 0 && previous / groups == block;
+          if (kernels_->gemm_prepare != nullptr && !same_rows) kernels_->gemm_prepare(call);
+          kernels_->gemm(call);
+        });
   }
 
   /// f(n, count) for blocks of 16 rows.
@@ -409,12 +442,13 @@ class cpu_backend {
                            [&](index i) { f(i * block, std::min(block, columns - i * block)); });
   }
 
-  /// f(i, scratch) for i in [0, count). Scratch belongs to a lane, and a lane runs its tasks one
-  /// after another, so that memory does not grow with the number of tasks.
+  /// f(i, previous, scratch) for i in [0, count). Scratch belongs to a lane, and a lane runs its
+  /// tasks one after another, so that memory does not grow with the number of tasks; `previous` is
+  /// the task that used this scratch before, -1 at first.
   template <class F>
   void for_each_with_scratch(index count, index scratch_bytes, F f) {
     if (scratch_bytes == 0) {
-      executor_.parallel_for(count, [&](index i) { f(i, nullptr); });
+      executor_.parallel_for(count, [&](index i) { f(i, -1, nullptr); });
       return;
     }
     const index lanes = std::min(count, executor_.concurrency());
@@ -423,8 +457,10 @@ class cpu_backend {
         workspace(0, lanes * each / static_cast<index>(sizeof(float))));
     std::atomic<index> next{0};
     executor_.parallel_for(lanes, [&](index lane) {
+      index previous = -1;
       for (index i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
-        f(i, scratch + lane * each);
+        f(i, previous, scratch + lane * each);
+        previous = i;
       }
     });
   }
@@ -474,7 +510,7 @@ class cpu_backend {
     const index bytes = static_cast<index>(float_bytes(scratch_floats));
     const float* bias = bias_by_distance(shape);
     for_each_with_scratch(shape.batch.count() * shape.heads, bytes,
-                          [&](index i, std::byte* scratch) {
+                          [&](index i, index /*previous*/, std::byte* scratch) {
                             const index b = i / shape.heads;
                             const index a = i % shape.heads;
                             if (shape.batch.length(b) == 0) return;

@@ -32,14 +32,15 @@ struct epilogue {
 };
 
 /// C [rows, columns of the panels first_panel .. last_panel) (= | +=) A [rows, depth] B, then the
-/// epilogue. B was packed by `pack` of the same table.
+/// epilogue. B was packed by `pack` of the same table, or lies row by row where the table allows it.
 struct gemm_call {
   index rows = 0;
   index depth = 0;
   index columns = 0;  ///< of the whole C
   const float* a = nullptr;
   index a_stride = 0;
-  const float* packed_b = nullptr;  ///< the whole of it
+  const float* b = nullptr;  ///< the whole of it
+  index b_stride = 0;        ///< 0: packed; otherwise between the rows of B [depth, columns]
   index first_panel = 0;
   index last_panel = 0;
   bool accumulate = false;
@@ -47,7 +48,7 @@ struct gemm_call {
   index c_stride = 0;
   epilogue finish{};
   index row = 0;                 ///< number of the first row: of `finish.pre`, and of a packed A
-  std::byte* scratch = nullptr;  ///< `gemm_scratch` bytes, 64-byte aligned; no other call's
+  std::byte* scratch = nullptr;  ///< `gemm_scratch` bytes, 64-byte aligned; no other task's
 };
 
 /// Panels first_panel .. last_panel of B [depth, columns] into `packed` (the whole of it).
@@ -221,17 +222,22 @@ struct kernel_table {
   index panel_width;   ///< columns of B in a panel
   index tile_rows;     ///< rows of A in a tile of `pack_rows`
   index row_block;     ///< rows of A that a task of a product takes at best
+  index panel_block;   ///< panels that a task of a product takes at most
+  bool reads_rows;     ///< B may lie row by row as well: then it need not be packed for `gemm_packed`
 
   // Products. B is packed once and read in panels, whose layout is the table's own affair.
   index (*packed_size)(index depth, index columns);  ///< floats of a packed B
   void (*pack)(const pack_call&);
-  index (*gemm_scratch)(index rows, index depth);  ///< bytes of scratch of one call, may be 0
+  index (*gemm_scratch)(index rows, index depth, index panels);  ///< bytes of one task, may be 0
+  /// Brings `a` into the task's scratch, which then serves any panels. Null: nothing to do.
+  void (*gemm_prepare)(const gemm_call&);
   void (*gemm)(const gemm_call&);
 
   // Gradients of weights: A is packed too, `a` is the whole of it and `row` a multiple of
-  // tile_rows. No scratch, no epilogue.
+  // tile_rows. No epilogue.
   index (*packed_rows_size)(index depth, index rows);  ///< floats of a packed A
   void (*pack_rows)(const pack_rows_call&);
+  index (*gemm_packed_scratch)(index rows, index depth, index panels);  ///< as gemm_scratch
   void (*gemm_packed)(const gemm_call&);
 
   /// to [columns] += sum of the rows of from [rows, columns]

@@ -28,7 +28,7 @@ namespace onoma::inline ONOMA_ABI::cpu::amx {
 
 /// Depth of one tile product: 32 bfloat16 are a row of 64 bytes.
 inline constexpr index tile_depth = 32;
-/// Columns of B that are computed together: two tiles of 16.
+/// Columns of B that are computed together: two tiles of 16. Also the panels of a packed B.
 inline constexpr index panel_width = 32;
 /// Rows of A that share a conversion of B, at most. 256 rows of 384 columns are 576 KiB in three
 /// parts: they stay in the 2 MiB L2 of every processor with tiles, beside the sums.
@@ -44,21 +44,20 @@ inline constexpr index b_block_bytes = 6 * part_bytes;  // 32 x 32 floats of B i
 [[nodiscard]] constexpr index depth_blocks(index depth) {
   return (depth + tile_depth - 1) / tile_depth;
 }
-[[nodiscard]] constexpr index row_tiles(index rows) { return (rows + 15) / 16; }
 /// Rows of each tile, even: 20 rows are two tiles of 10.
 [[nodiscard]] constexpr index tile_height(index rows) {
-  const index tiles = row_tiles(rows);
-  return tiles == 0 ? 0 : (rows + tiles - 1) / tiles;
+  const index tiles = rows > 16 ? (rows + 15) / 16 : 1;
+  return rows > 0 ? (rows + tiles - 1) / tiles : 1;
 }
 
-/// Bytes that `split_rows` and `split_columns` write for [rows, depth].
-[[nodiscard]] constexpr index split_bytes(index rows, index depth) {
-  return row_tiles(rows) * tile_height(rows) * depth_blocks(depth) * 3 * 64;
+/// Bytes of [rows, depth] in parts, with tiles of `height` rows.
+[[nodiscard]] constexpr index split_bytes(index rows, index depth, index height) {
+  return (rows + height - 1) / height * height * depth_blocks(depth) * 3 * 64;
 }
 /// Bytes of scratch that `multiply` takes, beside the split A.
-[[nodiscard]] constexpr index scratch_bytes(index rows, index depth, index panels) {
+[[nodiscard]] constexpr index scratch_bytes(index rows, index height, index depth, index panels) {
   const index chunk = chunk_of(rows);
-  const index sums = row_tiles(rows) * tile_height(rows) * panel_width * 4;
+  const index sums = (rows + height - 1) / height * height * panel_width * 4;
   const index kept = depth_blocks(depth) > chunk ? sums * panels : 2 * 16 * panel_width * 4;
   return 2 * chunk * b_block_bytes + kept;
 }
@@ -158,10 +157,10 @@ inline void transpose(__m512i (&x)[16]) {
 /// A [rows, depth], rows `stride` apart, as tiles: out[row tile][depth block][part][height][64 bytes].
 /// Word i of a row of a tile holds columns i and i + 16 of its depth block, so that no element changes
 /// its lane; rows and columns beyond the edge are zero.
-inline void split_rows(const float* a, index stride, index rows, index depth, char* out) {
-  const index height = tile_height(rows);
+inline void split_rows(const float* a, index stride, index rows, index depth, index height,
+                       char* out) {
   const index blocks = depth_blocks(depth);
-  for (index t = 0; t < row_tiles(rows); ++t) {
+  for (index t = 0; t * height < rows; ++t) {
     for (index r = 0; r < height; ++r) {
       const index row = t * height + r;
       char* to = out + t * blocks * 3 * height * 64 + r * 64;
@@ -179,10 +178,10 @@ inline void split_rows(const float* a, index stride, index rows, index depth, ch
 }
 
 /// The same for A given by its columns: element (row, k) at a[k * stride + row].
-inline void split_columns(const float* a, index stride, index rows, index depth, char* out) {
-  const index height = tile_height(rows);
+inline void split_columns(const float* a, index stride, index rows, index depth, index height,
+                          char* out) {
   const index blocks = depth_blocks(depth);
-  for (index t = 0; t < row_tiles(rows); ++t) {
+  for (index t = 0; t * height < rows; ++t) {
     const index count = rows - t * height < height ? rows - t * height : height;
     const __mmask16 mask = detail::first(count);
     for (index block = 0; block < blocks; ++block) {
@@ -353,15 +352,14 @@ inline void block(const char* a0, const char* a1, index height, const char* b, i
 
 }  // namespace detail
 
-/// C[rows, columns of panels first..last) from A in tiles (`split_rows` or `split_columns` of these
-/// rows) and B; scratch of `scratch_bytes`, aligned to 64. `finish(row, column, count, sums)` takes
+/// C[rows, columns of panels first..last) from A in tiles of `height` rows (`split_rows` or
+/// `split_columns`) and B; scratch of `scratch_bytes`, aligned to 64. `finish(row, column, count, sums)` takes
 /// up to 16 sums of one row as they become ready. Every element is summed in the same order, whatever
 /// the rows and panels of a call.
 template <class Finish>
-inline void multiply(index rows, const char* a, const b_operand& b, index first_panel,
+inline void multiply(index rows, index height, const char* a, const b_operand& b, index first_panel,
                      index last_panel, char* scratch, const Finish& finish) {
-  const index height = tile_height(rows);
-  const index tiles = row_tiles(rows);
+  const index tiles = (rows + height - 1) / height;
   const index blocks = depth_blocks(b.depth);
   const index chunk = chunk_of(rows);
   const index panels = last_panel - first_panel;

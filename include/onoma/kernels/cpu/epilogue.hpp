@@ -7,6 +7,15 @@
 
 namespace onoma::inline ONOMA_ABI::cpu {
 
+/// c = sum.
+struct finish_nothing {
+  template <class Arch>
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index /*row*/, index /*column*/,
+                                         index /*count*/) const {
+    return sum;
+  }
+};
+
 /// c = sum + bias.
 struct finish_bias {
   const float* bias;
@@ -39,6 +48,20 @@ inline void with_activation(activation function, F f) {
     case activation::gelu: f.template operator()<activation::gelu>(); break;
     case activation::gelu_tanh: f.template operator()<activation::gelu_tanh>(); break;
     case activation::relu: f.template operator()<activation::relu>(); break;
+  }
+}
+
+/// Calls f(finish) with the functor that `e` describes.
+template <class F>
+inline void with_epilogue(const epilogue& e, const F& f) {
+  switch (e.kind) {
+    case epilogue_kind::none: f(finish_nothing{}); break;
+    case epilogue_kind::bias: f(finish_bias{e.bias}); break;
+    case epilogue_kind::activation:
+      with_activation(e.function, [&]<activation A>() {
+        f(finish_activation<A>{e.bias, e.pre, e.pre_stride});
+      });
+      break;
   }
 }
 

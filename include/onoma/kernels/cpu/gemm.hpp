@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/types.hpp>
+#include <onoma/kernels/cpu/epilogue.hpp>
 #include <onoma/simd/batch.hpp>
 
 #include <type_traits>
@@ -10,15 +11,6 @@ namespace onoma::inline ONOMA_ABI::cpu {
 
 /// How A is laid out: element (i, k) lies at a[i * stride + k] or at a[k * stride + i].
 enum class a_layout { rows, columns };
-
-/// A finish that stores the sums as they are.
-struct finish_nothing {
-  template <class Arch>
-  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index /*row*/, index /*column*/,
-                                         index /*count*/) const {
-    return sum;
-  }
-};
 
 /// Steps of depth that are summed before C is written and read again. A panel's share, 384 rows of
 /// 64 floats, is 96 KiB: it stays in a 1 MiB L2 beside the rows of A. Fixed: the order in which an
@@ -137,10 +129,10 @@ template <class Arch>
 }
 
 /// Panel `p` of B [depth, columns], given row by row: out[depth][panel_width], zero beyond the edge.
-template <class Arch>
+template <class Arch, index Width = panel_width<Arch>>
 inline void pack_panel(const float* b, index stride, index depth, index columns, index p,
                        float* out) {
-  constexpr index nr = panel_width<Arch>;
+  constexpr index nr = Width;
   const index first = p * nr;
   const index count = columns - first < nr ? columns - first : nr;
   for (index k = 0; k < depth; ++k) {
@@ -152,10 +144,10 @@ inline void pack_panel(const float* b, index stride, index depth, index columns,
 
 /// Panel `p` of the transpose of W [columns, depth]: out[depth][panel_width]. Blocks of 16 x 16, so
 /// that both sides stay in L1.
-template <class Arch>
+template <class Arch, index Width = panel_width<Arch>>
 inline void pack_panel_transposed(const float* w, index stride, index depth, index columns, index p,
                                   float* out) {
-  constexpr index nr = panel_width<Arch>;
+  constexpr index nr = Width;
   constexpr index block = 16;
   const index first = p * nr;
   for (index k0 = 0; k0 < depth; k0 += block) {

@@ -10,6 +10,8 @@
 #include <onoma/kernels/table.hpp>
 #include <onoma/simd/arch.hpp>
 
+#include <limits>
+
 namespace onoma::inline ONOMA_ABI::cpu {
 
 /// The functions of the table: each unpacks its call and runs the template on every row, tile or
@@ -34,23 +36,15 @@ struct table_entries {
     }
   }
 
-  static index gemm_scratch(index /*rows*/, index /*depth*/) { return 0; }
+  static index no_scratch(index /*rows*/, index /*depth*/, index /*panels*/) { return 0; }
 
   static void gemm(const gemm_call& c) {
     const auto run = [&c](const auto& finish) {
-      multiply<Arch, a_layout::rows>(c.rows, c.depth, c.columns, c.a, c.a_stride, 0, c.packed_b,
+      multiply<Arch, a_layout::rows>(c.rows, c.depth, c.columns, c.a, c.a_stride, 0, c.b,
                                      c.first_panel, c.last_panel, c.accumulate, c.c, c.c_stride,
                                      finish, c.row);
     };
-    switch (c.finish.kind) {
-      case epilogue_kind::none: run(finish_nothing{}); break;
-      case epilogue_kind::bias: run(finish_bias{c.finish.bias}); break;
-      case epilogue_kind::activation:
-        with_activation(c.finish.function, [&]<activation A>() {
-          run(finish_activation<A>{c.finish.bias, c.finish.pre, c.finish.pre_stride});
-        });
-        break;
-    }
+    with_epilogue(c.finish, run);
   }
 
   static index packed_rows_size(index depth, index rows) {
@@ -68,7 +62,7 @@ struct table_entries {
   static void gemm_packed(const gemm_call& c) {
     constexpr index mr = simd::tile<Arch>::rows;
     multiply<Arch, a_layout::columns>(c.rows, c.depth, c.columns, c.a + c.row * c.depth, mr,
-                                      mr * c.depth, c.packed_b, c.first_panel, c.last_panel,
+                                      mr * c.depth, c.b, c.first_panel, c.last_panel,
                                       c.accumulate, c.c, c.c_stride, finish_nothing{}, c.row);
   }
 
@@ -216,12 +210,15 @@ template <class Arch>
   t.tile_rows = simd::tile<Arch>::rows;
   // 192 rows of 384 columns are 288 KiB: with a panel's share of B (96 KiB) they stay in L2.
   t.row_block = 192;
+  t.panel_block = std::numeric_limits<index>::max();
+  t.reads_rows = false;
   t.packed_size = entries::packed_size;
   t.pack = entries::pack;
-  t.gemm_scratch = entries::gemm_scratch;
+  t.gemm_scratch = entries::no_scratch;
   t.gemm = entries::gemm;
   t.packed_rows_size = entries::packed_rows_size;
   t.pack_rows = entries::pack_rows;
+  t.gemm_packed_scratch = entries::no_scratch;
   t.gemm_packed = entries::gemm_packed;
   t.add_rows = entries::add_rows;
   t.activation_backward = entries::activation_backward;
