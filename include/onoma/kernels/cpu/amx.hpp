@@ -1,14 +1,13 @@
 /// Matrix products on AMX tiles: float results from three bfloat16 parts of each operand.
 ///
 /// The tile unit multiplies bfloat16 and sums in float, sixteen times as fast as float multiply-adds. A
-/// float has 24 significant bits and a bfloat16 has 8, so x = x1 + x2 + x3 exactly (each part the rest
-/// rounded to bfloat16), and
+/// float has 24 significant bits and a bfloat16 has 8, so x = x1 + x2 + x3 exactly, and
 ///
-///   a b = a1 b1 + (a1 b2 + a2 b1) + (a1 b3 + a2 b2 + a3 b1) + less than 2^-26 |a b|.
+///   a b = a1 b1 + (a1 b2 + a2 b1) + (a1 b3 + a2 b2 + a3 b1) + less than 2^-21 |a b|.
 ///
-/// Six tile products replace one float product, at 2.6 times its speed and with an error that is below
-/// half a unit of the last place of each product: the sums, in float as elsewhere, are as exact as
-/// those of multiply-adds. (Henry, Tang and Heinecke, "Leveraging the bfloat16 artificial intelligence
+/// Six tile products replace one float product at 2.6 times its speed. What is left out has either sign
+/// and is 2^-25 |a b| on average, half a unit of the last place: the sums, in float as elsewhere, are as
+/// exact as those of multiply-adds. (Henry, Tang and Heinecke, "Leveraging the bfloat16 artificial intelligence
 /// datatype for higher-precision computations", ARITH 2019; Intel, ISA extensions reference, chapter 3.)
 /// Parts below 2^-126 are flushed to zero by the unit.
 #pragma once
@@ -36,17 +35,24 @@ inline constexpr index row_block = 256;
 inline constexpr index part_bytes = 1024;              // one tile of B: 16 pairs of rows
 inline constexpr index b_block_bytes = 6 * part_bytes;  // 32 x 32 floats of B in three parts
 
-/// Blocks of depth that are converted and multiplied before the next panel. Many rows: the parts of
-/// 384 rows of B stay in L2 and sums seldom go to memory. Few rows: conversion is most of the work, and
-/// two buffers of 96 rows stay in L1. Sums do not depend on it: tiles are stored and loaded as they are.
-[[nodiscard]] constexpr index chunk_of(index rows) { return rows <= 32 ? 3 : 12; }
-
 [[nodiscard]] constexpr index depth_blocks(index depth) {
   return (depth + tile_depth - 1) / tile_depth;
 }
-/// Rows of each tile, even: 20 rows are two tiles of 10.
+/// Few rows share no more than two tiles: then reading B is most of the work.
+[[nodiscard]] constexpr bool few(index rows) { return rows <= 32; }
+
+/// Blocks of depth that are converted and multiplied at a time. Many rows: the parts of 384 rows of B
+/// stay in L2 and sums seldom go to memory. Few: 64 rows of B stay in L1 (three times as many take half as
+/// longer). Results do not depend on it: tiles of sums are stored and loaded as they are.
+[[nodiscard]] constexpr index chunk_of(index rows, index blocks) {
+  const index most = few(rows) ? 2 : 12;
+  const index chunks = blocks > most ? (blocks + most - 1) / most : 1;
+  return (blocks + chunks - 1) / chunks;  // 13 blocks are 7 and 6, not 12 and 1
+}
+
+/// Rows of each tile: one tile, or pairs of tiles of even height, since two share each load of B.
 [[nodiscard]] constexpr index tile_height(index rows) {
-  const index tiles = rows > 16 ? (rows + 15) / 16 : 1;
+  const index tiles = rows > 16 ? 2 * ((rows + 31) / 32) : 1;
   return rows > 0 ? (rows + tiles - 1) / tiles : 1;
 }
 
@@ -56,7 +62,7 @@ inline constexpr index b_block_bytes = 6 * part_bytes;  // 32 x 32 floats of B i
 }
 /// Bytes of scratch that `multiply` takes, beside the split A.
 [[nodiscard]] constexpr index scratch_bytes(index rows, index height, index depth, index panels) {
-  const index chunk = chunk_of(rows);
+  const index chunk = chunk_of(rows, depth_blocks(depth));
   const index sums = (rows + height - 1) / height * height * panel_width * 4;
   const index kept = depth_blocks(depth) > chunk ? sums * panels : 2 * 16 * panel_width * 4;
   return 2 * chunk * b_block_bytes + kept;
@@ -100,26 +106,29 @@ inline void configure(index height) {
 }
 inline void release() { asm volatile("tilerelease"); }
 
-/// The three parts of 16 pairs (x0[i], x1[i]), each pair one word; `step` bytes between parts.
-/// Rounding adds half a unit and cuts: ties go away from zero, which the remainder makes up for.
+/// The three parts of 16 pairs (x0[i], x1[i]), each pair one word; `step` bytes between parts. The first
+/// part is cut off (8 bits), the second rounded, so that the third, what is left, has 8 bits again and
+/// either sign: what `multiply` leaves out does not lean to one side.
 inline void split(__m512 x0, __m512 x1, char* out, index step) {
-  const __m512i half = _mm512_set1_epi32(0x8000);
   const __m512i top = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
-  constexpr __mmask32 odd = 0xAAAAAAAAU;
-  for (int part = 0; part < 3; ++part) {
-    __m512i r0 = _mm512_castps_si512(x0);
-    __m512i r1 = _mm512_castps_si512(x1);
-    if (part < 2) {
-      r0 = _mm512_add_epi32(r0, half);
-      r1 = _mm512_add_epi32(r1, half);
-    }
+  const __m512i half = _mm512_set1_epi32(0x8000);
+  const auto upper = [&](__m512i bits) { return _mm512_castsi512_ps(_mm512_and_si512(bits, top)); };
+  const auto store = [&](index part, __m512i low, __m512i high) {
+    constexpr __mmask32 odd = 0xAAAAAAAAU;
     _mm512_store_si512(out + part * step,
-                       _mm512_mask_blend_epi16(odd, _mm512_srli_epi32(r0, 16), r1));
-    if (part < 2) {
-      x0 = _mm512_sub_ps(x0, _mm512_castsi512_ps(_mm512_and_si512(r0, top)));
-      x1 = _mm512_sub_ps(x1, _mm512_castsi512_ps(_mm512_and_si512(r1, top)));
-    }
-  }
+                       _mm512_mask_blend_epi16(odd, _mm512_srli_epi32(low, 16), high));
+  };
+  __m512i r0 = _mm512_castps_si512(x0);
+  __m512i r1 = _mm512_castps_si512(x1);
+  store(0, r0, r1);
+  x0 = _mm512_sub_ps(x0, upper(r0));
+  x1 = _mm512_sub_ps(x1, upper(r1));
+  r0 = _mm512_add_epi32(_mm512_castps_si512(x0), half);
+  r1 = _mm512_add_epi32(_mm512_castps_si512(x1), half);
+  store(1, r0, r1);
+  x0 = _mm512_sub_ps(x0, upper(r0));
+  x1 = _mm512_sub_ps(x1, upper(r1));
+  store(2, _mm512_castps_si512(x0), _mm512_castps_si512(x1));
 }
 
 [[nodiscard]] inline __mmask16 first(index count) {
@@ -153,6 +162,29 @@ inline void transpose(__m512i (&x)[16]) {
 }
 
 }  // namespace detail
+
+/// Panel `p` of the transpose of W [columns, depth]: out[depth][32], zero beyond the last column. By
+/// blocks of 16 x 16 in registers: training does it for every weight in every step.
+inline void pack_transposed(const float* w, index stride, index depth, index columns, index p,
+                            float* out) {
+  for (index j = 0; j < panel_width; j += 16) {
+    const index column = p * panel_width + j;
+    for (index k = 0; k < depth; k += 16) {
+      const __mmask16 mask = detail::first(depth - k);
+      __m512i block[16];
+      for (index i = 0; i < 16; ++i) {
+        const bool inside = column + i < columns;
+        block[i] = _mm512_maskz_loadu_epi32(inside ? mask : __mmask16{0},
+                                            w + (inside ? (column + i) * stride + k : 0));
+      }
+      detail::transpose(block);
+      const index count = depth - k < 16 ? depth - k : 16;
+      for (index i = 0; i < count; ++i) {
+        _mm512_storeu_si512(out + (k + i) * panel_width + j, block[i]);
+      }
+    }
+  }
+}
 
 /// A [rows, depth], rows `stride` apart, as tiles: out[row tile][depth block][part][height][64 bytes].
 /// Word i of a row of a tile holds columns i and i + 16 of its depth block, so that no element changes
@@ -246,7 +278,13 @@ class b_stream {
     for (; pairs > 0 && pairs_ > 0; --pairs) pair<true>();
   }
   void finish() {
-    while (pairs_ > 0) whole_ ? pair<true>() : pair<false>();
+    b_stream rest = *this;  // a copy lives in registers: what is stored may alias this
+    if (rest.whole_) {
+      while (rest.pairs_ > 0) rest.pair<true>();
+    } else {
+      while (rest.pairs_ > 0) rest.pair<false>();
+    }
+    *this = rest;
   }
 
  private:
@@ -361,37 +399,48 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
                      index last_panel, char* scratch, const Finish& finish) {
   const index tiles = (rows + height - 1) / height;
   const index blocks = depth_blocks(b.depth);
-  const index chunk = chunk_of(rows);
+  const index chunk = chunk_of(rows, blocks);
   const index panels = last_panel - first_panel;
   if (rows == 0 || panels <= 0 || blocks == 0) return;
-  char* const buffers[2] = {scratch, scratch + chunk * b_block_bytes};
+  char* const buffers[2] = {scratch, scratch + (few(rows) ? 0 : chunk * b_block_bytes)};
   auto* sums = reinterpret_cast<float*>(scratch + 2 * chunk * b_block_bytes);
   const index block_floats = height * panel_width;
-  // Pairs of rows to convert after each group of products, so that a panel is done in time.
+  // Pairs of rows to convert after each group of products, so that the next chunk is done in time. Few
+  // rows have too few products to hide behind: each chunk is converted when it is needed.
+  const bool hidden = !few(rows);
   const index groups = 6 * ((tiles + 1) / 2);
-  const index pace = (16 + groups - 1) / groups;
+  const index pace = hidden ? (16 + groups - 1) / groups : 0;
 
-  // Step s multiplies chunk s / panels of panel s % panels.
+  // Step s multiplies chunk s / panels of panel s % panels: the chunk of A stays in L2.
   const index steps = (blocks + chunk - 1) / chunk * panels;
+  const auto panel_at = [&](index s) { return s % panels; };
+  const auto block_at = [&](index s) { return s / panels * chunk; };
   detail::b_stream stream;
   const auto start = [&](index s) {
-    const index k = s / panels * chunk;
+    const index k = block_at(s);
     const float* ahead = nullptr;
     if (s + 1 < steps) {
-      ahead = b.data + (first_panel + (s + 1) % panels) * b.panel_stride +
-              (s + 1) / panels * chunk * tile_depth * b.row_stride;
+      ahead = b.data + (first_panel + panel_at(s + 1)) * b.panel_stride +
+              block_at(s + 1) * tile_depth * b.row_stride;
     }
-    stream.start(b, first_panel + s % panels, k, blocks - k < chunk ? blocks - k : chunk,
+    stream.start(b, first_panel + panel_at(s), k, blocks - k < chunk ? blocks - k : chunk,
                  buffers[s % 2], ahead);
   };
   detail::configure(height);
-  start(0);
-  stream.finish();
+  if (hidden) {
+    start(0);
+    stream.finish();
+  }
   for (index s = 0; s < steps; ++s) {
-    const index k = s / panels * chunk;
+    const index k = block_at(s);
     const index count = blocks - k < chunk ? blocks - k : chunk;
-    const index panel = s % panels;
-    if (s + 1 < steps) start(s + 1);
+    const index panel = panel_at(s);
+    if (!hidden) {
+      start(s);
+      stream.finish();
+    } else if (s + 1 < steps) {
+      start(s + 1);
+    }
     for (index t = 0; t < tiles; t += 2) {
       const char* a0 = a + (t * blocks + k) * 3 * height * 64;
       const char* a1 = a0 + blocks * 3 * height * 64;
