@@ -444,7 +444,8 @@ class cpu_backend {
 
   /// f(i, previous, scratch) for i in [0, count). Scratch belongs to a lane, and a lane runs its
   /// tasks one after another, so that memory does not grow with the number of tasks; `previous` is
-  /// the task that used this scratch before, -1 at first.
+  /// the task that used this scratch before, -1 at first. Each lane has a range of neighbours, which
+  /// share what is prepared, and then helps the others with theirs.
   template <class F>
   void for_each_with_scratch(index count, index scratch_bytes, F f) {
     if (scratch_bytes == 0) {
@@ -452,15 +453,25 @@ class cpu_backend {
       return;
     }
     const index lanes = std::min(count, executor_.concurrency());
-    const index each = (scratch_bytes + 63) / 64 * 64;
-    auto* scratch = reinterpret_cast<std::byte*>(
-        workspace(0, lanes * each / static_cast<index>(sizeof(float))));
-    std::atomic<index> next{0};
+    constexpr index line = 64;
+    const index each = (scratch_bytes + line - 1) / line * line;
+    // A cache line for the counter of each lane, then the scratch.
+    auto* memory = reinterpret_cast<std::byte*>(
+        workspace(0, lanes * (line + each) / static_cast<index>(sizeof(float))));
+    const auto counter = [&](index lane) {
+      return std::atomic_ref<index>(*reinterpret_cast<index*>(memory + lane * line));
+    };
+    for (index lane = 0; lane < lanes; ++lane) counter(lane).store(count * lane / lanes);
     executor_.parallel_for(lanes, [&](index lane) {
+      std::byte* scratch = memory + lanes * line + lane * each;
       index previous = -1;
-      for (index i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
-        f(i, previous, scratch + lane * each);
-        previous = i;
+      for (index l = 0; l < lanes; ++l) {
+        const index from = (lane + l) % lanes;
+        const index end = count * (from + 1) / lanes;
+        for (index i = counter(from).fetch_add(1); i < end; i = counter(from).fetch_add(1)) {
+          f(i, previous, scratch);
+          previous = i;
+        }
       }
     });
   }

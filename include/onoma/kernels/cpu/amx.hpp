@@ -392,7 +392,7 @@ inline void block(const char* a0, const char* a1, index height, const char* b, i
 
 /// C[rows, columns of panels first..last) from A in tiles of `height` rows (`split_rows` or
 /// `split_columns`) and B; scratch of `scratch_bytes`, aligned to 64. `finish(row, column, count, sums)` takes
-/// up to 16 sums of one row as they become ready. Every element is summed in the same order, whatever
+/// up to 16 sums of one row as they become ready; `finish.expect(row, column)` says before that where. Every element is summed in the same order, whatever
 /// the rows and panels of a call.
 template <class Finish>
 inline void multiply(index rows, index height, const char* a, const b_operand& b, index first_panel,
@@ -446,13 +446,19 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
       const char* a1 = a0 + blocks * 3 * height * 64;
       float* c = blocks <= chunk ? sums : sums + (panel * tiles + t) * block_floats;
       const index together = t + 1 < tiles ? 2 : 1;
+      const index column = (first_panel + panel) * panel_width;
+      const bool ready = k + count == blocks;
+      if (ready) {
+        for (index row = t * height; row < (t + together) * height && row < rows; ++row) {
+          finish.expect(row, column);
+        }
+      }
       if (together == 2) {
         detail::block<2>(a0, a1, height, buffers[s % 2], count, c, k > 0, stream, pace);
       } else {
         detail::block<1>(a0, a0, height, buffers[s % 2], count, c, k > 0, stream, pace);
       }
-      if (k + count < blocks) continue;
-      const index column = (first_panel + panel) * panel_width;
+      if (!ready) continue;
       const index left = b.columns - column;
       for (index r = 0; r < together * height; ++r) {
         const index row = t * height + r;

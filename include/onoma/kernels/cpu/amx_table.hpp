@@ -10,6 +10,28 @@
 
 namespace onoma::inline ONOMA_ABI::cpu::amx {
 
+/// Finished sums on their way to C.
+template <class Finish>
+struct finish_rows {
+  using arch = xsimd::avx512bw;
+  const gemm_call& call;
+  const Finish& finish;
+
+  void operator()(index row, index column, index count, __m512 sums) const {
+    simd::floats<arch> sum(sums);
+    float* out = call.c + row * call.c_stride + column;
+    if (call.accumulate) sum += simd::load_some<arch>(out, count);
+    sum = finish.template apply<arch>(sum, call.row + row, column, count);
+    simd::store_some<arch>(out, sum, count);
+  }
+  /// The lines of C arrive while the products are computed.
+  void expect(index row, index column) const {
+    const float* out = call.c + row * call.c_stride + column;
+    __builtin_prefetch(out, 1);
+    __builtin_prefetch(out + 16, 1);
+  }
+};
+
 struct entries {
   using arch = xsimd::avx512bw;
 
@@ -77,15 +99,9 @@ struct entries {
   static void run(const gemm_call& c, index height, const char* a, char* scratch) {
     const b_operand b{c.b, c.b_stride == 0 ? panel_width * c.depth : panel_width,
                       c.b_stride == 0 ? panel_width : c.b_stride, c.depth, c.columns};
-    cpu::with_epilogue(c.finish, [&](const auto& finish) {
+    cpu::with_epilogue(c.finish, [&]<class Finish>(const Finish& finish) {
       multiply(c.rows, height, a, b, c.first_panel, c.last_panel, scratch,
-               [&](index row, index column, index count, __m512 sums) {
-                 simd::floats<arch> sum(sums);
-                 float* out = c.c + row * c.c_stride + column;
-                 if (c.accumulate) sum += simd::load_some<arch>(out, count);
-                 sum = finish.template apply<arch>(sum, c.row + row, column, count);
-                 simd::store_some<arch>(out, sum, count);
-               });
+               finish_rows<Finish>{c, finish});
     });
   }
 };
