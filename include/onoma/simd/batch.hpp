@@ -30,10 +30,19 @@ inline void store(float* p, floats<Arch> v) {
   v.store_unaligned(p);
 }
 
-/// The first `count` < width elements; the others are zero. Ends of rows are rare enough (hidden
-/// sizes are multiples of every width) that a copy through the stack is as good as masks.
+#if defined(__AVX512F__)
+/// The first `count` <= 16 lanes.
+[[nodiscard]] inline __mmask16 first_lanes(index count) {
+  return static_cast<__mmask16>((1U << count) - 1U);
+}
+#endif
+
+/// The first `count` < width elements; the others are zero.
 template <class Arch>
 [[nodiscard]] inline floats<Arch> load_partial(const float* p, index count) {
+#if defined(__AVX512F__)
+  if constexpr (width<Arch> == 16) return _mm512_maskz_loadu_ps(first_lanes(count), p);
+#endif
   float buffer[static_cast<std::size_t>(width<Arch>)] = {};
   std::memcpy(buffer, p, static_cast<std::size_t>(count) * sizeof(float));
   return load<Arch>(buffer);
@@ -42,9 +51,23 @@ template <class Arch>
 /// Writes the first `count` < width elements.
 template <class Arch>
 inline void store_partial(float* p, floats<Arch> v, index count) {
+#if defined(__AVX512F__)
+  if constexpr (width<Arch> == 16) return _mm512_mask_storeu_ps(p, first_lanes(count), v);
+#endif
   float buffer[static_cast<std::size_t>(width<Arch>)];
   store<Arch>(buffer, v);
   std::memcpy(p, buffer, static_cast<std::size_t>(count) * sizeof(float));
+}
+
+/// The first `count` < width elements of v; the others are zero.
+template <class Arch>
+[[nodiscard]] inline floats<Arch> keep_first(floats<Arch> v, index count) {
+#if defined(__AVX512F__)
+  if constexpr (width<Arch> == 16) return _mm512_maskz_mov_ps(first_lanes(count), v);
+#endif
+  float buffer[static_cast<std::size_t>(width<Arch>)];
+  store<Arch>(buffer, v);
+  return load_partial<Arch>(buffer, count);
 }
 
 /// `load` or, at the end of a row (count < width), `load_partial`.
@@ -73,8 +96,7 @@ inline void map_row(index count, float* y, F f, const Inputs*... a) {
   }
 }
 
-/// Sum over i of f(a[i], ...). `f` must map zeros to zero, or the row be whole vectors.
-/// Four accumulators: an addition takes four cycles and one can begin in each.
+/// Sum over i of f(a[i], ...). Four accumulators: an addition takes four cycles and one can begin in each.
 template <class Arch, class F, class... Inputs>
 [[nodiscard]] inline float sum_row(index count, F f, const Inputs*... a) {
   constexpr index w = width<Arch>;
@@ -90,13 +112,8 @@ template <class Arch, class F, class... Inputs>
     s3 += f(load<Arch>(a + i + 3 * w)...);
   }
   for (; i + w <= count; i += w) s0 += f(load<Arch>(a + i)...);
-  float tail = 0.0F;
-  if (i < count) {
-    float buffer[static_cast<std::size_t>(w)];
-    store<Arch>(buffer, f(load_partial<Arch>(a + i, count - i)...));
-    for (index t = 0; t < count - i; ++t) tail += buffer[t];
-  }
-  return xsimd::hadd((s0 + s1) + (s2 + s3)) + tail;
+  if (i < count) s1 += keep_first<Arch>(f(load_partial<Arch>(a + i, count - i)...), count - i);
+  return xsimd::hadd((s0 + s1) + (s2 + s3));
 }
 
 }  // namespace onoma::inline ONOMA_ABI::simd

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <onoma/core/types.hpp>
+#include <onoma/simd/transpose.hpp>
 
 #if defined(__GNUC__) && defined(__x86_64__) && defined(__AVX512F__) && defined(__AVX512BW__) && \
     defined(__linux__)
@@ -135,56 +136,7 @@ inline void split(__m512 x0, __m512 x1, char* out, index step) {
   return static_cast<__mmask16>(count >= 16 ? 0xFFFFU : count <= 0 ? 0U : (1U << count) - 1U);
 }
 
-/// dwords[i][j] -> dwords[j][i].
-inline void transpose(__m512i (&x)[16]) {
-  __m512i t[16];
-  for (int i = 0; i < 16; i += 4) {
-    const __m512i a = _mm512_unpacklo_epi32(x[i], x[i + 1]);
-    const __m512i b = _mm512_unpackhi_epi32(x[i], x[i + 1]);
-    const __m512i c = _mm512_unpacklo_epi32(x[i + 2], x[i + 3]);
-    const __m512i d = _mm512_unpackhi_epi32(x[i + 2], x[i + 3]);
-    t[i] = _mm512_unpacklo_epi64(a, c);
-    t[i + 1] = _mm512_unpackhi_epi64(a, c);
-    t[i + 2] = _mm512_unpacklo_epi64(b, d);
-    t[i + 3] = _mm512_unpackhi_epi64(b, d);
-  }
-  // Lane l of t[i + r] holds rows i .. i + 3 of column 4 l + r.
-  for (int r = 0; r < 4; ++r) {
-    const __m512i a = _mm512_shuffle_i32x4(t[r], t[4 + r], 0x88);        // lanes 0 2 of both
-    const __m512i b = _mm512_shuffle_i32x4(t[8 + r], t[12 + r], 0x88);
-    const __m512i c = _mm512_shuffle_i32x4(t[r], t[4 + r], 0xDD);        // lanes 1 3
-    const __m512i d = _mm512_shuffle_i32x4(t[8 + r], t[12 + r], 0xDD);
-    x[r] = _mm512_shuffle_i32x4(a, b, 0x88);
-    x[8 + r] = _mm512_shuffle_i32x4(a, b, 0xDD);
-    x[4 + r] = _mm512_shuffle_i32x4(c, d, 0x88);
-    x[12 + r] = _mm512_shuffle_i32x4(c, d, 0xDD);
-  }
-}
-
 }  // namespace detail
-
-/// Panel `p` of the transpose of W [columns, depth]: out[depth][32], zero beyond the last column. By
-/// blocks of 16 x 16 in registers: training does it for every weight in every step.
-inline void pack_transposed(const float* w, index stride, index depth, index columns, index p,
-                            float* out) {
-  for (index j = 0; j < panel_width; j += 16) {
-    const index column = p * panel_width + j;
-    for (index k = 0; k < depth; k += 16) {
-      const __mmask16 mask = detail::first(depth - k);
-      __m512i block[16];
-      for (index i = 0; i < 16; ++i) {
-        const bool inside = column + i < columns;
-        block[i] = _mm512_maskz_loadu_epi32(inside ? mask : __mmask16{0},
-                                            w + (inside ? (column + i) * stride + k : 0));
-      }
-      detail::transpose(block);
-      const index count = depth - k < 16 ? depth - k : 16;
-      for (index i = 0; i < count; ++i) {
-        _mm512_storeu_si512(out + (k + i) * panel_width + j, block[i]);
-      }
-    }
-  }
-}
 
 /// A [rows, depth], rows `stride` apart, as tiles: out[row tile][depth block][part][height][64 bytes].
 /// Word i of a row of a tile holds columns i and i + 16 of its depth block, so that no element changes
@@ -228,13 +180,13 @@ inline void split_columns(const float* a, index stride, index rows, index depth,
       }
       char* to = out + (t * blocks + block) * 3 * height * 64;
       for (index part = 0; part < 3; ++part) {
-        __m512i words[16];
+        __m512 words[16];
         for (int i = 0; i < 16; ++i) {
-          words[i] = _mm512_load_si512(parts + part * part_bytes + i * 64);
+          words[i] = _mm512_load_ps(parts + part * part_bytes + i * 64);
         }
-        detail::transpose(words);
+        simd::transpose_registers(words);
         for (index r = 0; r < height; ++r) {
-          _mm512_store_si512(to + (part * height + r) * 64, words[r]);
+          _mm512_store_ps(to + (part * height + r) * 64, words[r]);
         }
       }
     }

@@ -43,7 +43,8 @@ struct entries {
     for (index p = c.first_panel; p < c.last_panel; ++p) {
       float* out = c.packed + p * panel_width * c.depth;
       if (c.transposed) {
-        pack_transposed(c.source, c.stride, c.depth, c.columns, p, out);
+        cpu::pack_panel_transposed<arch, panel_width>(c.source, c.stride, c.depth, c.columns, p,
+                                                      out);
       } else {
         cpu::pack_panel<arch, panel_width>(c.source, c.stride, c.depth, c.columns, p, out);
       }

@@ -5,6 +5,7 @@
 #include <onoma/kernels/cpu/gemm.hpp>
 #include <onoma/kernels/cpu/random.hpp>
 #include <onoma/simd/math.hpp>
+#include <onoma/simd/transpose.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -27,11 +28,13 @@ struct attention_head {
   const float* bias = nullptr;  ///< element j - i is added to q_i k_j; null: none
 };
 
+inline constexpr index most_attention_rows = 96;
+
 /// Query rows whose scores are held at once: 12 to 96, so that the block of scores stays in L2 (and,
 /// for sentences, in L1).
 [[nodiscard]] constexpr index attention_rows(index length) {
   const index fit = 16384 / (length > 0 ? length : 1);
-  const index rows = fit < 12 ? 12 : (fit > 96 ? 96 : fit);
+  const index rows = fit < 12 ? 12 : (fit > most_attention_rows ? most_attention_rows : fit);
   return rows < length ? rows : length;
 }
 
@@ -51,20 +54,6 @@ template <class Arch>
   const index rows = attention_rows(length);
   // k^T and v^T; copies of q, k, dout where rows are not whole vectors; p, dp and a dropped p.
   return 2 * depth * columns + 3 * length * depth + 3 * rows * columns;
-}
-
-/// out[D][columns] = rows[length][D]^T, zero beyond the length.
-template <class Arch>
-inline void transpose(const float* rows, index stride, index length, index width, float* out) {
-  const index columns = simd::padded<Arch>(length);
-  for (index j0 = 0; j0 < columns; j0 += 16) {
-    const index j1 = std::min(j0 + 16, columns);
-    for (index c = 0; c < width; ++c) {
-      for (index j = j0; j < j1; ++j) {
-        out[c * columns + j] = j < length ? rows[j * stride + c] : 0.0F;
-      }
-    }
-  }
 }
 
 /// Where rows are whole vectors, B can be read in place; else it is copied with zeros at the end.
@@ -90,30 +79,47 @@ inline void add_to_row(index length, float* to, const float* from) {
                       static_cast<const float*>(to), from);
 }
 
-/// row[j] = exp(scale row[j] - lse) for j < length; returns lse = log sum exp(scale row).
+/// What `exponential_row` found: softmax is its row divided by `sum`.
+struct row_sum {
+  float sum;            ///< of the row that was written
+  float log_sum_exp;    ///< of scale times the row that was read
+};
+
+/// row[j] = exp(scale (row[j] - largest)) for j < length, in one pass after that for the largest. The
+/// division by the sum is left to the caller, who may have fewer elements to divide.
 template <class Arch>
-inline float softmax_row(float* row, index length, float scale) {
+inline row_sum exponential_row(float* row, index length, float scale) {
   using batch = simd::floats<Arch>;
   constexpr index w = simd::width<Arch>;
-  batch largest(-std::numeric_limits<float>::infinity());
+  float most = -std::numeric_limits<float>::infinity();
   index j = 0;
-  for (; j + w <= length; j += w) largest = xsimd::max(largest, simd::load<Arch>(row + j));
-  float top[static_cast<std::size_t>(w)];
-  simd::store<Arch>(top, largest);
-  float most = *std::max_element(top, top + w);
-  for (; j < length; ++j) most = std::max(most, row[j]);
+  if (length >= w) {
+    batch largest = simd::load<Arch>(row);
+    for (j = w; j + w <= length; j += w) largest = xsimd::max(largest, simd::load<Arch>(row + j));
+    // The last vector overlaps the one before: no tail.
+    float top[static_cast<std::size_t>(w)];
+    simd::store<Arch>(top, xsimd::max(largest, simd::load<Arch>(row + length - w)));
+    most = *std::max_element(top, top + w);
+  } else {
+    for (; j < length; ++j) most = std::max(most, row[j]);
+  }
   // The scale is positive, so the largest score has the largest product.
   const batch a(scale);
   const batch b(-most * scale);
-  simd::map_row<Arch>(length, row,
-                      [a, b](batch s) { return simd::exp<Arch>(xsimd::fma(s, a, b)); },
-                      static_cast<const float*>(row));
-  const float sum = simd::sum_row<Arch>(length, [](batch p) { return p; },
-                                        static_cast<const float*>(row));
-  const batch r(1.0F / sum);
-  simd::map_row<Arch>(length, row, [r](batch p) { return p * r; },
-                      static_cast<const float*>(row));
-  return most * scale + std::log(sum);
+  batch sum(0.0F);
+  for (j = 0; j + w <= length; j += w) {
+    const batch p = simd::exp<Arch>(xsimd::fma(simd::load<Arch>(row + j), a, b));
+    simd::store<Arch>(row + j, p);
+    sum += p;
+  }
+  if (const index left = length - j; left > 0) {
+    const batch p = simd::keep_first<Arch>(
+        simd::exp<Arch>(xsimd::fma(simd::load_partial<Arch>(row + j, left), a, b)), left);
+    simd::store_partial<Arch>(row + j, p, left);
+    sum += p;
+  }
+  const float total = xsimd::hadd(sum);
+  return {total, most * scale + std::log(total)};
 }
 
 /// out [length, D] (rows `out_stride` apart) = dropout(softmax(scale q k^T)) v;
@@ -126,10 +132,11 @@ inline void attention_forward(const attention_head& h, float* scratch, float* ou
   float* kt = scratch;
   float* copy = kt + depth * columns;
   float* scores = copy + h.length * depth;
-  transpose<Arch>(h.k, h.stride, h.length, h.width, kt);
+  simd::transpose<Arch>(h.k, h.stride, h.length, h.width, kt, columns);
   index v_stride = 0;
   const float* v = whole_vectors<Arch>(h.v, h.stride, h.length, h.width, copy, v_stride);
   const index block = attention_rows(h.length);
+  float reciprocals[most_attention_rows];
   for (index i = 0; i < h.length; i += block) {
     const index rows = std::min(block, h.length - i);
     multiply_in_place<Arch, a_layout::rows>(rows, h.width, h.length, h.q + i * h.stride, h.stride,
@@ -137,14 +144,21 @@ inline void attention_forward(const attention_head& h, float* scratch, float* ou
     for (index r = 0; r < rows; ++r) {
       float* row = scores + r * columns;
       if (h.bias != nullptr) add_to_row<Arch>(h.length, row, h.bias - (i + r));
-      const float lse = softmax_row<Arch>(row, h.length, h.scale);
-      if (log_sum_exp != nullptr) log_sum_exp[i + r] = lse;
+      const row_sum found = exponential_row<Arch>(row, h.length, h.scale);
+      reciprocals[r] = 1.0F / found.sum;
+      if (log_sum_exp != nullptr) log_sum_exp[i + r] = found.log_sum_exp;
       if (h.dropout.active()) {
         dropout_row<Arch>(h.dropout, h.first_number + (i + r) * h.number_stride, h.length, row, row);
       }
     }
     multiply_in_place<Arch, a_layout::rows>(rows, h.length, h.width, scores, columns, v, v_stride,
                                             false, out + i * out_stride, out_stride);
+    for (index r = 0; r < rows; ++r) {
+      float* row = out + (i + r) * out_stride;
+      const simd::floats<Arch> scale(reciprocals[r]);
+      simd::map_row<Arch>(h.width, row, [scale](simd::floats<Arch> x) { return x * scale; },
+                          static_cast<const float*>(row));
+    }
   }
 }
 
@@ -172,8 +186,8 @@ inline void attention_backward(const attention_head& h, const float* log_sum_exp
   float* p = copies + 3 * h.length * depth;
   float* dp = p + block * columns;
   float* dropped = dp + block * columns;
-  transpose<Arch>(h.k, h.stride, h.length, h.width, kt);
-  transpose<Arch>(h.v, h.stride, h.length, h.width, vt);
+  simd::transpose<Arch>(h.k, h.stride, h.length, h.width, kt, columns);
+  simd::transpose<Arch>(h.v, h.stride, h.length, h.width, vt, columns);
   index q_stride = 0;
   index k_stride = 0;
   index d_stride = 0;

@@ -4,6 +4,7 @@
 #include <onoma/core/types.hpp>
 #include <onoma/kernels/cpu/epilogue.hpp>
 #include <onoma/simd/batch.hpp>
+#include <onoma/simd/transpose.hpp>
 
 #include <type_traits>
 
@@ -142,24 +143,16 @@ inline void pack_panel(const float* b, index stride, index depth, index columns,
   }
 }
 
-/// Panel `p` of the transpose of W [columns, depth]: out[depth][panel_width]. Blocks of 16 x 16, so
-/// that both sides stay in L1.
+/// Panel `p` of the transpose of W [columns, depth]: out[depth][Width], zero beyond the edge.
 template <class Arch, index Width = panel_width<Arch>>
 inline void pack_panel_transposed(const float* w, index stride, index depth, index columns, index p,
                                   float* out) {
-  constexpr index nr = Width;
-  constexpr index block = 16;
-  const index first = p * nr;
-  for (index k0 = 0; k0 < depth; k0 += block) {
-    const index k1 = k0 + block < depth ? k0 + block : depth;
-    for (index j0 = 0; j0 < nr; j0 += block) {
-      const index j1 = j0 + block < nr ? j0 + block : nr;
-      for (index j = j0; j < j1; ++j) {
-        const bool inside = first + j < columns;
-        const float* from = w + (first + j) * stride;
-        for (index k = k0; k < k1; ++k) out[k * nr + j] = inside ? from[k] : 0.0F;
-      }
-    }
+  constexpr index vector = simd::width<Arch>;
+  const index first = p * Width;
+  const index count = columns - first < Width ? columns - first : Width;
+  simd::transpose<Arch>(w + first * stride, stride, count, depth, out, Width);
+  for (index j = simd::padded<Arch>(count); j < Width; j += vector) {
+    for (index k = 0; k < depth; ++k) simd::store<Arch>(out + k * Width + j, simd::floats<Arch>(0.0F));
   }
 }
 
