@@ -343,9 +343,9 @@ inline void block(const char* a0, const char* a1, index height, const char* b, i
 }  // namespace detail
 
 /// C[rows, columns of panels first..last) from A in tiles of `height` rows (`split_rows` or
-/// `split_columns`) and B; scratch of `scratch_bytes`, aligned to 64. `finish(row, column, count, sums)` takes
-/// up to 16 sums of one row as they become ready; `finish.expect(row, column)` says before that where. Every element is summed in the same order, whatever
-/// the rows and panels of a call.
+/// `split_columns`) and B; scratch of `scratch_bytes`, aligned to 64. `finish(row, column, count, sums)`
+/// takes up to 16 sums of one row as they become ready; `finish.expect(row, column)` says before that
+/// where. Every element is summed in the same order, whatever the rows and panels of a call.
 template <class Finish>
 inline void multiply(index rows, index height, const char* a, const b_operand& b, index first_panel,
                      index last_panel, char* scratch, const Finish& finish) {
