@@ -215,6 +215,55 @@ struct adamw_call {
   float gradient_scale = 1.0F;
 };
 
+// Products of 8-bit integers. Weights lie in strips of 16 columns (output channels), each
+// [depth / 4][16][4]: a group of four steps of depth is one 512-bit vector, two 256-bit ones, or one
+// row of an AMX tile, so that one layout serves every instruction set. Depth is padded with zeros to
+// 64, the width of a tile.
+//
+// Activations are stored as code + 128 in unsigned bytes, because vpdpbusd multiplies unsigned by
+// signed bytes. The surplus, 128 times the sum of a channel's codes, is known at packing time and taken
+// off at the end: the sums are exactly those of the specification (kernels/ref/quantized.hpp).
+inline constexpr index int8_strip = 16;
+inline constexpr index int8_depth = 64;
+/// Rows of A that a product may read, and ignore, beyond those that it is given: two tiles less one.
+inline constexpr index int8_spare_rows = 31;
+
+/// One strip from the codes of its channels.
+struct int8_pack_call {
+  const std::int8_t* channels[int8_strip] = {};  ///< [depth] each; null beyond the last channel
+  index depth = 0;
+  std::int8_t* strip = nullptr;     ///< [padded depth / 4][16][4]
+  std::int32_t* surplus = nullptr;  ///< [16]
+};
+
+/// Rows of activations to codes + 128 and the scale of each row.
+struct int8_quantize_call {
+  index rows = 0;
+  index depth = 0;
+  const float* x = nullptr;
+  index stride = 0;
+  std::uint8_t* codes = nullptr;  ///< rows `padded depth` apart
+  float* scales = nullptr;
+};
+
+/// C [rows, columns of the strips first_strip .. last_strip) = (A B) scales, then the epilogue.
+struct int8_gemm_call {
+  index rows = 0;
+  index depth = 0;                        ///< padded
+  index columns = 0;                      ///< of the whole C
+  const std::uint8_t* a = nullptr;        ///< [rows, depth]
+  const float* a_scales = nullptr;        ///< [rows]
+  const std::int8_t* strips = nullptr;    ///< all of them
+  const float* scales = nullptr;          ///< [strips * 16]
+  const std::int32_t* surplus = nullptr;  ///< [strips * 16]
+  index first_strip = 0;
+  index last_strip = 0;
+  float* c = nullptr;  ///< row 0 of these rows, column 0 of the whole C
+  index c_stride = 0;
+  epilogue finish{};
+  index row = 0;  ///< number of the first row, for `finish.pre`
+};
+
 /// What one instruction set provides. kernels/cpu/table.hpp makes it from the templates.
 struct kernel_table {
   const char* name;    ///< "sse2", "avx2", "avx512", "neon": what ONOMA_FORCE_ARCH says
@@ -239,6 +288,11 @@ struct kernel_table {
   void (*pack_rows)(const pack_rows_call&);
   index (*gemm_packed_scratch)(index rows, index depth, index panels);  ///< as gemm_scratch
   void (*gemm_packed)(const gemm_call&);
+
+  // Products of 8-bit integers: the layout is the same in every table.
+  void (*int8_pack)(const int8_pack_call&);
+  void (*int8_quantize)(const int8_quantize_call&);
+  void (*int8_gemm)(const int8_gemm_call&);
 
   /// to [columns] += sum of the rows of from [rows, columns]
   void (*add_rows)(index rows, index columns, const float* from, index stride, float* to);

@@ -92,6 +92,12 @@ struct entries {
         reinterpret_cast<char*>(c.scratch));
   }
 
+  static void int8_gemm(const int8_gemm_call& c) {
+    cpu::with_epilogue(c.finish, [&c](const auto& finish) {
+      int8_multiply<arch>(int8_best_unit_with_tiles<arch>(), c, finish);
+    });
+  }
+
   static constexpr index tile_rows = 16;
 
  private:
@@ -125,6 +131,7 @@ struct entries {
   t.pack_rows = entries::pack_rows;
   t.gemm_packed_scratch = entries::gemm_packed_scratch;
   t.gemm_packed = entries::gemm_packed;
+  t.int8_gemm = entries::int8_gemm;
   return t;
 }
 

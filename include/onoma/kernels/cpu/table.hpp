@@ -5,6 +5,7 @@
 #include <onoma/kernels/cpu/elementwise.hpp>
 #include <onoma/kernels/cpu/epilogue.hpp>
 #include <onoma/kernels/cpu/gemm.hpp>
+#include <onoma/kernels/cpu/int8_units.hpp>
 #include <onoma/kernels/cpu/norm.hpp>
 #include <onoma/kernels/cpu/random.hpp>
 #include <onoma/kernels/table.hpp>
@@ -64,6 +65,21 @@ struct table_entries {
     multiply<Arch, a_layout::columns>(c.rows, c.depth, c.columns, c.a + c.row * c.depth, mr,
                                       mr * c.depth, c.b, c.first_panel, c.last_panel,
                                       c.accumulate, c.c, c.c_stride, finish_nothing{}, c.row);
+  }
+
+  static void int8_pack(const int8_pack_call& c) { int8_pack_strip(c); }
+
+  static void int8_quantize(const int8_quantize_call& c) {
+    for (index n = 0; n < c.rows; ++n) {
+      c.scales[n] = int8_quantize_row<Arch>(c.x + n * c.stride, c.depth,
+                                            c.codes + n * int8_padded_depth(c.depth));
+    }
+  }
+
+  static void int8_gemm(const int8_gemm_call& c) {
+    with_epilogue(c.finish, [&c](const auto& finish) {
+      int8_multiply<Arch>(int8_best_unit<Arch>(), c, finish);
+    });
   }
 
   // Rows and elements.
@@ -220,6 +236,9 @@ template <class Arch>
   t.pack_rows = entries::pack_rows;
   t.gemm_packed_scratch = entries::no_scratch;
   t.gemm_packed = entries::gemm_packed;
+  t.int8_pack = entries::int8_pack;
+  t.int8_quantize = entries::int8_quantize;
+  t.int8_gemm = entries::int8_gemm;
   t.add_rows = entries::add_rows;
   t.activation_backward = entries::activation_backward;
   t.add_norm = entries::add_norm;

@@ -1,0 +1,86 @@
+/// Products of 8-bit integers with AMX tiles: 16 x 16 sums over 64 products by one instruction.
+#pragma once
+
+#include <onoma/kernels/cpu/int8.hpp>
+#include <onoma/simd/int8_features.hpp>
+
+#if defined(ONOMA_TARGET_AMX)
+
+namespace onoma::inline ONOMA_ABI::cpu {
+
+/// 2 x 2 tiles of sums, so that two loads of A and two of B feed four products. The sums leave the
+/// tiles through a buffer in L1, from which vectors take them.
+///
+/// Call only where simd::has_int8_tiles(), after request_tiles() (exec/tiles.hpp) has said yes.
+template <class Arch>
+struct int8_amx {
+  static constexpr index rows = 32;
+  static constexpr index strips = 2;
+
+  template <class Finish>
+  ONOMA_TARGET_AMX static void multiply(const int8_gemm_call& p, const Finish& finish) {
+    const simd::amx_configuration tiles;
+    _tile_loadconfig(&tiles);
+    for (index s = p.first_strip; s < p.last_strip; s += strips) {
+      for (index r = 0; r < p.rows; r += rows) {
+        const bool high = p.rows - r > 16;
+        const bool wide = p.last_strip - s > 1;
+        if (high && wide) block<true, true>(p, r, s, finish);
+        if (high && !wide) block<true, false>(p, r, s, finish);
+        if (!high && wide) block<false, true>(p, r, s, finish);
+        if (!high && !wide) block<false, false>(p, r, s, finish);
+      }
+    }
+    // Unused tiles need not be saved when the operating system switches threads.
+    _tile_release();
+  }
+
+ private:
+  /// Rows beyond p.rows are computed from whatever lies there (int8_spare_rows) and dropped.
+  template <bool High, bool Wide, class Finish>
+  ONOMA_TARGET_AMX static void block(const int8_gemm_call& p, index row, index strip,
+                                     const Finish& finish) {
+    constexpr index line = 32;  // columns of the buffer
+    alignas(64) std::int32_t sums[32 * line];
+    const std::uint8_t* a = p.a + row * p.depth;
+    const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
+    const index next_strip = int8_strip * p.depth;
+    _tile_zero(0);
+    if constexpr (Wide) _tile_zero(1);
+    if constexpr (High) _tile_zero(2);
+    if constexpr (High && Wide) _tile_zero(3);
+    for (index k = 0; k < p.depth; k += int8_depth) {
+      _tile_loadd(4, a + k, p.depth);
+      _tile_loadd(6, b, 64);
+      _tile_dpbusd(0, 4, 6);
+      if constexpr (Wide) {
+        _tile_loadd(7, b + next_strip, 64);
+        _tile_dpbusd(1, 4, 7);
+      }
+      if constexpr (High) {
+        _tile_loadd(5, a + 16 * p.depth + k, p.depth);
+        _tile_dpbusd(2, 5, 6);
+        if constexpr (Wide) _tile_dpbusd(3, 5, 7);
+      }
+      b += int8_strip * int8_depth;
+    }
+    constexpr index bytes = line * static_cast<index>(sizeof(std::int32_t));
+    _tile_stored(0, sums, bytes);
+    if constexpr (Wide) _tile_stored(1, sums + 16, bytes);
+    if constexpr (High) _tile_stored(2, sums + 16 * line, bytes);
+    if constexpr (High && Wide) _tile_stored(3, sums + 16 * line + 16, bytes);
+
+    const index left = p.rows - row;
+    const index height = left < rows ? left : rows;
+    for (index r = 0; r < height; ++r) {
+      for (index j = 0; j < (Wide ? 32 : 16); j += simd::width<Arch>) {
+        int8_finish<Arch>(p, simd::words<Arch>::load_unaligned(sums + r * line + j), row + r,
+                          strip * int8_strip + j, finish);
+      }
+    }
+  }
+};
+
+}  // namespace onoma::inline ONOMA_ABI::cpu
+
+#endif

@@ -1,0 +1,77 @@
+/// Products of 8-bit integers with AVX-512 VNNI: four products added into 32 bits by one instruction.
+#pragma once
+
+#include <onoma/kernels/cpu/int8.hpp>
+#include <onoma/simd/int8_features.hpp>
+
+#if defined(ONOMA_TARGET_VNNI)
+
+namespace onoma::inline ONOMA_ABI::cpu {
+
+/// 6 rows x 4 strips: 24 vectors of sums, 4 of weights, one broadcast; 10 loads for 24 vpdpbusd.
+/// Call only where simd::has_vnni().
+template <class Arch>
+struct int8_vnni {
+  static constexpr index rows = 6;
+  static constexpr index strips = 4;
+
+  template <int S, class Finish>
+  ONOMA_TARGET_VNNI static void run(const int8_gemm_call& p, index row, index height, index strip,
+                                    const Finish& finish) {
+    switch (height) {
+      case 1: tile<1, S>(p, row, strip, finish); break;
+      case 2: tile<2, S>(p, row, strip, finish); break;
+      case 3: tile<3, S>(p, row, strip, finish); break;
+      case 4: tile<4, S>(p, row, strip, finish); break;
+      case 5: tile<5, S>(p, row, strip, finish); break;
+      case 6: tile<6, S>(p, row, strip, finish); break;
+      default: break;
+    }
+  }
+
+  template <class Finish>
+  static void multiply(const int8_gemm_call& p, const Finish& finish) {
+    int8_multiply_tiles<int8_vnni>(p, finish);
+  }
+
+ private:
+  template <int R, int S, class Finish>
+  ONOMA_TARGET_VNNI static void tile(const int8_gemm_call& p, index row, index strip,
+                                     const Finish& finish) {
+    const std::uint8_t* a = p.a + row * p.depth;
+    const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
+    const index b_stride = int8_strip * p.depth;
+    __m512i sums[R][S];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int s = 0; s < S; ++s) sums[r][s] = _mm512_setzero_si512();
+    }
+    for (index k = 0; k < p.depth; k += int8_group) {
+      __m512i line[S];
+#pragma GCC unroll 4
+      for (int s = 0; s < S; ++s) line[s] = _mm512_loadu_si512(b + s * b_stride);
+      b += int8_strip * int8_group;
+#pragma GCC unroll 8
+      for (int r = 0; r < R; ++r) {
+        std::int32_t four = 0;
+        std::memcpy(&four, a + r * p.depth + k, sizeof(four));
+        const __m512i x = _mm512_set1_epi32(four);
+#pragma GCC unroll 4
+        for (int s = 0; s < S; ++s) sums[r][s] = _mm512_dpbusd_epi32(sums[r][s], x, line[s]);
+      }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+      for (int s = 0; s < S; ++s) {
+        int8_finish<Arch>(p, simd::words<Arch>(sums[r][s]), row + r, (strip + s) * int8_strip,
+                          finish);
+      }
+    }
+  }
+};
+
+}  // namespace onoma::inline ONOMA_ABI::cpu
+
+#endif
