@@ -1,6 +1,6 @@
 """Differential test: onoma's tokenizer against Hugging Face's on corpora, code points and random strings.
 
-Usage: python scripts/compare_tokenizer.py DRIVER TOKENIZER.json [--random N] [FILE ...]
+Usage: python scripts/compare_tokenizer.py DRIVER TOKENIZER.json [FILE ...] [--random N [--every N]]
 DRIVER is the program of tests/fuzz/tokenizer_driver.cpp. Prints the number of differences.
 Needs: tokenizers.
 """
@@ -52,7 +52,7 @@ def questions(args):
                     yield {"words": words, "max_length": 12, "stride": 3}
                     words = []
     if args.random:
-        for point in range(0x110000):
+        for point in range(0, 0x110000, args.every):
             if not 0xD800 <= point < 0xE000:
                 yield {"text": f"{chr(point)} a{chr(point)}b"}
     generator = random.Random(1)
@@ -86,6 +86,7 @@ def main():
     parser.add_argument("driver")
     parser.add_argument("tokenizer")
     parser.add_argument("--random", type=int, default=0)
+    parser.add_argument("--every", type=int, default=1, help="of the code points, every Nth")
     parser.add_argument("files", nargs="*")
     args = parser.parse_args()
     tokenizer = Tokenizer.from_file(args.tokenizer)

@@ -11,7 +11,7 @@ import ctypes
 import ctypes.util
 import unicodedata
 
-from tokenizers import normalizers, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 utf8proc = ctypes.CDLL(ctypes.util.find_library("utf8proc"))
 utf8proc.utf8proc_tolower.argtypes = [ctypes.c_int32]
@@ -28,6 +28,8 @@ def bert(**options):
 
 CLEAN, LOWER, STRIP = bert(clean_text=True), bert(lowercase=True), bert(strip_accents=True)
 NFD, SPLIT = normalizers.NFD(), pre_tokenizers.BertPreTokenizer()
+LETTER = pre_tokenizers.Split(Regex(r"\p{L}"), "removed")
+NUMBER = pre_tokenizers.Split(Regex(r"\p{N}"), "removed")
 
 
 def ranges(points):
@@ -57,6 +59,7 @@ def lower_runs(pairs):
 def main():
     points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
     removed, marks, punctuation, lower, undecomposed, unordered = set(), set(), set(), {}, set(), set()
+    letters, numbers = set(), set()
     for c in points:
         s = chr(c)
         if CLEAN.normalize_str(f"a{s}b") == "ab":
@@ -65,6 +68,10 @@ def main():
             marks.add(c)
         if [w for w, _ in SPLIT.pre_tokenize_str(f"a{s}b")] == ["a", s, "b"]:
             punctuation.add(c)
+        if not LETTER.pre_tokenize_str(s):
+            letters.add(c)
+        if not NUMBER.pre_tokenize_str(s):
+            numbers.add(c)
         low = LOWER.normalize_str(s)
         if low != chr(utf8proc.utf8proc_tolower(c)):
             assert len(low) == 1 or c == 0x130, hex(c)
@@ -85,6 +92,8 @@ def main():
             ("punctuation_ranges", "Words of their own for BertPreTokenizer.", ranges(punctuation)),
             ("undecomposed_ranges", "Left whole by NFD there.", ranges(undecomposed)),
             ("unordered_ranges", "Marks that NFD does not reorder there.", ranges(unordered)),
+            ("letter_ranges", "\\p{L} in regular expressions.", ranges(letters)),
+            ("number_ranges", "\\p{N} in regular expressions.", ranges(numbers)),
         ):
             out.write(f"\n/// {comment}\ninline constexpr code_point_range {name}[] = {{\n")
             out.write(wrap([f"{{0x{a:X}, 0x{b:X}}}" for a, b in values]))

@@ -27,6 +27,7 @@ struct added_token {
   bool single_word = false;  ///< only where no word character stands beside it
   bool lstrip = false;       ///< takes the white space on its left
   bool rstrip = false;       ///< and on its right
+  bool normalized = false;   ///< looked for between the others, after them
 };
 
 /// Finds added tokens from left to right, the longest at each place (tokenizers,

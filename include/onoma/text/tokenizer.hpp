@@ -5,6 +5,8 @@
 #include <onoma/core/types.hpp>
 #include <onoma/text/added_tokens.hpp>
 #include <onoma/text/bert_words.hpp>
+#include <onoma/text/bpe.hpp>
+#include <onoma/text/byte_level.hpp>
 #include <onoma/text/encoding.hpp>
 #include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
@@ -14,12 +16,16 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
@@ -30,12 +36,24 @@ class tokenizer {
   struct parts;
 
  public:
-  struct settings {
+  struct wordpiece_settings {
     bert_options normalizer;
     wordpiece::options model;
+  };
+  struct byte_level_settings {
+    byte_level_words::options words;
+    bpe::options model;
+  };
+  /// Offsets of pieces that begin or end with spaces: without these spaces.
+  struct trimming {
+    bool keep_prefix_space = false;  ///< not the one that `add_prefix_space` added
+  };
+  struct settings {
+    std::variant<wordpiece_settings, byte_level_settings> kind;
     std::vector<std::string> before{"[CLS]"};  ///< special pieces in front of every window
     std::vector<std::string> after{"[SEP]"};   ///< and behind it
     std::vector<added_token> added;
+    std::optional<trimming> trim;  ///< of byte-level pieces
   };
 
   /// Memory and a word cache (256 KiB) for one thread's calls. Whoever encodes line after line
@@ -59,10 +77,12 @@ class tokenizer {
     // The cache belongs to this vocabulary. Shared, so that its address is not used again.
     std::shared_ptr<const parts> owner_;
     word_cache cache_;
-    bert_words::buffers words_;
+    std::tuple<bert_words::buffers, byte_level_words::buffers> words_;
     std::vector<placed_piece> pieces_;
     std::vector<token> tokens_;
     std::int32_t word_count_ = 0;
+    std::string_view text_;                   // what is encoded,
+    std::span<const std::string> text_words_; // or the words
   };
 
   /// `pieces[id]` is the vocabulary. @throws onoma::error (missing) if it lacks the unknown piece or
@@ -76,7 +96,7 @@ class tokenizer {
                                             const bert_options& options = {}) {
     const auto pieces = read_vocab_txt(vocab_txt);
     settings s;
-    s.normalizer = options;
+    s.kind = wordpiece_settings{options, {}};
     for (const char* content : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
       // The last of equal lines gives the id.
       const auto line = std::find(pieces.rbegin(), pieces.rend(), content);
@@ -86,7 +106,8 @@ class tokenizer {
     return tokenizer(pieces, std::move(s));
   }
 
-  /// Encodes text; offsets are bytes of `text`, word ids count the words of BERT's pre-tokenizer.
+  /// Encodes text; offsets are bytes of `text`, word ids count the words of the
+  /// pre-tokenizer.
   /// At least one window is returned; empty text gives the special tokens alone.
   /// @throws onoma::error (parse: not UTF-8; invalid_argument: a limit that leaves no room;
   /// out_of_range: 2 GiB or more).
@@ -108,6 +129,8 @@ class tokenizer {
     check_text(text, "tokenizer::encode");
     work.tokens_.clear();
     work.word_count_ = 0;
+    work.text_ = text;
+    work.text_words_ = {};
     add_text(text, -1, work);
     make_windows(work, options, windows);
   }
@@ -126,6 +149,7 @@ class tokenizer {
     std::vector<encoding> windows;
     check(work);
     work.tokens_.clear();
+    work.text_words_ = words;
     for (std::size_t i = 0; i < words.size(); ++i) {
       check_text(words[i], "tokenizer::encode_words", static_cast<index>(i));
       add_text(words[i], static_cast<std::int32_t>(i), work);
@@ -139,17 +163,15 @@ class tokenizer {
   [[nodiscard]] std::string_view piece(std::int32_t id) const {
     // Added tokens usually repeat pieces of the vocabulary.
     if (id >= 0 && id < parts_->pieces.size()) return parts_->pieces.piece(id);
-    for (const auto& token : parts_->added.list()) {
-      if (token.id == id) return token.content;
-    }
+    if (const auto* token = parts_->added_by_id(id)) return token->content;
     return parts_->pieces.piece(id);
   }
   [[nodiscard]] std::optional<std::int32_t> id(std::string_view piece) const {
     return parts_->id(piece);
   }
-  [[nodiscard]] std::int32_t unknown_id() const noexcept { return parts_->model.unknown(); }
-  [[nodiscard]] const std::string& continuing_prefix() const noexcept {
-    return parts_->model.settings().continuing_prefix;
+  /// The id of the unknown piece, or -1 if there is none.
+  [[nodiscard]] std::int32_t unknown_id() const noexcept {
+    return std::visit([](const auto& kind) { return kind.model.unknown(); }, parts_->kind);
   }
   /// Special tokens around every window.
   [[nodiscard]] index special_tokens() const noexcept {
@@ -157,19 +179,58 @@ class tokenizer {
   }
 
  private:
+  /// How text becomes words, and words pieces.
+  template <class Words, class Model>
+  struct word_model {
+    Words words;
+    Model model;
+  };
+  using any_model =
+      std::variant<word_model<bert_words, wordpiece>, word_model<byte_level_words, bpe>>;
+
   struct parts {
     parts(const std::vector<std::string>& vocab, settings options)
         : pieces(vocab),
-          added(std::move(options.added)),
-          words(options.normalizer),
-          model(pieces, std::move(options.model)),
+          added(select(options.added, false)),
+          added_normalized(select(options.added, true)),
+          kind(make_model(pieces, options)),
+          trim(options.trim),
           size(pieces.size()) {
-      for (const auto& token : added.list()) size = std::max<index>(size, token.id + 1);
+      for (const auto* tokens : {&added, &added_normalized}) {
+        for (const auto& token : tokens->list()) size = std::max<index>(size, token.id + 1);
+      }
       for (const auto& piece : options.before) before.push_back(special_id(piece));
       for (const auto& piece : options.after) after.push_back(special_id(piece));
+      if (trim) count_spaces();
+    }
+    [[nodiscard]] static std::vector<added_token> select(const std::vector<added_token>& all,
+                                                         bool normalized) {
+      std::vector<added_token> found;
+      std::copy_if(all.begin(), all.end(), std::back_inserter(found),
+                   [=](const added_token& token) { return token.normalized == normalized; });
+      return found;
+    }
+    [[nodiscard]] static any_model make_model(const vocabulary& pieces, const settings& options) {
+      if (const auto* chosen = std::get_if<byte_level_settings>(&options.kind)) {
+        return word_model<byte_level_words, bpe>{byte_level_words(chosen->words),
+                                                 bpe(pieces, chosen->model)};
+      }
+      const auto& chosen = std::get<wordpiece_settings>(options.kind);
+      return word_model<bert_words, wordpiece>{bert_words(chosen.normalizer),
+                                               wordpiece(pieces, chosen.model)};
+    }
+
+    [[nodiscard]] const added_token* added_by_id(std::int32_t id) const {
+      for (const auto* tokens : {&added, &added_normalized}) {
+        for (const auto& token : tokens->list()) {
+          if (token.id == id) return &token;
+        }
+      }
+      return nullptr;
     }
     [[nodiscard]] std::optional<std::int32_t> id(std::string_view piece) const {
       const auto* token = added.find(piece);
+      if (token == nullptr) token = added_normalized.find(piece);
       return token != nullptr ? std::optional(token->id) : pieces.id(piece);
     }
     [[nodiscard]] std::int32_t special_id(const std::string& piece) const {
@@ -180,11 +241,24 @@ class tokenizer {
       }
       return *found;
     }
+    void count_spaces() {
+      spaces.resize(static_cast<std::size_t>(size));
+      for (std::int32_t i = 0; i < pieces.size(); ++i) {
+        spaces[static_cast<std::size_t>(i)] = spaces_of(pieces.piece(i));
+      }
+      for (const auto* tokens : {&added, &added_normalized}) {
+        for (const auto& token : tokens->list()) {
+          spaces[static_cast<std::size_t>(token.id)] = spaces_of(token.content);
+        }
+      }
+    }
 
     vocabulary pieces;
     added_tokens added;
-    bert_words words;
-    wordpiece model;
+    added_tokens added_normalized;
+    any_model kind;
+    std::optional<trimming> trim;
+    std::vector<outer_spaces> spaces;  // of each id, where offsets are trimmed
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> after;
     index size;
@@ -209,22 +283,45 @@ class tokenizer {
 
   /// `word` is the number of a pre-split word, or -1 to count the words that are found.
   void add_text(std::string_view text, std::int32_t word, workspace& work) const {
+    const auto part = [](std::string_view whole, byte_span range) {
+      return whole.substr(static_cast<std::size_t>(range.begin),
+                          static_cast<std::size_t>(range.size()));
+    };
+    const auto add_token = [&](std::int32_t id, byte_span range) {
+      work.tokens_.push_back({id, word >= 0 ? word : work.word_count_++, range});
+    };
     parts_->added.split(
         text,
-        [&](byte_span range) {
-          const auto stretch = text.substr(static_cast<std::size_t>(range.begin),
-                                           static_cast<std::size_t>(range.size()));
-          parts_->words.split(stretch, range.begin, work.words_, [&](const word_view& found) {
-            add_word(found, word >= 0 ? word : work.word_count_++, work);
-          });
+        [&](byte_span outer) {
+          const auto stretch = part(text, outer);
+          parts_->added_normalized.split(
+              stretch,
+              [&](byte_span inner) {
+                add_plain(part(stretch, inner), outer.begin + inner.begin, word, work);
+              },
+              [&](const added_token& token, byte_span range) {
+                add_token(token.id, {outer.begin + range.begin, outer.begin + range.end});
+              });
         },
-        [&](const added_token& token, byte_span range) {
-          work.tokens_.push_back({token.id, word >= 0 ? word : work.word_count_++, range});
-        });
+        [&](const added_token& token, byte_span range) { add_token(token.id, range); });
   }
 
-  void add_word(const word_view& found, std::int32_t word, workspace& work) const {
-    const auto& model = parts_->model;
+  void add_plain(std::string_view text, index base, std::int32_t word, workspace& work) const {
+    std::visit(
+        [&](const auto& kind) {
+          using words = std::remove_cvref_t<decltype(kind.words)>;
+          kind.words.split(text, base, std::get<typename words::buffers>(work.words_),
+                           [&](const word_view& found) {
+                             add_word(kind.model, found, word >= 0 ? word : work.word_count_++,
+                                      work);
+                           });
+        },
+        parts_->kind);
+  }
+
+  template <class Model>
+  static void add_word(const Model& model, const word_view& found, std::int32_t word,
+                       workspace& work) {
     const auto key = piece_key::of_padded(found.data, found.size);
     if (key.is_whole()) {
       if (const auto id = model.whole(key); id >= 0) {
@@ -269,14 +366,15 @@ class tokenizer {
       if (count == windows.size()) windows.emplace_back();
       const auto tokens = std::span(work.tokens_).subspan(static_cast<std::size_t>(begin),
                                                           static_cast<std::size_t>(end - begin));
-      fill_window(windows[count++], tokens, options.add_special_tokens);
+      fill_window(windows[count++], tokens, options.add_special_tokens, work);
       if (end == total) break;
       begin += room - options.stride;
     } while (true);
     windows.resize(count);
   }
 
-  void fill_window(encoding& e, std::span<const workspace::token> tokens, bool special) const {
+  void fill_window(encoding& e, std::span<const workspace::token> tokens, bool special,
+                   const workspace& work) const {
     const std::size_t before = special ? parts_->before.size() : 0;
     const std::size_t after = special ? parts_->after.size() : 0;
     const std::size_t size = before + tokens.size() + after;
@@ -296,6 +394,17 @@ class tokenizer {
       e.ids[before + i] = tokens[i].id;
       e.word_ids[before + i] = tokens[i].word;
       e.offsets[before + i] = tokens[i].offset;
+    }
+    for (std::size_t i = 0; parts_->trim && i < tokens.size(); ++i) {
+      const auto& spaces = parts_->spaces[static_cast<std::size_t>(tokens[i].id)];
+      if (spaces.leading == 0 && spaces.trailing == 0) continue;
+      const auto text = work.text_words_.empty()
+                            ? work.text_
+                            : work.text_words_[static_cast<std::size_t>(tokens[i].word)];
+      auto& offset = e.offsets[before + i];
+      const bool first = i == 0 || offset.begin == 0;
+      const index kept = first && parts_->trim->keep_prefix_space && spaces.leading > 0 ? 1 : 0;
+      offset = without_spaces(text, offset, {spaces.leading - kept, spaces.trailing});
     }
     for (std::size_t i = 0; i < after; ++i) {
       set_special(before + tokens.size() + i, parts_->after[i]);

@@ -1,4 +1,4 @@
-/// tokenizer.json of WordPiece models: the parts that BERT's tokenizers use, the rest refused by name.
+/// tokenizer.json: the components that encoders for NER use; others are refused by name.
 #pragma once
 
 #include <onoma/core/error.hpp>
@@ -33,6 +33,16 @@ inline void require_type(const json& part, const char* key, std::string_view typ
   }
 }
 
+/// "a b", a line of a merges.txt. @throws onoma::error (format).
+inline std::pair<std::string, std::string> read_merge(std::string_view line,
+                                                      const std::string& where) {
+  const auto space = line.find(' ');
+  if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
+    fail(error_code::format, where, "two pieces with a space between", "'" + std::string(line) + "'");
+  }
+  return {std::string(line.substr(0, space)), std::string(line.substr(space + 1))};
+}
+
 inline wordpiece::options read_wordpiece_options(const json& model) {
   const std::string where = "tokenizer.json: model";
   wordpiece::options options;
@@ -64,7 +74,8 @@ inline std::vector<std::string> read_vocabulary(const json& model) {
   return pieces;
 }
 
-inline std::vector<added_token> read_added_tokens(const json& list) {
+/// `normalizes`: added tokens would have to be looked for in normalised text.
+inline std::vector<added_token> read_added_tokens(const json& list, bool normalizes) {
   const std::string where = "tokenizer.json: added_tokens";
   std::vector<added_token> tokens;
   if (list.is_null()) return tokens;
@@ -81,7 +92,8 @@ inline std::vector<added_token> read_added_tokens(const json& list) {
     token.single_word = value_or<bool>(entry, "single_word", false, where);
     token.lstrip = value_or<bool>(entry, "lstrip", false, where);
     token.rstrip = value_or<bool>(entry, "rstrip", false, where);
-    if (value_or<bool>(entry, "normalized", !token.special, where)) {
+    token.normalized = value_or<bool>(entry, "normalized", !token.special, where);
+    if (token.normalized && normalizes) {
       fail(error_code::unsupported, where, "tokens with normalized: false",
            "'" + token.content + "' with normalized: true");
     }
@@ -90,26 +102,129 @@ inline std::vector<added_token> read_added_tokens(const json& list) {
   return tokens;
 }
 
-/// [CLS] and [SEP] of BertProcessing, or of a TemplateProcessing "[CLS] $A [SEP]".
-inline void read_special_tokens(const json& processor, tokenizer::settings& settings) {
+inline void refuse_unless_null(const json& object, const char* key, const std::string& where) {
+  const json& value = member(object, key);
+  // Some writers have "" and false for nothing.
+  if (value.is_null() || value == "" || value == false || value == 0) return;
+  fail(error_code::unsupported, where + "." + key, "null", describe(value));
+}
+
+inline bpe::options read_bpe_options(const json& model) {
+  const std::string where = "tokenizer.json: model";
+  for (const char* key :
+       {"dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback"}) {
+    refuse_unless_null(model, key, where);
+  }
+  bpe::options options;
+  if (!member(model, "unk_token").is_null()) {
+    options.unknown = require<std::string>(model, "unk_token", where);
+  }
+  options.fuse_unknown = value_or<bool>(model, "fuse_unk", false, where);
+  options.ignore_merges = value_or<bool>(model, "ignore_merges", false, where);
+  const json& merges = member(model, "merges");
+  if (!merges.is_array()) fail(error_code::format, where + ".merges", "an array", describe(merges));
+  for (const json& entry : merges) {
+    // "a b", or since tokenizers 0.20 ["a", "b"].
+    if (entry.is_array() && entry.size() == 2) {
+      options.merges.emplace_back(entry[0].get<std::string>(), entry[1].get<std::string>());
+    } else {
+      options.merges.push_back(read_merge(entry.get<std::string>(), where + ".merges"));
+    }
+  }
+  return options;
+}
+
+inline tokenizer::byte_level_settings read_byte_level(const json& root) {
+  tokenizer::byte_level_settings settings;
+  const std::string where = "tokenizer.json: pre_tokenizer";
+  const json& words = member(root, "pre_tokenizer");
+  require_type(words, "pre_tokenizer", "ByteLevel");
+  settings.words.add_prefix_space = value_or<bool>(words, "add_prefix_space", true, where);
+  settings.words.use_regex = value_or<bool>(words, "use_regex", true, where);
+  const json& normalizer = member(root, "normalizer");
+  if (!normalizer.is_null()) {
+    fail(error_code::unsupported, "tokenizer.json: normalizer", "none with the model BPE",
+         "'" + value_or<std::string>(normalizer, "type", "?", where) + "'");
+  }
+  settings.model = read_bpe_options(member(root, "model"));
+  return settings;
+}
+
+inline tokenizer::wordpiece_settings read_bert(const json& root) {
+  tokenizer::wordpiece_settings settings;
+  const json& normalizer = member(root, "normalizer");
+  require_type(normalizer, "normalizer", "BertNormalizer");
+  const std::string where = "tokenizer.json: normalizer";
+  settings.normalizer.clean_text = value_or<bool>(normalizer, "clean_text", true, where);
+  settings.normalizer.tokenize_chinese_chars =
+      value_or<bool>(normalizer, "handle_chinese_chars", true, where);
+  if (!member(normalizer, "strip_accents").is_null()) {
+    settings.normalizer.strip_accents = require<bool>(normalizer, "strip_accents", where);
+  }
+  settings.normalizer.lowercase = value_or<bool>(normalizer, "lowercase", true, where);
+  require_type(member(root, "pre_tokenizer"), "pre_tokenizer", "BertPreTokenizer");
+  settings.model = read_wordpiece_options(member(root, "model"));
+  return settings;
+}
+
+/// The pieces around a single sequence of a TemplateProcessing.
+inline void read_template(const json& processor, tokenizer::settings& settings) {
+  const std::string where = "tokenizer.json: post_processor.single";
+  settings.before.clear();
+  settings.after.clear();
+  bool behind = false;
+  for (const json& item : processor.at("single")) {
+    if (item.contains("Sequence")) {
+      if (behind) fail(error_code::unsupported, where, "one sequence", "two");
+      behind = true;
+      continue;
+    }
+    const json& special = item.at("SpecialToken");
+    if (value_or<index>(special, "type_id", 0, where) != 0) {
+      fail(error_code::unsupported, where, "type_id 0", describe(special));
+    }
+    auto& list = behind ? settings.after : settings.before;
+    const auto id = special.at("id").get<std::string>();
+    for (const json& token : processor.at("special_tokens").at(id).at("tokens")) {
+      list.push_back(token.get<std::string>());
+    }
+  }
+  if (!behind) fail(error_code::unsupported, where, "a sequence", "special tokens only");
+}
+
+/// `done`: a post-processor that adds special tokens came before this one.
+inline void read_post_processor(const json& processor, tokenizer::settings& settings, bool& done) {
   const std::string where = "tokenizer.json: post_processor";
   if (processor.is_null()) return;
   const auto type = require<std::string>(processor, "type", where);
-  if (type == "BertProcessing") {
-    settings.before = {processor.at("cls").at(0).get<std::string>()};
-    settings.after = {processor.at("sep").at(0).get<std::string>()};
+  if (type == "Sequence") {
+    for (const json& part : processor.at("processors")) read_post_processor(part, settings, done);
     return;
   }
-  if (type != "TemplateProcessing") {
-    fail(error_code::unsupported, where, "BertProcessing or TemplateProcessing", "'" + type + "'");
+  if (done) {
+    fail(error_code::unsupported, where, "nothing behind the one that adds special tokens",
+         "'" + type + "'");
   }
-  const json& single = processor.at("single");
-  if (!single.is_array() || single.size() != 3 || !single[0].contains("SpecialToken") ||
-      !single[1].contains("Sequence") || !single[2].contains("SpecialToken")) {
-    fail(error_code::unsupported, where, "the template [CLS] $A [SEP]", describe(single));
+  const auto read_trimming = [&] {
+    if (!value_or<bool>(processor, "trim_offsets", true, where)) return;
+    settings.trim = {value_or<bool>(processor, "add_prefix_space", true, where)};
+  };
+  if (type == "ByteLevel") {
+    read_trimming();
+    return;
   }
-  settings.before = {single[0].at("SpecialToken").at("id").get<std::string>()};
-  settings.after = {single[2].at("SpecialToken").at("id").get<std::string>()};
+  done = true;
+  if (type == "BertProcessing" || type == "RobertaProcessing") {
+    settings.before = {processor.at("cls").at(0).get<std::string>()};
+    settings.after = {processor.at("sep").at(0).get<std::string>()};
+    if (type == "RobertaProcessing") read_trimming();
+  } else if (type == "TemplateProcessing") {
+    read_template(processor, settings);
+  } else {
+    fail(error_code::unsupported, where,
+         "BertProcessing, RobertaProcessing, ByteLevel, TemplateProcessing or Sequence",
+         "'" + type + "'");
+  }
 }
 
 }  // namespace detail
@@ -123,22 +238,19 @@ inline void read_special_tokens(const json& processor, tokenizer::settings& sett
   if (!root.is_object()) fail(error_code::format, std::string(name), "an object", describe(root));
   try {
     tokenizer::settings settings;
-    const json& normalizer = detail::member(root, "normalizer");
-    detail::require_type(normalizer, "normalizer", "BertNormalizer");
-    const std::string where = "tokenizer.json: normalizer";
-    settings.normalizer.clean_text = value_or<bool>(normalizer, "clean_text", true, where);
-    settings.normalizer.tokenize_chinese_chars =
-        value_or<bool>(normalizer, "handle_chinese_chars", true, where);
-    if (!detail::member(normalizer, "strip_accents").is_null()) {
-      settings.normalizer.strip_accents = require<bool>(normalizer, "strip_accents", where);
-    }
-    settings.normalizer.lowercase = value_or<bool>(normalizer, "lowercase", true, where);
-    detail::require_type(detail::member(root, "pre_tokenizer"), "pre_tokenizer", "BertPreTokenizer");
     const json& model = detail::member(root, "model");
-    detail::require_type(model, "model", "WordPiece");
-    settings.model = detail::read_wordpiece_options(model);
-    settings.added = detail::read_added_tokens(detail::member(root, "added_tokens"));
-    detail::read_special_tokens(detail::member(root, "post_processor"), settings);
+    const bool byte_level = model.is_object() && detail::member(model, "type") == "BPE";
+    if (byte_level) {
+      settings.kind = detail::read_byte_level(root);
+      settings.before.clear();  // without a post-processor, nothing is added
+      settings.after.clear();
+    } else {
+      detail::require_type(model, "model", "WordPiece");
+      settings.kind = detail::read_bert(root);
+    }
+    settings.added = detail::read_added_tokens(detail::member(root, "added_tokens"), !byte_level);
+    bool done = false;
+    detail::read_post_processor(detail::member(root, "post_processor"), settings, done);
     return tokenizer(detail::read_vocabulary(model), std::move(settings));
   } catch (const json::exception& problem) {
     fail(error_code::format, std::string(name), "a tokenizer.json of version 1.0", problem.what());
