@@ -29,7 +29,8 @@ def random_text(generator):
         if kind < 0.5:
             out.append(generator.choice(HOSTILE))
         elif kind < 0.6:
-            out.append(generator.choice(("[MASK]", "[SEP]", "[CLS]", "[UNK]", "##ing", "[mask]", "[MASK")))
+            out.append(generator.choice(("[MASK]", "[SEP]", "[CLS]", "[UNK]", "##ing", "[mask]", "[MASK", "<mask>",
+                                         "<s>", " <mask>", "  x", "foo", "'ll", "'s", "\u00a0<mask>")))
         elif kind < 0.8:
             out.append(chr(generator.randrange(0x20, 0x250)))
         else:

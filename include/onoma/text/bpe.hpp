@@ -49,10 +49,10 @@ class bpe {
     merges_.resize(capacity);
     for (std::size_t rank = 0; rank < settings.merges.size(); ++rank) {
       const auto& [left, right] = settings.merges[rank];
-      merge& place = merges_[position(require(left, "the part of a merge"),
-                                      require(right, "the part of a merge"))];
-      place = {*pieces.id(left), *pieces.id(right), static_cast<std::int32_t>(rank),
-               require(left + right, "the result of a merge")};
+      const std::int32_t first = require(left, "the part of a merge");
+      const std::int32_t second = require(right, "the part of a merge");
+      merges_[position(first, second)] = {first, second, static_cast<std::int32_t>(rank),
+                                          require(left + right, "the result of a merge")};
     }
     read_pieces(pieces, settings.ignore_merges);
   }

@@ -248,7 +248,9 @@ class tokenizer {
       }
       for (const auto* tokens : {&added, &added_normalized}) {
         for (const auto& token : tokens->list()) {
-          spaces[static_cast<std::size_t>(token.id)] = spaces_of(token.content);
+          auto& place = spaces[static_cast<std::size_t>(token.id)];
+          place = spaces_of(token.content);
+          if (token.lstrip || token.rstrip) place.leading = as_in_text;
         }
       }
     }
@@ -258,7 +260,9 @@ class tokenizer {
     added_tokens added_normalized;
     any_model kind;
     std::optional<trimming> trim;
-    std::vector<outer_spaces> spaces;  // of each id, where offsets are trimmed
+    // Of each id, where offsets are trimmed. White space that an added token took counts too.
+    static constexpr index as_in_text = -1;
+    std::vector<outer_spaces> spaces;
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> after;
     index size;
@@ -396,12 +400,16 @@ class tokenizer {
       e.offsets[before + i] = tokens[i].offset;
     }
     for (std::size_t i = 0; parts_->trim && i < tokens.size(); ++i) {
-      const auto& spaces = parts_->spaces[static_cast<std::size_t>(tokens[i].id)];
+      auto spaces = parts_->spaces[static_cast<std::size_t>(tokens[i].id)];
       if (spaces.leading == 0 && spaces.trailing == 0) continue;
-      const auto text = work.text_words_.empty()
-                            ? work.text_
-                            : work.text_words_[static_cast<std::size_t>(tokens[i].word)];
+      const std::string_view text = work.text_words_.empty()
+                                        ? work.text_
+                                        : work.text_words_[static_cast<std::size_t>(tokens[i].word)];
       auto& offset = e.offsets[before + i];
+      if (spaces.leading == parts::as_in_text) {
+        spaces = spaces_of(text.substr(static_cast<std::size_t>(offset.begin),
+                                       static_cast<std::size_t>(offset.size())));
+      }
       const bool first = i == 0 || offset.begin == 0;
       const index kept = first && parts_->trim->keep_prefix_space && spaces.leading > 0 ? 1 : 0;
       offset = without_spaces(text, offset, {spaces.leading - kept, spaces.trailing});
