@@ -3,22 +3,41 @@
 
 #include <onoma/version.hpp>
 
-// In the header-only (static) mode the consumer's own flags choose the instruction set. Two
-// translation units of one program that were compiled with different flags would otherwise share
-// inline functions, and the linker would keep whichever it saw first. The inline namespace names
-// the instruction set, so that each unit runs the code that was compiled for it.
+// Two translation units of one program that were compiled with different flags would share inline
+// functions, and the linker would keep whichever it saw first: one of them might run instructions
+// that its machine lacks. The inline namespace ONOMA_ABI names the instruction set and the mode, so
+// that each unit runs the code that was compiled for it.
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-#define ONOMA_ABI v0_avx512
+#define ONOMA_ARCH avx512
 #elif defined(__AVX2__) && defined(__FMA__)
-#define ONOMA_ABI v0_avx2
+#define ONOMA_ARCH avx2
+#elif defined(__AVX__)
+#define ONOMA_ARCH avx
+#elif defined(__SSE4_1__)
+#define ONOMA_ARCH sse4
 #elif defined(__ARM_NEON) || defined(__aarch64__)
-#define ONOMA_ABI v0_neon
+#define ONOMA_ARCH neon
 #else
-#define ONOMA_ABI v0_baseline
+#define ONOMA_ARCH sse2
 #endif
 
+// onoma_add_dispatch() (docs/dispatch.md) defines one of two modes: ONOMA_DISPATCH for the units of
+// a program, whose kernels are picked at run time, and ONOMA_DISPATCH_UNIT for the units that hold
+// the kernels. Neither: static mode, the unit's own flags choose.
+#if defined(ONOMA_DISPATCH_UNIT)
+#define ONOMA_MODE _unit
+#elif defined(ONOMA_DISPATCH)
+#define ONOMA_MODE _dispatched
+#else
+#define ONOMA_MODE
+#endif
+
+#define ONOMA_JOIN_(a, b, c) a##b##c
+#define ONOMA_JOIN(a, b, c) ONOMA_JOIN_(a, b, c)
+#define ONOMA_ABI ONOMA_JOIN(v0_, ONOMA_ARCH, ONOMA_MODE)
+
 // Plain structs and enumerations that pass between differently compiled units live here instead: the
-// same name for all of them. Nothing in this namespace has functions.
+// same name for all of them. No inline function is in this namespace.
 #define ONOMA_SEAM v0
 
 #if !defined(ONOMA_DEBUG_CHECKS)

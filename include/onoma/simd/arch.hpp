@@ -21,7 +21,9 @@ using default_arch = xsimd::default_arch;
 
 /// What users and kernel tables call it.
 template <class Arch>
-inline constexpr const char* arch_name = "sse2";
+inline constexpr const char* arch_name = "other";
+template <>
+inline constexpr const char* arch_name<xsimd::sse2> = "sse2";
 template <>
 inline constexpr const char* arch_name<xsimd::avx512bw> = "avx512";
 template <>

@@ -99,7 +99,7 @@ inline row_sum exponential_row(float* row, index length, float scale) {
     // The last vector overlaps the one before: no tail.
     float top[static_cast<std::size_t>(w)];
     simd::store<Arch>(top, xsimd::max(largest, simd::load<Arch>(row + length - w)));
-    most = *std::max_element(top, top + w);
+    for (index t = 0; t < w; ++t) most = std::max(most, top[t]);
   } else {
     for (; j < length; ++j) most = std::max(most, row[j]);
   }

@@ -1,0 +1,25 @@
+# Fails if a per-arch object has a weak symbol whose name does not say its instruction set: the linker
+# may make that copy the one that every unit runs.
+# Needs: OBJECT (path of the object file), ARCH, NM.
+execute_process(COMMAND ${NM} --demangle ${OBJECT} OUTPUT_VARIABLE symbols RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "nm failed on ${OBJECT}")
+endif()
+# A check on the check: the table is there.
+if(NOT symbols MATCHES " [DdRr] onoma::v[0-9]+::${ARCH}_kernels\n")
+  message(FATAL_ERROR "${OBJECT} holds no kernels of ${ARCH}")
+endif()
+# Brackets and semicolons are special in lists of CMake.
+string(REGEX REPLACE "[][;]" "_" symbols "${symbols}")
+string(REPLACE "\n" ";" symbols "${symbols}")
+set(bad)
+foreach(symbol IN LISTS symbols)
+  # The reference to the personality routine is data without instructions, equal in every unit.
+  if(symbol MATCHES "^[0-9a-f ]+ [WwVvu] " AND NOT symbol MATCHES "${ARCH}"
+      AND NOT symbol MATCHES "DW\\.ref\\.__gxx_personality_v0$")
+    string(APPEND bad "\n${symbol}")
+  endif()
+endforeach()
+if(bad)
+  message(FATAL_ERROR "weak symbols that do not name ${ARCH}:${bad}")
+endif()
