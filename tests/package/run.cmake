@@ -1,5 +1,5 @@
 # Builds the consumer project in one of its modes and runs it.
-# Needs: MODE, SOURCE_DIR, WORK_DIR, GENERATOR, CXX_COMPILER.
+# Needs: MODE, SOURCE_DIR, WORK_DIR, GENERATOR, CXX_COMPILER, BASELINE (instruction set).
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE result)
   if(NOT result EQUAL 0)
@@ -9,7 +9,12 @@ function(run)
 endfunction()
 
 file(REMOVE_RECURSE ${WORK_DIR})
-set(common -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX_COMPILER} -DCMAKE_BUILD_TYPE=Release)
+# Debug in one of them: dispatched kernels are optimised all the same (their units check that).
+set(build_type Release)
+if(MODE STREQUAL add_subdirectory)
+  set(build_type Debug)
+endif()
+set(common -G ${GENERATOR} -DCMAKE_CXX_COMPILER=${CXX_COMPILER} -DCMAKE_BUILD_TYPE=${build_type})
 set(consumer ${SOURCE_DIR}/tests/package/consumer)
 
 if(MODE STREQUAL find_package)
@@ -24,3 +29,10 @@ run(${CMAKE_COMMAND} -S ${consumer} -B ${WORK_DIR}/build ${common}
   -DMODE=${MODE} -DONOMA_SOURCE=${SOURCE_DIR})
 run(${CMAKE_COMMAND} --build ${WORK_DIR}/build)
 run(${WORK_DIR}/build/consumer ${SOURCE_DIR}/tests/golden/data/bert-tiny)
+run(${WORK_DIR}/build/dispatched)
+run(${CMAKE_COMMAND} -E env ONOMA_FORCE_ARCH=${BASELINE} ${WORK_DIR}/build/dispatched ${BASELINE})
+execute_process(COMMAND ${CMAKE_COMMAND} -E env ONOMA_FORCE_ARCH=none ${WORK_DIR}/build/dispatched
+  RESULT_VARIABLE result OUTPUT_VARIABLE output)
+if(NOT result EQUAL 2 OR NOT output MATCHES "one of ${BASELINE}.*found 'none'")
+  message(FATAL_ERROR "an unknown instruction set was not refused (${result}): ${output}")
+endif()
