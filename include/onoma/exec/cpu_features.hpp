@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/config.hpp>
+#include <onoma/exec/tiles.hpp>
 
 #include <cstdint>
 
@@ -17,12 +18,13 @@ struct cpu_features {
   bool sse2 = false;
   bool avx2 = false;    ///< with FMA3
   bool avx512 = false;  ///< F, BW, CD, DQ and VL
+  bool amx = false;     ///< AVX-512, and tiles of bfloat16 that the process may use
   bool neon = false;
 };
 
 /// Asks the processor: CPUID leaves 1 and 7 and XGETBV (Intel SDM volume 1, chapter 14 "Detection of
-/// AVX instructions", chapter 15 "Detection of AVX-512 foundation instructions"). AArch64 always
-/// has NEON.
+/// AVX instructions", chapter 15 "Detection of AVX-512 foundation instructions"); tiles are asked
+/// for (exec/tiles.hpp). AArch64 always has NEON.
 [[nodiscard]] inline cpu_features detect_cpu_features() noexcept {
   cpu_features found;
 #if defined(__aarch64__)
@@ -46,6 +48,7 @@ struct cpu_features {
   found.avx2 = (low & ymm) == ymm && fma && has(b, 5);
   found.avx512 = found.avx2 && (low & zmm) == zmm && has(b, 16) && has(b, 17) && has(b, 28) &&
                  has(b, 30) && has(b, 31);
+  found.amx = found.avx512 && request_tiles();
 #endif
   return found;
 }
