@@ -33,8 +33,10 @@ endfunction()
 
 # The object library `name` of one unit.
 function(onoma_dispatch_unit name template arch flags)
+  set(header kernels/cpu/table.hpp)
   set(table "cpu::make_table<simd::default_arch>()")
   if(arch STREQUAL amx)
+    set(header kernels/cpu/amx_table.hpp)
     set(table "cpu::amx::make_table()")
   endif()
   set(source ${CMAKE_BINARY_DIR}/onoma_dispatch/${name}.cpp)
