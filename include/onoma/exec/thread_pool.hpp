@@ -12,22 +12,40 @@
 #include <thread>
 #include <vector>
 
+#if defined(__linux__)
+#include <sched.h>
+#endif
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
 
 namespace onoma::inline ONOMA_ABI {
 
+/// CPUs that this process may run on now, at least 1.
+[[nodiscard]] inline index available_cpus() {
+#if defined(__linux__)
+  cpu_set_t cpus;
+  if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) {
+    return std::max<index>(1, CPU_COUNT(&cpus));
+  }
+#endif
+  return std::max<index>(1, static_cast<index>(std::thread::hardware_concurrency()));
+}
+
 /// `threads` threads including the caller, who takes part in every `parallel_for`.
 ///
 /// Workers spin for a bounded time after each task, because the next call of a forward pass comes
 /// microseconds later, and then sleep, so that an idle pool costs nothing. Indices are handed out
-/// by one counter: uneven tasks balance themselves. One `parallel_for` runs at a time; tasks do not
-/// throw and start no further parallel work. Nothing is allocated after construction.
+/// by one counter: uneven tasks balance themselves. A call waits for the workers that have joined it
+/// and for no others, so that it is never slower than the caller alone by more than a wake-up where
+/// the machine is busy or gives fewer CPUs than threads; in the latter case nobody spins. One
+/// `parallel_for` runs at a time; tasks do not throw and start no further parallel work. Nothing is
+/// allocated after construction.
 class thread_pool {
  public:
   /// @throws onoma::error (invalid_argument) unless 1 <= threads <= 1024.
-  explicit thread_pool(index threads) {
+  explicit thread_pool(index threads)
+      : spin_limit_(threads <= available_cpus() ? longest_spin : 0) {
     if (threads < 1 || threads > 1024) {
       fail(error_code::invalid_argument, "thread_pool", "1 to 1024 threads",
            std::to_string(threads));
@@ -61,14 +79,15 @@ class thread_pool {
     task_ = &task;
     count_ = count;
     next_.store(0, std::memory_order_relaxed);
-    active_.store(static_cast<std::int32_t>(workers_.size()), std::memory_order_relaxed);
+    joined_.store(open, std::memory_order_release);
     // In one order with the workers' `sleepers_`: either they see this or we see them.
     generation_.fetch_add(1, std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) generation_.notify_all();
     run_tasks();
-    // Workers that never woke in time still have to acknowledge: only then may `task` go away.
-    for (int spins = 0; active_.load(std::memory_order_acquire) != 0; ++spins) {
-      if (spins < spin_limit) {
+    // Who has not joined by now finds the door closed: only then may `task` go away.
+    joined_.fetch_sub(open, std::memory_order_acq_rel);
+    for (int spins = 0; joined_.load(std::memory_order_acquire) != 0; ++spins) {
+      if (spins < spin_limit_) {
         pause();
       } else {
         std::this_thread::yield();
@@ -79,7 +98,9 @@ class thread_pool {
  private:
   // About 50 microseconds of pauses: longer than the gap between two operations of a layer,
   // shorter than anyone would notice as load.
-  static constexpr int spin_limit = 2000;
+  static constexpr int longest_spin = 2000;
+  // Added to `joined_` while a call takes workers in; above any number of workers.
+  static constexpr std::int32_t open = 1 << 16;
 
   static void pause() noexcept {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -97,11 +118,23 @@ class thread_pool {
     }
   }
 
+  /// Whether the calling worker is now part of a running call.
+  bool join_call() {
+    std::int32_t joined = joined_.load(std::memory_order_relaxed);
+    while (joined >= open) {
+      if (joined_.compare_exchange_weak(joined, joined + 1, std::memory_order_acquire,
+                                        std::memory_order_relaxed)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   void work() {
     std::uint32_t seen = 0;
     for (;;) {
       for (int spins = 0; generation_.load(std::memory_order_acquire) == seen; ++spins) {
-        if (spins < spin_limit) {
+        if (spins < spin_limit_) {
           pause();
           continue;
         }
@@ -109,20 +142,22 @@ class thread_pool {
         generation_.wait(seen, std::memory_order_seq_cst);
         sleepers_.fetch_sub(1, std::memory_order_relaxed);
       }
-      // A worker acknowledges every generation, so it can be behind by one at most.
-      ++seen;
       if (stop_.load(std::memory_order_relaxed)) return;
+      // The call that woke this worker may be over, and a later one may be joined instead.
+      seen = generation_.load(std::memory_order_acquire);
+      if (!join_call()) continue;
       run_tasks();
-      active_.fetch_sub(1, std::memory_order_release);
+      joined_.fetch_sub(1, std::memory_order_release);
     }
   }
 
+  const int spin_limit_;
   std::vector<std::thread> workers_;
   const function_ref<void(index)>* task_ = nullptr;
   index count_ = 0;
   // On cache lines of their own: the counter is written by all threads.
   alignas(64) std::atomic<index> next_{0};
-  alignas(64) std::atomic<std::int32_t> active_{0};
+  alignas(64) std::atomic<std::int32_t> joined_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};
   std::atomic<std::int32_t> sleepers_{0};
   std::atomic<bool> stop_{false};

@@ -1,12 +1,16 @@
 /// The thread pool runs every task once, from any number of threads, many times in a row.
 #include <onoma/exec/executor.hpp>
+#include <onoma/exec/memory.hpp>
 #include <onoma/exec/thread_pool.hpp>
 
 #include <doctest/doctest.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace test {
@@ -35,6 +39,37 @@ TEST_CASE("workers sleep and wake again") {
     pool.parallel_for(10, [&](index i) { sum += static_cast<int>(i); });
   }
   CHECK(sum == 5 * 45);
+}
+
+TEST_CASE("more threads than CPUs: calls neither wait for workers that sleep nor lose one") {
+  onoma::thread_pool pool(4 * onoma::available_cpus() + 1);
+  for (index round = 0; round < 3000; ++round) {
+    std::atomic<index> sum{0};  // gone when the call is over: a late worker would write to it
+    const index count = 2 + round % 40;
+    pool.parallel_for(count, [&](index i) {
+      std::this_thread::yield();  // the caller runs out of indices while others are still at it
+      sum += i;
+    });
+    REQUIRE(sum == count * (count - 1) / 2);
+  }
+}
+
+TEST_CASE("memory is zero and aligned, small blocks and mapped ones") {
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{4096}, std::size_t{2} << 20,
+                                  (std::size_t{5} << 20) + 3}) {
+    onoma::aligned_memory memory(bytes);
+    CHECK(memory.size() == bytes);
+    CHECK(reinterpret_cast<std::uintptr_t>(memory.data()) %
+              (bytes < (std::size_t{2} << 20) ? 64 : std::size_t{2} << 20) == 0);
+    bool zero = true;
+    for (std::size_t i = 0; i < bytes; ++i) zero = zero && memory.data()[i] == std::byte{0};
+    CHECK(zero);
+    memory.data()[bytes - 1] = std::byte{7};
+    onoma::aligned_memory other = std::move(memory);
+    CHECK(other.data()[bytes - 1] == std::byte{7});
+    other = onoma::aligned_memory(64);
+    CHECK(other.size() == 64);
+  }
 }
 
 TEST_CASE("without an executor the calling thread does the work") {
