@@ -9,7 +9,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
+#include <span>
+#include <string>
 
 namespace test {
 namespace {
@@ -41,7 +45,69 @@ const std::vector<linear_shape> linear_shapes = {
     {1, 8, 3},    {2, 40, 72},   {5, 17, 65},    {6, 64, 64},   {7, 384, 9},  {13, 100, 130},
     {16, 384, 384}, {23, 385, 63}, {97, 800, 129}, {200, 33, 200}, {390, 64, 48}};
 
+/// Values as a file has them: in `type`, beginning `shift` bytes behind a multiple of 64.
+std::vector<std::byte> stored_as(onoma::dtype type, const std::vector<float>& values, index shift) {
+  const auto size = static_cast<std::size_t>(onoma::size_of(type));
+  std::vector<std::byte> bytes(values.size() * size + static_cast<std::size_t>(shift));
+  std::byte* to = bytes.data() + shift;
+  for (const float value : values) {
+    const auto put = [&](auto x) { std::memcpy(to, &x, sizeof(x)); };
+    switch (type) {
+      case onoma::dtype::f32: put(value); break;
+      case onoma::dtype::f64: put(static_cast<double>(value)); break;
+      case onoma::dtype::f16: put(onoma::float_to_f16(value)); break;
+      default: put(onoma::float_to_bf16(value)); break;
+    }
+    to += size;
+  }
+  return bytes;
+}
+
 }  // namespace
+
+TEST_CASE("weights packed from a file's bytes are those packed from memory, bit for bit") {
+  generator g(11);
+  onoma::thread_pool pool(3);
+  onoma::cpu_backend fast(pool);
+  // Rows of the pieces: whole panels, panels that several pieces share, pieces smaller than one.
+  const std::vector<std::vector<index>> pieces = {{64}, {65}, {3}, {128, 128, 128}, {40, 40, 40},
+                                                  {5, 1, 200}, {312, 312, 312}};
+  for (const auto type : {onoma::dtype::f32, onoma::dtype::f64, onoma::dtype::f16,
+                          onoma::dtype::bf16}) {
+    for (const auto& rows : pieces) {
+      for (const index cols : {1, 63, 64, 130}) {
+        for (const index shift : {0, 1}) {
+          INFO(std::string(onoma::to_string(type)) << " cols " << cols << " shift " << shift
+                                                   << " pieces " << rows.size());
+          std::vector<std::vector<std::byte>> bytes;
+          std::vector<onoma::stored_matrix> stored;
+          std::vector<float> plain;
+          index total = 0;
+          for (const index count : rows) {
+            bytes.push_back(stored_as(type, g.normals<float>(count * cols), shift));
+            stored.push_back({bytes.back().data() + shift, type, count, cols});
+            std::vector<float> values(static_cast<std::size_t>(count * cols));
+            onoma::convert(stored.back(), 0, count * cols, values.data());
+            plain.insert(plain.end(), values.begin(), values.end());
+            total += count;
+          }
+          auto direct = fast.make_packed(total, cols, false);
+          auto copied = fast.make_packed(total, cols, false);
+          fast.pack(std::span<const onoma::stored_matrix>(stored), direct);
+          fast.pack(mat<const float>{plain.data(), total, cols}, copied);
+          const auto x = g.normals<float>(7 * cols);
+          std::vector<float> a(static_cast<std::size_t>(7 * total)), b(a.size());
+          fast.linear({x.data(), 7, cols}, direct, {}, {a.data(), 7, total});
+          fast.linear({x.data(), 7, cols}, copied, {}, {b.data(), 7, total});
+          CHECK(a == b);
+          std::vector<float> uploaded(static_cast<std::size_t>(stored[0].size()));
+          fast.upload(stored[0], view(uploaded));
+          CHECK(std::equal(uploaded.begin(), uploaded.end(), plain.begin()));
+        }
+      }
+    }
+  }
+}
 
 TEST_CASE("the comparison rejects what is wrong") {
   const std::vector<double> a = {1.0, 2.0, 3.0};

@@ -7,12 +7,14 @@
 #include <onoma/core/activation.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/core/rng.hpp>
+#include <onoma/core/stored.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/view.hpp>
 
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -96,7 +98,7 @@ concept backend = requires(
     norm_statistics<typename B::scalar> stats, attention_shape<typename B::scalar> shape,
     embedding_tables<const typename B::scalar> tables,
     embedding_tables<typename B::scalar> dtables, embedding_rows rows,
-    adamw_step<typename B::scalar> step) {
+    adamw_step<typename B::scalar> step, std::span<const stored_matrix> stored) {
   typename B::scalar;
   typename B::buffer;         // owns a block of backend memory: movable; .data() -> std::byte*, .size()
   typename B::packed_weight;  // a weight [M, K] in the layout that the kernels read: movable
@@ -106,6 +108,7 @@ concept backend = requires(
   // Memory. `allocate` zeroes. Uploads and downloads copy between host memory and the backend's.
   { b.allocate(bytes) } -> std::same_as<typename B::buffer>;
   { b.upload(host_in, v) };    // v = host_in[0 .. v.size)
+  { b.upload(stored_matrix{}, v) };  // the same, converted; all of its elements
   { b.download(cv, host_out) };
   { b.upload_ids(ids, vec<std::int32_t>{}) };
   { b.fill(v, t) };
@@ -114,6 +117,9 @@ concept backend = requires(
   // Weights. with_transpose: also keep what linear_dx reads (training).
   { b.make_packed(n, n, flag) } -> std::same_as<typename B::packed_weight>;  // (M, K, transpose)
   { b.pack(cm, packed) };
+  // From host memory as a file has it, for a weight without transpose: the matrices of `stored`,
+  // each [_, K], lie below one another in [M, K].
+  { b.pack(stored, packed) };
 
   // y [N, M] = x [N, K] w^T + bias [M]   (bias may be null)
   { b.linear(cm, cpacked, cv, m) };

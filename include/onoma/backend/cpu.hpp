@@ -14,7 +14,9 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -54,6 +56,14 @@ class cpu_backend {
   void upload(const float* host, vec<float> v) const {
     if (!dry_run_) std::copy(host, host + v.size, v.data);
   }
+  void upload(const stored_matrix& host, vec<float> v) const {
+    if (dry_run_) return;
+    constexpr index chunk = 16 * flat_chunk;
+    executor_.parallel_for((v.size + chunk - 1) / chunk, [&](index i) {
+      const index first = i * chunk;
+      convert(host, first, std::min(chunk, v.size - first), v.data + first);
+    });
+  }
   void download(vec<const float> v, float* host) const {
     if (!dry_run_) std::copy(v.begin(), v.end(), host);
   }
@@ -92,6 +102,12 @@ class cpu_backend {
             {w.data, w.stride, w.rows, w.cols, false, p, p + 1, floats(packed.transposed)});
       }
     });
+  }
+
+  void pack(std::span<const stored_matrix> rows, packed_weight& packed) const {
+    if (dry_run_) return;
+    executor_.parallel_for(panels_of(packed.rows),
+                           [&](index p) { pack_stored_panel(rows, packed, p); });
   }
 
   void linear(mat<const float> x, const packed_weight& w, vec<const float> bias, mat<float> y) {
@@ -369,6 +385,24 @@ class cpu_backend {
 
   [[nodiscard]] index panels_of(index columns) const {
     return (columns + kernels_->panel_width - 1) / kernels_->panel_width;
+  }
+
+  /// Panel p of the forward layout: from the bytes of the file where they are aligned floats of one
+  /// piece, else from a copy of the rows.
+  void pack_stored_panel(std::span<const stored_matrix> rows, packed_weight& packed,
+                         index p) const {
+    const index cols = packed.cols;
+    const index first = p * kernels_->panel_width;
+    const index count = std::min(kernels_->panel_width, packed.rows - first);
+    std::vector<float> copy;
+    const float* w = rows_as_floats(rows, first, count);
+    if (w == nullptr) {
+      copy.resize(static_cast<std::size_t>(count * cols));
+      convert_rows(rows, first, count, copy.data());
+      w = copy.data();
+    }
+    kernels_->pack({w, cols, cols, count, true, 0, 1,
+                    floats(packed.forward) + kernels_->packed_size(cols, first)});
   }
 
   /// B of a product: packed, or rows `stride` apart.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -91,6 +92,10 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.upload(host, v);
   }
+  void upload(const stored_matrix& host, vec<scalar> v) {
+    const opened access(*regions_);
+    inner_.upload(host, v);
+  }
   void download(vec<const scalar> v, scalar* host) {
     const opened access(*regions_);
     inner_.download(v, host);
@@ -110,6 +115,10 @@ class guarded_backend {
   void pack(in w, packed_weight& packed) {
     const opened access(*regions_);
     inner_.pack(w, packed);
+  }
+  void pack(std::span<const stored_matrix> rows, packed_weight& packed) {
+    const opened access(*regions_);
+    inner_.pack(rows, packed);
   }
   void linear(in x, const packed_weight& w, vec<const scalar> bias, out y) {
     const opened access(*regions_);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <type_traits>
 #include <vector>
 
@@ -59,6 +60,9 @@ class reference_backend {
   void upload(const T* host, vec<T> v) const {
     if (!dry_run_) std::copy(host, host + v.size, v.data);
   }
+  void upload(const stored_matrix& host, vec<T> v) const {
+    if (!dry_run_) convert(host, 0, v.size, v.data);
+  }
   void download(vec<const T> v, T* host) const {
     if (!dry_run_) std::copy(v.begin(), v.end(), host);
   }
@@ -80,6 +84,15 @@ class reference_backend {
     for (index i = 0; i < w.rows; ++i) {
       const auto row = w.row(i);
       std::copy(row.begin(), row.end(), packed.values.begin() + i * w.cols);
+    }
+  }
+
+  void pack(std::span<const stored_matrix> rows, packed_weight& packed) const {
+    if (dry_run_) return;
+    T* out = packed.values.data();
+    for (const auto& piece : rows) {
+      convert(piece, 0, piece.size(), out);
+      out += piece.size();
     }
   }
 

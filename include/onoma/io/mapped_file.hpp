@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -85,6 +86,26 @@ class mapped_file {
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   [[nodiscard]] std::string_view text() const noexcept {
     return {reinterpret_cast<const char*>(data_), size_};
+  }
+
+  /// Gives the pages of `part` back to the system, which keeps them in its cache: the memory of this
+  /// process shrinks, and a later read brings them back. Bytes that are not this file's are ignored.
+  void release_pages(std::span<const std::byte> part) const noexcept {
+#if ONOMA_HAS_MMAP && defined(MADV_DONTNEED)
+    const auto begin = reinterpret_cast<std::uintptr_t>(data_);
+    const auto first = reinterpret_cast<std::uintptr_t>(part.data());
+    // Anywhere else the same advice would erase memory.
+    if (data_ == nullptr || part.empty() || first < begin ||
+        first + part.size() > begin + size_) {
+      return;
+    }
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto start = first / page * page;
+    static_cast<void>(::madvise(reinterpret_cast<void*>(start), first + part.size() - start,
+                                MADV_DONTNEED));
+#else
+    static_cast<void>(part);
+#endif
   }
 
  private:

@@ -81,6 +81,8 @@ class pytorch_file {
 
   /// By name.
   [[nodiscard]] const std::vector<tensor_view>& tensors() const noexcept { return tensors_; }
+  /// As `safetensors_file::release`.
+  void release(const tensor_view& tensor) const noexcept { file_.release_pages(tensor.bytes); }
 
  private:
   using value = pickle_value;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/stored.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
@@ -54,30 +55,12 @@ struct tensor_view {
 /// out[0 .. elements) = the tensor's values as float. F64 is rounded, the others are exact.
 /// @throws onoma::error (unsupported) for integer tensors.
 inline void to_float(const tensor_view& tensor, float* out) {
-  const std::byte* from = tensor.bytes.data();
-  const index count = tensor.elements();
-  const auto half = [&](float (*convert)(std::uint16_t)) {
-    for (index i = 0; i < count; ++i) {
-      std::uint16_t bits = 0;
-      std::memcpy(&bits, from + 2 * i, 2);
-      out[i] = convert(bits);
-    }
-  };
-  switch (tensor.type) {
-    case dtype::f32: std::memcpy(out, from, static_cast<std::size_t>(count) * 4); return;
-    case dtype::f16: half(f16_to_float); return;
-    case dtype::bf16: half(bf16_to_float); return;
-    case dtype::f64:
-      for (index i = 0; i < count; ++i) {
-        double value = 0.0;
-        std::memcpy(&value, from + 8 * i, 8);
-        out[i] = static_cast<float>(value);
-      }
-      return;
-    default:
-      fail(error_code::unsupported, "converting tensor '" + tensor.name + "' to float",
-           "F32, F16, BF16 or F64", std::string(to_string(tensor.type)));
+  if (!is_float(tensor.type)) {
+    fail(error_code::unsupported, "converting tensor '" + tensor.name + "' to float",
+         "F32, F16, BF16 or F64", std::string(to_string(tensor.type)));
   }
+  const index count = tensor.elements();
+  convert(stored_matrix{tensor.bytes.data(), tensor.type, 1, count}, 0, count, out);
 }
 
 /// An open file: the tensors view its bytes, which live as long as this object.
@@ -103,6 +86,8 @@ class safetensors_file {
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept {
     return metadata_;
   }
+  /// Says that a tensor has been read for now. It stays readable; its pages no longer count.
+  void release(const tensor_view& tensor) const noexcept { file_.release_pages(tensor.bytes); }
   /// The tensor of this name, or null.
   [[nodiscard]] const tensor_view* find(std::string_view name) const {
     const auto place = std::lower_bound(

@@ -51,6 +51,16 @@ class model_weights {
         [](const tensor_view& tensor, std::string_view key) { return tensor.name < key; });
     return place != tensors_.end() && place->name == name ? &*place : nullptr;
   }
+  /// Says that a tensor has been read for now. It stays readable; its pages no longer count.
+  void release(const tensor_view& tensor) const noexcept {
+    std::apply(
+        [&](const auto&... lists) {
+          (std::for_each(lists.begin(), lists.end(),
+                         [&](const auto& file) { file.release(tensor); }),
+           ...);
+        },
+        files_);
+  }
   /// The name of the file that was opened; of shards, of their index.
   [[nodiscard]] const std::string& file_name() const noexcept { return name_; }
 

@@ -274,7 +274,8 @@ struct kernel_table {
   index panel_block;   ///< panels that a task of a product takes at most
   bool reads_rows;     ///< B may lie row by row as well: then it need not be packed for `gemm_packed`
 
-  // Products. B is packed once and read in panels, whose layout is the table's own affair.
+  // Products. B is packed once and read in panels, whose layout is the table's own affair. They lie
+  // one after another: panel p begins at packed_size(depth, p * panel_width).
   index (*packed_size)(index depth, index columns);  ///< floats of a packed B
   void (*pack)(const pack_call&);
   index (*gemm_scratch)(index rows, index depth, index panels);  ///< bytes of one task, may be 0

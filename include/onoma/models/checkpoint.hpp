@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <set>
 #include <span>
 #include <string>
@@ -108,9 +109,7 @@ inline void append_list(std::string& text, const char* what,
       }
       used.insert(tensor->name);
       source.tensors.push_back(tensor);
-      const bool readable = tensor->type == dtype::f32 || tensor->type == dtype::f16 ||
-                            tensor->type == dtype::bf16 || tensor->type == dtype::f64;
-      if (!readable ||
+      if (!is_float(tensor->type) ||
           !std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
         misshapen.push_back(tensor->name + " " + std::string(to_string(tensor->type)) + " " +
                             to_string(tensor->shape) + " instead of " + to_string(shape));
@@ -134,22 +133,46 @@ inline void append_list(std::string& text, const char* what,
   return match;
 }
 
-/// Copies every parameter that was found into the store.
-template <backend B>
-void upload_checkpoint(const checkpoint_match& match, parameter_store<B>& parameters) {
-  using scalar = typename B::scalar;
-  std::vector<float> values;
-  std::vector<scalar> converted;
-  for (const auto& source : match.found) {
-    values.resize(static_cast<std::size_t>(source.entry->size()));
-    float* out = values.data();
-    for (const auto* tensor : source.tensors) {
-      to_float(*tensor, out);
-      out += tensor->elements();
+/// Gives every parameter its value: from the tensors of `match`, else a new one (normal ones from
+/// N(0, stddev), by seed). A weight without memory in the store is packed by its layer, straight from
+/// the file. Each tensor's pages are given back once it is read, so that the file and the model never
+/// lie in memory side by side.
+template <backend B, class Model>
+void fill_parameters(const checkpoint_match& match, const model_weights& weights, double stddev,
+                     std::uint64_t seed, parameter_store<B>& parameters, Model& model) {
+  const auto with_values = [&](const parameter_entry& entry, auto&& use) {
+    const auto source = std::find_if(match.found.begin(), match.found.end(),
+                                     [&](const auto& found) { return found.entry == &entry; });
+    if (source == match.found.end()) {
+      const auto values = initial_values(entry, stddev, seed);
+      const stored_matrix whole{reinterpret_cast<const std::byte*>(values.data()), dtype::f64,
+                                entry.rows, entry.cols};
+      return use(std::span(&whole, 1));
     }
-    converted.assign(values.begin(), values.end());
-    parameters.upload(*source.entry, converted.data());
+    const auto pieces = static_cast<index>(source->tensors.size());
+    std::vector<stored_matrix> rows;
+    for (const auto* tensor : source->tensors) {
+      rows.push_back({tensor->bytes.data(), tensor->type,
+                      entry.is_matrix ? entry.rows / pieces : 1,
+                      entry.is_matrix ? entry.cols : entry.cols / pieces});
+    }
+    use(std::span<const stored_matrix>(rows));
+    for (const auto* tensor : source->tensors) weights.release(*tensor);
+  };
+  const auto entries = parameters.layout().entries();
+  for (const auto& entry : entries) {
+    if (!entry.has_value()) continue;
+    with_values(entry, [&](std::span<const stored_matrix> pieces) {
+      parameters.upload(entry, pieces);
+    });
   }
+  model.visit_linears([&](auto& layer) {
+    const auto& entry = entries[static_cast<std::size_t>(layer.weight().entry)];
+    if (entry.has_value()) return;
+    with_values(entry, [&](std::span<const stored_matrix> pieces) {
+      layer.pack(parameters.backend(), pieces);
+    });
+  });
 }
 
 /// The parameters of a model as the tensors of a checkpoint, in host memory.

@@ -49,9 +49,10 @@ class encoder {
     }
   }
 
-  void pack(B& device, bool training) {
-    embeddings_.pack(device, training);
-    for (auto& layer : layers_) layer.pack(device, training);
+  template <class Visitor>
+  void visit_linears(Visitor&& visitor) {
+    embeddings_.visit_linears(visitor);
+    for (auto& layer : layers_) layer.visit_linears(visitor);
   }
 
   /// Returns the last hidden states [N, H].

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,7 +21,7 @@ namespace onoma::inline ONOMA_ABI {
 
 struct model_options {
   std::uint64_t seed = 42;    ///< of new weights and of dropout
-  bool training = true;       ///< false: no gradients, half the memory for weights
+  bool training = true;       ///< false: no gradients, and weights only as kernels read them
   bool replace_head = false;  ///< start a new head where the checkpoint's has other labels
 };
 
@@ -39,10 +38,8 @@ class token_classifier {
   /// @throws onoma::error (invalid_argument) for a configuration that contradicts itself.
   token_classifier(encoder_config config, B& device, model_options options = {})
       : token_classifier(std::move(config), device, options.training, options.seed) {
-    allocate(parameter_layout::of<scalar>(*this));
-    for (const auto& entry : parameters_->layout().entries()) {
-      parameters_->initialise(entry, config_.initializer_range, seed_);
-    }
+    allocate(parameter_layout::of<scalar>(*this, training_));
+    fill_parameters({}, {}, config_.initializer_range, seed_, *parameters_, *this);
   }
 
   /// Loads a folder as the Hub publishes it (config.json, weights). `labels` replace
@@ -59,7 +56,7 @@ class token_classifier {
         !labels.empty() && set_labels(config, std::move(labels), folder.tensors(), options, path);
 
     token_classifier model(std::move(config), device, options.training, options.seed);
-    auto layout = parameter_layout::of<scalar>(model);
+    auto layout = parameter_layout::of<scalar>(model, options.training);
     // Checked before anything is allocated: sizes come from a file.
     const auto match = match_checkpoint(*model.config_.family, layout.entries(), folder.tensors(),
                                         new_head, "load '" + path.string() + "'");
@@ -69,18 +66,21 @@ class token_classifier {
     model.report_.initialised = initialised;
     // `match` points into `layout`, which keeps its entries where they are when it moves.
     model.allocate(std::move(layout));
-    upload_checkpoint(match, *model.parameters_);
-    for (const auto* entry : match.initialised) {
-      model.parameters_->initialise(*entry, model.config_.initializer_range, options.seed);
-    }
-    model.tokenizer_files_ = read_tokenizer_files(path);
+    fill_parameters(match, folder.tensors(), model.config_.initializer_range, options.seed,
+                    *model.parameters_, model);
+    if (options.training) model.tokenizer_files_ = read_tokenizer_files(path);
     return model;
   }
 
   /// Writes a folder that transformers loads unchanged: config.json, model.safetensors (F32), and
   /// the tokenizer files of the folder that the model was loaded from. All or nothing.
-  /// @throws onoma::error (io)
+  /// @throws onoma::error (io), or (unsupported) for a model loaded for inference: it keeps its
+  /// weights in the form that kernels read, and nothing else.
   void save(const std::filesystem::path& path) const {
+    if (!training_) {
+      fail(error_code::unsupported, "saving model folder " + path.string(),
+           "a model loaded for training", "one for inference");
+    }
     const auto checkpoint = make_checkpoint(*config_.family, *parameters_);
     save_model_folder(path, config_.to_json(), checkpoint.tensors, tokenizer_files_);
   }
@@ -175,6 +175,12 @@ class token_classifier {
     encoder_.visit(at, visitor);
     classifier_.visit(at / "classifier", visitor);
   }
+  /// Calls visitor(layer) for every linear layer.
+  template <class Visitor>
+  void visit_linears(Visitor&& visitor) {
+    encoder_.visit_linears(visitor);
+    classifier_.visit_linears(visitor);
+  }
 
  private:
   struct saved {
@@ -247,9 +253,9 @@ class token_classifier {
             padding ? static_cast<std::int32_t>(config_.padding_id) : position++;
       }
     }
-    if (packed_version_ != parameters_->version()) {
-      encoder_.pack(*device_, training_);
-      classifier_.pack(*device_, training_);
+    // In inference, loading has packed them, and no one changes them.
+    if (training_ && packed_version_ != parameters_->version()) {
+      visit_linears([&](linear<B>& layer) { layer.pack(*device_); });
       packed_version_ = parameters_->version();
     }
   }

@@ -45,9 +45,10 @@ class attention {
     output_.visit(at / "output", visitor);
   }
 
-  void pack(B& device, bool training) {
-    query_key_value_.pack(device, training);
-    output_.pack(device, training);
+  template <class Visitor>
+  void visit_linears(Visitor&& visitor) {
+    query_key_value_.visit_linears(visitor);
+    output_.visit_linears(visitor);
   }
 
   /// out [N, H] from x [N, H]; `dropout` on the probabilities.

@@ -68,8 +68,9 @@ class embedding {
     if (projection_) projection_->visit(at / "projection", visitor);
   }
 
-  void pack(B& device, bool training) {
-    if (projection_) projection_->pack(device, training);
+  template <class Visitor>
+  void visit_linears(Visitor&& visitor) {
+    if (projection_) projection_->visit_linears(visitor);
   }
 
   /// Returns y [N, H].

@@ -48,9 +48,10 @@ class encoder_layer {
     feed_forward_norm_.visit(at / "feed_forward_norm", visitor);
   }
 
-  void pack(B& device, bool training) {
-    attention_.pack(device, training);
-    feed_forward_.pack(device, training);
+  template <class Visitor>
+  void visit_linears(Visitor&& visitor) {
+    attention_.visit_linears(visitor);
+    feed_forward_.visit_linears(visitor);
   }
 
   /// Returns y [N, H]. Training keeps x; inference overwrites it with y.

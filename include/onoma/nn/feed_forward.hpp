@@ -27,9 +27,10 @@ class feed_forward {
     contract_.visit(at / "contract", visitor);
   }
 
-  void pack(B& device, bool training) {
-    expand_.pack(device, training);
-    contract_.pack(device, training);
+  template <class Visitor>
+  void visit_linears(Visitor&& visitor) {
+    expand_.visit_linears(visitor);
+    contract_.visit_linears(visitor);
   }
 
   /// y [N, H] from x [N, H]

@@ -5,6 +5,7 @@
 #include <onoma/nn/pass.hpp>
 
 #include <optional>
+#include <span>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -16,7 +17,7 @@ class linear {
   using scalar = typename B::scalar;
 
   linear(index inputs, index outputs)
-      : weight_(parameter<scalar>::matrix(outputs, inputs)),
+      : weight_(parameter<scalar>::weight(outputs, inputs)),
         bias_(parameter<scalar>::vector(outputs, initial_value::zeros)) {}
 
   template <class Visitor>
@@ -24,11 +25,24 @@ class linear {
     visitor(at / "weight", weight_);
     visitor(at / "bias", bias_);
   }
+  /// The walk over the linear layers of a model.
+  template <class Visitor>
+  void visit_linears(Visitor&& visitor) {
+    visitor(*this);
+  }
+  [[nodiscard]] const parameter<scalar>& weight() const noexcept { return weight_; }
 
-  /// Copies the weight into the layout that the kernels read; `training`: also what backward reads.
-  void pack(B& device, bool training) {
-    if (!packed_) packed_.emplace(device.make_packed(weight_.rows, weight_.cols, training));
+  /// For training: copies the weight into the layouts that the kernels of both directions read.
+  void pack(B& device) {
+    if (!packed_) packed_.emplace(device.make_packed(weight_.rows, weight_.cols, true));
     device.pack(weight_.value_matrix(), *packed_);
+  }
+
+  /// For inference: the forward's layout straight from host memory as a file has it. `rows` below one
+  /// another are [M, K].
+  void pack(B& device, std::span<const stored_matrix> rows) {
+    if (!packed_) packed_.emplace(device.make_packed(weight_.rows, weight_.cols, false));
+    device.pack(rows, *packed_);
   }
 
   /// y [N, M] = x [N, K] W^T + b

@@ -24,7 +24,8 @@ enum class initial_value { normal, zeros, ones };
 enum class update_rule { decayed, plain, frozen };
 
 /// A matrix [rows, cols], or a vector (rows = 1), that a layer owns. Its memory belongs to the
-/// `parameter_store`, which binds the views: null before that, and `gradient` null in inference.
+/// `parameter_store`, which binds the views: null before that. In inference `gradient` stays null, and
+/// so does the `value` of a weight that is packed.
 template <class T>
 struct parameter {
   index rows = 0;
@@ -32,14 +33,22 @@ struct parameter {
   bool is_matrix = false;
   initial_value start = initial_value::zeros;
   update_rule rule = update_rule::plain;
+  bool is_packed = false;  ///< kernels read it in a layout of their own: inference keeps that alone
+  index entry = -1;        ///< its number in the layout, once a store has bound it
   vec<T> value;
   vec<T> gradient;
 
   [[nodiscard]] static parameter matrix(index rows, index cols) {
-    return {rows, cols, true, initial_value::normal, update_rule::decayed, {}, {}};
+    return {rows, cols, true, initial_value::normal, update_rule::decayed, false, -1, {}, {}};
+  }
+  /// The weight of a linear layer.
+  [[nodiscard]] static parameter weight(index outputs, index inputs) {
+    auto p = matrix(outputs, inputs);
+    p.is_packed = true;
+    return p;
   }
   [[nodiscard]] static parameter vector(index size, initial_value start) {
-    return {1, size, false, start, update_rule::plain, {}, {}};
+    return {1, size, false, start, update_rule::plain, false, -1, {}, {}};
   }
 
   [[nodiscard]] index size() const noexcept { return rows * cols; }
@@ -55,9 +64,12 @@ struct parameter_entry {
   bool is_matrix = false;
   initial_value start = initial_value::zeros;
   update_rule rule = update_rule::plain;
-  index offset = 0;
+  index place = 0;   ///< among all parameters, in elements: names its stream of random numbers
+  index offset = 0;  ///< in the flat buffers; -1: they leave it out
 
   [[nodiscard]] index size() const noexcept { return rows * cols; }
+  /// False for a packed weight in inference: no one but its layer has it.
+  [[nodiscard]] bool has_value() const noexcept { return offset >= 0; }
 };
 
 /// The order in which parameters lie in the flat buffers: all that decay, then the plain ones, then
@@ -69,15 +81,20 @@ class parameter_layout {
   static constexpr index alignment = 16;  // elements: 64 bytes of float
 
   /// `model.visit(scope, f)` calls f(scope, parameter&) for each parameter, in a fixed order.
+  /// `training`: packed weights have their place too, where the optimizer changes them.
   template <class T, class Model>
-  [[nodiscard]] static parameter_layout of(Model& model) {
+  [[nodiscard]] static parameter_layout of(Model& model, bool training) {
     parameter_layout layout;
+    index place = 0;
     for (const auto rule : {update_rule::decayed, update_rule::plain, update_rule::frozen}) {
       model.visit(scope{}, [&](const scope& at, const parameter<T>& p) {
         if (p.rule != rule) return;
-        layout.entries_.push_back(
-            {at.name(), p.rows, p.cols, p.is_matrix, p.start, p.rule, layout.size_});
-        layout.size_ += (p.size() + alignment - 1) / alignment * alignment;
+        const bool has_value = training || !p.is_packed;
+        const index padded = (p.size() + alignment - 1) / alignment * alignment;
+        layout.entries_.push_back({at.name(), p.rows, p.cols, p.is_matrix, p.start, p.rule, place,
+                                   has_value ? layout.size_ : -1});
+        place += padded;
+        if (has_value) layout.size_ += padded;
       });
       layout.ends_[static_cast<std::size_t>(rule)] = layout.size_;
     }
@@ -98,6 +115,27 @@ class parameter_layout {
   index ends_[3] = {};
 };
 
+/// What a parameter starts with where no checkpoint provides it: normal ones are drawn from
+/// N(0, stddev).
+[[nodiscard]] inline std::vector<double> initial_values(const parameter_entry& entry, double stddev,
+                                                        std::uint64_t seed) {
+  // Far from the places of dropout (nn/dropout.hpp).
+  constexpr std::uint64_t first_place = std::uint64_t{1} << 40;
+  std::vector<double> values(static_cast<std::size_t>(entry.size()));
+  if (entry.start == initial_value::ones) values.assign(values.size(), 1.0);
+  if (entry.start == initial_value::normal) {
+    // Box and Muller, Annals of Mathematical Statistics 1958.
+    random_stream random(
+        derive_key(seed, 0, first_place + static_cast<std::uint64_t>(entry.place)));
+    for (auto& value : values) {
+      const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
+      const double angle = 2.0 * std::numbers::pi * random.uniform();
+      value = stddev * radius * std::cos(angle);
+    }
+  }
+  return values;
+}
+
 /// Owns the values and gradients of a model's parameters in backend memory.
 ///
 /// A writer of values calls `changed()` (the optimizer does): layers that keep a weight in another
@@ -108,20 +146,22 @@ class parameter_store {
  public:
   using scalar = typename B::scalar;
 
-  /// Allocates (zeroed) and binds the views of every parameter of `model`.
+  /// Allocates (zeroed) and binds the views of every parameter of `model`. Gradients need a layout
+  /// for training.
   template <class Model>
   parameter_store(B& backend, parameter_layout layout, Model& model, bool with_gradients)
       : backend_(&backend),
         layout_(std::move(layout)),
         values_(backend.allocate(bytes(layout_.size()))) {
     if (with_gradients) gradients_.emplace_back(backend.allocate(bytes(layout_.size())));
-    auto entry = layout_.entries().begin();
+    index number = 0;
     for (const auto rule : {update_rule::decayed, update_rule::plain, update_rule::frozen}) {
       model.visit(scope{}, [&](const scope&, parameter<scalar>& p) {
         if (p.rule != rule) return;
-        p.value = values().slice(entry->offset, p.size());
-        if (with_gradients) p.gradient = gradients().slice(entry->offset, p.size());
-        ++entry;
+        p.entry = number;
+        const auto& entry = layout_.entries()[static_cast<std::size_t>(number++)];
+        if (entry.has_value()) p.value = values().slice(entry.offset, p.size());
+        if (with_gradients) p.gradient = gradients().slice(entry.offset, p.size());
       });
     }
   }
@@ -153,8 +193,18 @@ class parameter_store {
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
   /// Copies one parameter from host memory: `values` has entry.size() elements.
+  /// @throws onoma::error (unsupported), as all copies here, for a weight that is only packed.
   void upload(const parameter_entry& entry, const scalar* from) {
-    backend_->upload(from, values().slice(entry.offset, entry.size()));
+    backend_->upload(from, place(values(), entry));
+    changed();
+  }
+  /// As a file has it: `pieces` below one another.
+  void upload(const parameter_entry& entry, std::span<const stored_matrix> pieces) {
+    auto to = place(values(), entry);
+    for (const auto& piece : pieces) {
+      backend_->upload(piece, to.slice(0, piece.size()));
+      to = to.slice(piece.size(), to.size - piece.size());
+    }
     changed();
   }
   [[nodiscard]] std::vector<scalar> download_value(const parameter_entry& entry) const {
@@ -164,28 +214,7 @@ class parameter_store {
     return download(gradients(), entry);
   }
 
-  /// Gives one parameter its starting value: normal ones are drawn from N(0, stddev).
-  void initialise(const parameter_entry& entry, double stddev, std::uint64_t seed) {
-    std::vector<scalar> host(static_cast<std::size_t>(entry.size()));
-    if (entry.start == initial_value::ones) host.assign(host.size(), scalar(1));
-    if (entry.start == initial_value::normal) {
-      // Box and Muller, Annals of Mathematical Statistics 1958. The stream depends on the seed and
-      // on the parameter's place alone.
-      random_stream random(
-          derive_key(seed, 0, initial_value_place + static_cast<std::uint64_t>(entry.offset)));
-      for (auto& value : host) {
-        const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
-        const double angle = 2.0 * std::numbers::pi * random.uniform();
-        value = static_cast<scalar>(stddev * radius * std::cos(angle));
-      }
-    }
-    upload(entry, host.data());
-  }
-
  private:
-  // Far from the places of dropout (nn/dropout.hpp).
-  static constexpr std::uint64_t initial_value_place = std::uint64_t{1} << 40;
-
   static std::size_t bytes(index elements) {
     return static_cast<std::size_t>(elements) * sizeof(scalar);
   }
@@ -194,8 +223,15 @@ class parameter_store {
   }
   std::vector<scalar> download(vec<scalar> from, const parameter_entry& entry) const {
     std::vector<scalar> host(static_cast<std::size_t>(entry.size()));
-    backend_->download(from.slice(entry.offset, entry.size()), host.data());
+    backend_->download(place(from, entry), host.data());
     return host;
+  }
+  static vec<scalar> place(vec<scalar> flat, const parameter_entry& entry) {
+    if (!entry.has_value()) {
+      fail(error_code::unsupported, "the value of parameter '" + entry.name + "'",
+           "a model loaded for training", "one for inference, which keeps it in packed form alone");
+    }
+    return flat.slice(entry.offset, entry.size());
   }
 
   B* backend_;

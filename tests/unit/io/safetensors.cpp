@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -43,6 +45,22 @@ const std::string good_header =
 const std::string good_data = std::string("\0\0\x80\x3f\0\0\0\x40", 8) + std::string("\0\x3c", 2);
 
 }  // namespace
+
+TEST_CASE("released pages are read again; memory that is not the file's stays") {
+  const temporary_folder folder;
+  const auto path = folder.path / "large.bin";
+  std::string content(300'000, 'x');
+  for (std::size_t i = 0; i < content.size(); ++i) content[i] = static_cast<char>(i % 251);
+  onoma::write_file_atomically(path, content);
+  const onoma::mapped_file file(path);
+  CHECK(file.text() == content);
+  file.release_pages(file.bytes().subspan(5000, 200'000));
+  file.release_pages(file.bytes());
+  CHECK(file.text() == content);
+  std::vector<std::byte> own(100'000, std::byte{9});
+  file.release_pages(own);
+  CHECK(std::count(own.begin(), own.end(), std::byte{9}) == 100'000);
+}
 
 TEST_CASE("a small file is read") {
   const auto bytes = file_of(good_header, good_data);

@@ -11,6 +11,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -244,6 +246,47 @@ TEST_CASE("a small task is learned, and the best epoch is kept") {
   CHECK(report.micro.f1 == doctest::Approx(result.position.best_score).epsilon(1e-12));
   CHECK(report.micro.f1 > 0.9);
   CHECK(text.find("tokens/s") != std::string::npos);
+}
+
+TEST_CASE("a model for inference has the same bits, and weights in packed form alone") {
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend device(pool);
+  for (const char* name : {"/bert-tiny", "/bert-tiny-f16", "/bert-tiny-bf16", "/distilbert-tiny"}) {
+    INFO(name);
+    const auto folder = std::string(ONOMA_TEST_DATA_DIR) + name;
+    auto trained = model::load(folder, {}, device);
+    auto used = model::load(folder, {}, device, {.training = false});
+    onoma::token_batch batch;
+    batch.add(std::vector<std::int32_t>{2, 11, 57, 8, 3});
+    batch.add(std::vector<std::int32_t>{2, 30, 3});
+    const auto expected = trained.logits(batch);
+    const auto found = used.logits(batch);
+    CHECK(std::equal(expected.data, expected.data + expected.rows * expected.cols, found.data));
+
+    const auto& layout = used.parameters().layout();
+    CHECK(layout.entries().size() == trained.parameters().layout().entries().size());
+    index packed = 0;
+    for (const auto& entry : layout.entries()) {
+      if (entry.has_value()) {
+        CHECK(used.parameters().download_value(entry).size() ==
+              static_cast<std::size_t>(entry.size()));
+        continue;
+      }
+      packed += entry.size();
+      CHECK_THROWS_AS(used.parameters().download_value(entry), onoma::error);
+    }
+    CHECK(packed > 0);
+    CHECK(layout.size() + packed <= trained.parameters().layout().size());
+    CHECK_THROWS_AS(used.save(fs::temp_directory_path() / "onoma-never"), onoma::error);
+  }
+  // New weights too: they depend on the seed, not on what the model is for.
+  model trained(config_with_dropout(), device, {.seed = 5});
+  model used(config_with_dropout(), device, {.seed = 5, .training = false});
+  onoma::token_batch batch;
+  batch.add(std::vector<std::int32_t>{2, 11, 57, 8, 3});
+  const auto expected = trained.logits(batch);
+  const auto found = used.logits(batch);
+  CHECK(std::equal(expected.data, expected.data + expected.rows * expected.cols, found.data));
 }
 
 TEST_CASE("bad inputs are refused before anything is computed") {
