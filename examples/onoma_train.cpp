@@ -26,6 +26,7 @@ struct settings {
   std::string report;
   std::string checkpoint;
   bool resume = false;
+  bool recompute = false;
   bool label_all_tokens = false;
   index threads = 0;
   index log_every = 0;
@@ -89,7 +90,10 @@ int train(settings s) {
   onoma::cpu_backend backend(pool);
   auto model = onoma::token_classifier<onoma::cpu_backend>::load(
       s.encoder, tags.labels(), backend,
-      {.seed = s.training.batch.seed, .training = true, .replace_head = true});
+      {.seed = s.training.batch.seed,
+       .training = true,
+       .replace_head = true,
+       .recompute = s.recompute});
   fmt::print(stderr, "{} sentences, {} labels, {} million parameters{}, {} thread(s)\n",
              train_set.size(), tags.size(), model.parameters().layout().size() / 1000000,
              model.report().initialised.empty() ? "" : ", new classification head", threads);
@@ -181,6 +185,8 @@ int main(int argc, char** argv) {
   auto* running = app.add_option_group("Running");
   running->add_option("--threads", s.threads, "Threads (default: all cores)")
       ->check(CLI::PositiveNumber);
+  running->add_flag("--recompute", s.recompute,
+                    "Keep less for the backward: half the memory per token, a tenth slower");
   auto* checkpoint = running->add_option("--checkpoint", s.checkpoint,
                                          "File that keeps the state of the run; written after\n"
                                          "each epoch and on Ctrl-C");

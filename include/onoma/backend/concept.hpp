@@ -101,7 +101,9 @@ concept backend = requires(
     adamw_step<typename B::scalar> step, std::span<const stored_matrix> stored) {
   typename B::scalar;
   typename B::buffer;         // owns a block of backend memory: movable; .data() -> std::byte*, .size()
-  typename B::packed_weight;  // a weight [M, K] in the layout that the kernels read: movable
+  // A weight [M, K] in the layout that the kernels read: movable; default-constructed, no weight.
+  typename B::packed_weight;
+  requires std::default_initializable<typename B::packed_weight>;
   { b.dry_run(flag) };
   { b.dry_run() } -> std::convertible_to<bool>;
 

@@ -23,6 +23,15 @@ struct model_options {
   std::uint64_t seed = 42;    ///< of new weights and of dropout
   bool training = true;       ///< false: no gradients, and weights only as kernels read them
   bool replace_head = false;  ///< start a new head where the checkpoint's has other labels
+  bool recompute = false;     ///< less memory per token of training, a tenth more time, the same bits
+};
+
+/// Bytes that a training step holds (docs/memory.md).
+struct training_memory {
+  index parameters = 0;   ///< values, gradients and the optimizer's two moments
+  index packed = 0;       ///< linear weights as the kernels of both directions read them
+  index activations = 0;  ///< what the forward keeps for the backward
+  index scratch = 0;      ///< what lives within one layer
 };
 
 /// Transformers' BertForTokenClassification and its counterparts in the other families.
@@ -37,7 +46,7 @@ class token_classifier {
   /// A model with new weights: N(0, initializer_range) for matrices, by seed.
   /// @throws onoma::error (invalid_argument) for a configuration that contradicts itself.
   token_classifier(encoder_config config, B& device, model_options options = {})
-      : token_classifier(std::move(config), device, options.training, options.seed) {
+      : token_classifier(std::move(config), options, device) {
     allocate(parameter_layout::of<scalar>(*this, training_));
     fill_parameters({}, {}, config_.initializer_range, seed_, *parameters_, *this);
   }
@@ -55,7 +64,7 @@ class token_classifier {
     const bool new_head =
         !labels.empty() && set_labels(config, std::move(labels), folder.tensors(), options, path);
 
-    token_classifier model(std::move(config), device, options.training, options.seed);
+    token_classifier model(std::move(config), options, device);
     auto layout = parameter_layout::of<scalar>(model, options.training);
     // Checked before anything is allocated: sizes come from a file.
     const auto match = match_checkpoint(*model.config_.family, layout.entries(), folder.tensors(),
@@ -146,11 +155,7 @@ class token_classifier {
     saved_.masks = {true, seed_, step_++};
     pending_ = true;
     return workspace_.run(true, [&](arena& activations, arena& scratch) {
-      const pass<B> run{*device_, activations, scratch, true, saved_.masks};
-      const auto scores = forward(run, batch);
-      const auto labels = run.kept().template take<std::int32_t>(batch.tokens());
-      device_->upload_ids(batch.labels(), labels);
-      return cross_entropy<B>::forward(run, scores, labels, scale, saved_.loss);
+      return run_loss(training_pass(activations, scratch), batch, scale);
     });
   }
 
@@ -160,14 +165,37 @@ class token_classifier {
     check(std::exchange(pending_, false), error_code::invalid_argument, "backward",
           "a forward_loss before it");
     workspace_.run(false, [&](arena& activations, arena& scratch) {
-      const pass<B> run{*device_, activations, scratch, true, saved_.masks};
-      const auto d = scratch.take<scalar>(saved_.hidden.rows, saved_.hidden.cols);
-      classifier_.backward(*device_, saved_.hidden, cross_entropy<B>::backward(saved_.loss), set,
-                           d);
-      device_->dropout(d, classifier_mask(run));
-      encoder_.backward(run, d, saved_.encoder);
+      run_backward(training_pass(activations, scratch));
     });
   }
+
+  /// What training a model of this configuration on `batch` would hold. Measured, not estimated: the
+  /// step runs on arenas that count, with the kernels switched off and no memory for weights.
+  [[nodiscard]] static training_memory measure_training(encoder_config config, B& device,
+                                                        const token_batch& batch,
+                                                        model_options options = {}) {
+    options.training = true;
+    token_classifier model(std::move(config), options, device);
+    training_memory memory;
+    const index parameters = parameter_layout::of<scalar>(model, true).size();
+    memory.parameters = 4 * parameters * static_cast<index>(sizeof(scalar));
+    model.visit_linears([&](const linear<B>& layer) {
+      memory.packed += 2 * layer.weight().size() * static_cast<index>(sizeof(scalar));
+    });
+    arena activations;
+    arena forward_scratch;
+    arena backward_scratch;
+    const dry_run_scope<B> dry(device);
+    model.saved_.masks = {true, options.seed, 0};
+    model.run_loss(model.training_pass(activations, forward_scratch), batch, 1.0);
+    model.run_backward(model.training_pass(activations, backward_scratch));
+    memory.activations = activations.peak();
+    memory.scratch = std::max(forward_scratch.peak(), backward_scratch.peak());
+    return memory;
+  }
+
+  /// Bytes of activations and scratch that this model holds now: they grow to the largest batch.
+  [[nodiscard]] index workspace_size() const noexcept { return workspace_.size(); }
 
   /// Calls visitor(scope, parameter) for every parameter, in a fixed order.
   template <class Visitor>
@@ -190,11 +218,13 @@ class token_classifier {
     typename cross_entropy<B>::saved loss;
   };
 
-  token_classifier(encoder_config config, B& device, bool training, std::uint64_t seed)
+  /// Without memory for parameters.
+  token_classifier(encoder_config config, const model_options& options, B& device)
       : device_(&device),
         config_((config.check(), std::move(config))),
-        training_(training),
-        seed_(seed),
+        training_(options.training),
+        recompute_(options.recompute),
+        seed_(options.seed),
         encoder_(config_),
         classifier_(config_.hidden, static_cast<index>(config_.labels.size())),
         workspace_(device) {}
@@ -296,6 +326,24 @@ class token_classifier {
     return scores;
   }
 
+  pass<B> training_pass(arena& activations, arena& scratch) const {
+    return {*device_, activations, scratch, true, saved_.masks, recompute_};
+  }
+
+  loss_result run_loss(const pass<B>& run, const token_batch& batch, double divisor) {
+    const auto scores = forward(run, batch);
+    const auto labels = run.kept().template take<std::int32_t>(batch.tokens());
+    device_->upload_ids(batch.labels(), labels);
+    return cross_entropy<B>::forward(run, scores, labels, divisor, saved_.loss);
+  }
+
+  void run_backward(const pass<B>& run) {
+    const auto d = run.scratch.template take<scalar>(saved_.hidden.rows, saved_.hidden.cols);
+    classifier_.backward(*device_, saved_.hidden, cross_entropy<B>::backward(saved_.loss), set, d);
+    device_->dropout(d, classifier_mask(run));
+    encoder_.backward(run, d, saved_.encoder);
+  }
+
   dropout_spec classifier_mask(const pass<B>& run) const {
     return run.dropout.at(dropout_place::classifier,
                           static_cast<float>(config_.classifier_dropout));
@@ -320,6 +368,7 @@ class token_classifier {
   B* device_;
   encoder_config config_;
   bool training_;
+  bool recompute_;
   std::uint64_t seed_;
   std::uint64_t step_ = 0;
   encoder<B> encoder_;

@@ -111,7 +111,9 @@ class embedding {
   }
 
   void freeze(B& device, const parameter<scalar>& table, index row) const {
-    if (row >= 0) device.fill(table.gradient.slice(row * width_, width_), scalar(0));
+    // A dry run that only measures has no gradients.
+    if (row < 0 || !table.gradient) return;
+    device.fill(table.gradient.slice(row * width_, width_), scalar(0));
   }
 
   static embedding_rows rows(const embedding_input& input) {

@@ -11,7 +11,8 @@ class feed_forward {
  public:
   using scalar = typename B::scalar;
 
-  /// W2's gradient reads the activated values, f' the values before.
+  /// W2's gradient reads the activated values, f' the values before. They are the largest that a
+  /// layer keeps; with `pass::recompute` x alone is kept.
   struct saved {
     mat<const scalar> x;          // [N, H]
     mat<const scalar> pre;        // [N, F]
@@ -35,8 +36,10 @@ class feed_forward {
 
   /// y [N, H] from x [N, H]
   void forward(const pass<B>& run, mat<const scalar> x, mat<scalar> y, saved& keep) const {
-    const auto pre = run.training ? run.keep(x.rows, inner_) : mat<scalar>{};
-    const auto activated = run.keep(x.rows, inner_);
+    const bool keeps_inner = run.training && !run.recompute;
+    const auto pre = keeps_inner ? run.keep(x.rows, inner_) : mat<scalar>{};
+    const auto activated = keeps_inner ? run.keep(x.rows, inner_)
+                                       : run.scratch.template take<scalar>(x.rows, inner_);
     expand_.forward(run.device, x, function_, pre, activated);
     contract_.forward(run.device, activated, y);
     keep = {x, pre, activated};
@@ -44,9 +47,18 @@ class feed_forward {
 
   /// Adds the gradient of x to dx [N, H]. dx may be dy: it is written last.
   void backward(const pass<B>& run, mat<const scalar> dy, mat<scalar> dx, const saved& kept) const {
+    mat<const scalar> before = kept.pre;
+    mat<const scalar> after = kept.activated;
+    if (run.recompute) {
+      const auto pre = run.scratch.template take<scalar>(dy.rows, inner_);
+      const auto activated = run.scratch.template take<scalar>(dy.rows, inner_);
+      expand_.forward(run.device, kept.x, function_, pre, activated);
+      before = pre;
+      after = activated;
+    }
     const auto d = run.scratch.template take<scalar>(dy.rows, inner_);
-    contract_.backward(run.device, kept.activated, dy, set, d);
-    run.device.activation_backward(function_, kept.pre, d);
+    contract_.backward(run.device, after, dy, set, d);
+    run.device.activation_backward(function_, before, d);
     expand_.backward(run.device, kept.x, d, add, dx);
   }
 

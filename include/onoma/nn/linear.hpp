@@ -4,7 +4,6 @@
 #include <onoma/nn/parameter.hpp>
 #include <onoma/nn/pass.hpp>
 
-#include <optional>
 #include <span>
 
 namespace onoma::inline ONOMA_ABI {
@@ -34,26 +33,26 @@ class linear {
 
   /// For training: copies the weight into the layouts that the kernels of both directions read.
   void pack(B& device) {
-    if (!packed_) packed_.emplace(device.make_packed(weight_.rows, weight_.cols, true));
-    device.pack(weight_.value_matrix(), *packed_);
+    make_packed(device, true);
+    device.pack(weight_.value_matrix(), packed_);
   }
 
   /// For inference: the forward's layout straight from host memory as a file has it. `rows` below one
   /// another are [M, K].
   void pack(B& device, std::span<const stored_matrix> rows) {
-    if (!packed_) packed_.emplace(device.make_packed(weight_.rows, weight_.cols, false));
-    device.pack(rows, *packed_);
+    make_packed(device, false);
+    device.pack(rows, packed_);
   }
 
   /// y [N, M] = x [N, K] W^T + b
   void forward(B& device, mat<const scalar> x, mat<scalar> y) const {
-    device.linear(x, *packed_, bias_.value, y);
+    device.linear(x, packed_, bias_.value, y);
   }
 
   /// y [N, M] = f(pre), pre = x [N, K] W^T + b; a null `pre` is not kept.
   void forward(B& device, mat<const scalar> x, activation function, mat<scalar> pre,
                mat<scalar> y) const {
-    device.linear_activation(x, *packed_, bias_.value, function, pre, y);
+    device.linear_activation(x, packed_, bias_.value, function, pre, y);
   }
 
   /// dx [N, K] = dy [N, M] W, set or added; the gradients of W and b accumulate.
@@ -61,13 +60,19 @@ class linear {
   void backward(B& device, mat<const scalar> x, mat<const scalar> dy, Mode mode,
                 mat<scalar> dx) const {
     device.linear_dw(x, dy, weight_.gradient_matrix(), bias_.gradient);
-    device.linear_dx(dy, *packed_, mode, dx);
+    device.linear_dx(dy, packed_, mode, dx);
   }
 
  private:
+  void make_packed(B& device, bool with_transpose) {
+    if (!is_made_) packed_ = device.make_packed(weight_.rows, weight_.cols, with_transpose);
+    is_made_ = true;
+  }
+
   parameter<scalar> weight_;  // [M, K]
   parameter<scalar> bias_;    // [M]
-  std::optional<typename B::packed_weight> packed_;
+  typename B::packed_weight packed_{};  // empty until `pack`, and in a dry run that only measures
+  bool is_made_ = false;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

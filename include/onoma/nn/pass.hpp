@@ -22,6 +22,9 @@ struct pass {
   arena& scratch;
   bool training = false;
   dropout_masks dropout{};
+  /// The backward of a feed-forward block computes its inner values again instead of reading kept
+  /// ones: half the activations for a tenth more work, and the same bits.
+  bool recompute = false;
 
   /// Memory for a value that backward will read.
   [[nodiscard]] arena& kept() const noexcept { return training ? activations : scratch; }
@@ -50,6 +53,11 @@ class workspace {
  public:
   explicit workspace(B& device)
       : device_(&device), activations_(device.allocate(1)), scratch_(device.allocate(1)) {}
+
+  /// Bytes of both blocks.
+  [[nodiscard]] index size() const noexcept {
+    return static_cast<index>(activations_.size() + scratch_.size());
+  }
 
   /// Runs a pass twice: on measuring arenas with the kernels switched off, which gives its size
   /// (microseconds), and for real. `work(activations, scratch)` takes all its memory from the

@@ -14,6 +14,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -287,6 +289,81 @@ TEST_CASE("a model for inference has the same bits, and weights in packed form a
   const auto expected = trained.logits(batch);
   const auto found = used.logits(batch);
   CHECK(std::equal(expected.data, expected.data + expected.rows * expected.cols, found.data));
+}
+
+TEST_CASE("recomputing the feed-forward gives the same bits for less memory") {
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend device(pool);
+  model kept(config_with_dropout(), device, {.seed = 5});
+  model recomputed(config_with_dropout(), device, {.seed = 5, .recompute = true});
+  onoma::token_batch batch;
+  for (index b = 0; b < 40; ++b) {
+    std::vector<std::int32_t> ids(20, 2 + static_cast<std::int32_t>(b));
+    batch.add(ids, std::vector<std::int32_t>(20, static_cast<std::int32_t>(b % 5)));
+  }
+  onoma::adamw a(kept.parameters());
+  onoma::adamw b(recomputed.parameters());
+  for (int step = 0; step < 3; ++step) {
+    CHECK(kept.forward_loss(batch).sum == recomputed.forward_loss(batch).sum);
+    kept.backward();
+    recomputed.backward();
+    const auto expected = kept.parameters().gradients();
+    const auto found = recomputed.parameters().gradients();
+    CHECK(std::equal(expected.begin(), expected.end(), found.begin()));
+    CHECK(std::any_of(expected.begin(), expected.end(), [](float g) { return g != 0.0F; }));
+    a.step(1e-3);
+    b.step(1e-3);
+  }
+  // What is measured without memory is what a model takes.
+  for (const auto* m : {&kept, &recomputed}) {
+    const auto memory =
+        model::measure_training(m->config(), device, batch, {.recompute = m == &recomputed});
+    CHECK(m->workspace_size() == memory.activations + memory.scratch);
+    CHECK(memory.parameters == 4 * 4 * m->parameters().layout().size());
+  }
+  CHECK(recomputed.workspace_size() < kept.workspace_size());
+}
+
+TEST_CASE("docs/memory.md says what the arenas measure") {
+  std::ifstream file(std::string(ONOMA_SOURCE_DIR) + "/docs/memory.md");
+  REQUIRE(file.is_open());
+  onoma::cpu_backend device;
+  onoma::token_batch batch;  // 1,000 tokens
+  for (int b = 0; b < 8; ++b) batch.add(std::vector<std::int32_t>(125, 5));
+  index rows = 0;
+  for (std::string line; std::getline(file, line);) {
+    // | model | layers | H | A | F | V | parameters, MB | kept | scratch | kept, recompute | scratch
+    for (auto& c : line) {
+      if (c == '|' || c == ',') c = ' ';
+    }
+    std::istringstream words(line);
+    std::string name;
+    onoma::encoder_config config;
+    index written[6] = {};
+    if (!(words >> name >> config.layers >> config.hidden >> config.heads >> config.inner >>
+          config.vocabulary)) {
+      continue;
+    }
+    for (auto& value : written) words >> value;
+    INFO(name);
+    REQUIRE(words);
+    ++rows;
+    if (name == "DistilBERT") config.family = &onoma::family_of("distilbert");
+    if (name == "DistilBERT") config.types = 0;
+    if (name == "RoBERTa-large") config.types = 1;
+    config.labels.assign(9, "O");
+    for (std::size_t i = 0; i < config.labels.size(); ++i) config.labels[i] += std::to_string(i);
+    const auto plain = model::measure_training(config, device, batch);
+    const auto small = model::measure_training(config, device, batch, {.recompute = true});
+    const auto megabytes = [](index bytes) { return (bytes + 500'000) / 1'000'000; };
+    CHECK(written[0] == megabytes(plain.parameters));
+    CHECK(written[1] == megabytes(plain.packed));
+    CHECK(written[2] == megabytes(plain.activations));
+    CHECK(written[3] == megabytes(plain.scratch));
+    CHECK(written[4] == megabytes(small.activations));
+    CHECK(written[5] == megabytes(small.scratch));
+  }
+  CHECK(rows == 4);
 }
 
 TEST_CASE("bad inputs are refused before anything is computed") {
