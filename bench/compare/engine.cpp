@@ -1,45 +1,134 @@
-/// onoma's side of bench/compare/compare_inference.py: times one batch of a model on request.
+/// onoma's side of the comparisons in this folder: a process that times a model on request.
 ///
-/// Usage: engine MODEL_FOLDER THREADS. Reads lines "SEQUENCES LENGTH REPEATS" and answers with one
-/// JSON line: seconds of each repeat and the first logits. Token ids are those of the Python side:
-/// id(b, i) = 1000 + (7919 b + 104729 i) mod 20000.
+/// Usage: engine MODEL_FOLDER THREADS [train]. Reads one request a line and answers with one line of
+/// JSON. Without `train`:
+///   SEQUENCES LENGTH REPEATS   seconds of each forward pass and the last token's logits
+///   file PATH                  PATH has a JSON list of batches of sequences of ids: seconds of one
+///                              pass over all of it, and the best label of every token, flat
+/// With `train`:
+///   SEQUENCES LENGTH STEPS     seconds and loss of each step with AdamW (rate 5e-5, decay 0.01);
+///                              labels are id mod the number of labels
+/// Token ids are those of the Python side: id(b, i) = 1000 + (7919 b + 104729 i) mod 20000.
 #include <onoma/onoma.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
 #include <vector>
 
+namespace {
+
+using onoma::index;
+using onoma::json;
+using model = onoma::token_classifier<onoma::cpu_backend>;
+
+template <class Work>
+double seconds(Work&& work) {
+  const auto start = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// `labels` 0: none.
+onoma::token_batch uniform(index sequences, index length, std::int32_t labels) {
+  onoma::token_batch batch;
+  for (index b = 0; b < sequences; ++b) {
+    std::vector<std::int32_t> ids;
+    std::vector<std::int32_t> gold;
+    for (index i = 0; i < length; ++i) {
+      ids.push_back(static_cast<std::int32_t>(1000 + (7919 * b + 104729 * i) % 20000));
+      if (labels > 0) gold.push_back(ids.back() % labels);
+    }
+    if (labels > 0) {
+      batch.add(ids, gold);
+    } else {
+      batch.add(ids);
+    }
+  }
+  return batch;
+}
+
+json forward(model& m, index sequences, index length, index repeats) {
+  const auto batch = uniform(sequences, length, 0);
+  auto times = json::array();
+  auto last = json::array();
+  for (index r = 0; r < repeats; ++r) {
+    onoma::mat<const float> logits;
+    times.push_back(seconds([&] { logits = m.logits(batch); }));
+    if (r > 0) continue;
+    for (index l = 0; l < logits.cols; ++l) last.push_back(logits(logits.rows - 1, l));
+  }
+  return {{"seconds", times}, {"logits", last}};
+}
+
+json forward_file(model& m, const std::string& path) {
+  std::vector<onoma::token_batch> batches;
+  for (const auto& sequences : onoma::parse_json(onoma::read_text_file(path), path)) {
+    auto& batch = batches.emplace_back();
+    for (const auto& ids : sequences) batch.add(ids.get<std::vector<std::int32_t>>());
+  }
+  std::vector<std::int32_t> best;
+  const double time = seconds([&] {
+    for (const auto& batch : batches) {
+      const auto logits = m.logits(batch);
+      for (index n = 0; n < logits.rows; ++n) {
+        const auto row = logits.row(n);
+        best.push_back(
+            static_cast<std::int32_t>(std::max_element(row.begin(), row.end()) - row.begin()));
+      }
+    }
+  });
+  return {{"seconds", time}, {"labels", best}};
+}
+
+json train(model& m, onoma::adamw<onoma::cpu_backend>& optimizer, index sequences, index length,
+           index steps) {
+  const auto batch = uniform(sequences, length, static_cast<std::int32_t>(m.labels().size()));
+  auto times = json::array();
+  auto losses = json::array();
+  for (index s = 0; s < steps; ++s) {
+    times.push_back(seconds([&] {
+      losses.push_back(m.forward_loss(batch).mean());
+      m.backward();
+      optimizer.step(5e-5);
+    }));
+  }
+  return {{"seconds", times}, {"losses", losses}};
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  const bool training = argc == 4 && argv[3] == std::string_view("train");
+  if (argc != 3 && !training) return 2;
   try {
     onoma::thread_pool pool(std::atoi(argv[2]));
     onoma::cpu_backend device{onoma::executor_ref(pool)};
-    auto model = onoma::token_classifier<onoma::cpu_backend>::load(argv[1], {}, device,
-                                                                   {.training = false});
+    auto m = model::load(argv[1], {}, device, {.training = training});
+    std::optional<onoma::adamw<onoma::cpu_backend>> optimizer;
+    if (training) optimizer.emplace(m.parameters());
     std::cout << "ready" << std::endl;
-    onoma::index sequences = 0, length = 0, repeats = 0;
-    while (std::cin >> sequences >> length >> repeats) {
-      onoma::token_batch batch;
-      batch.clear();
-      for (onoma::index b = 0; b < sequences; ++b) {
-        std::vector<std::int32_t> ids;
-        for (onoma::index i = 0; i < length; ++i) {
-          ids.push_back(static_cast<std::int32_t>(1000 + (7919 * b + 104729 * i) % 20000));
-        }
-        batch.add(ids);
+    for (std::string line; std::getline(std::cin, line);) {
+      std::istringstream words(line);
+      onoma::index sequences = 0;
+      onoma::index length = 0;
+      onoma::index repeats = 0;
+      json answer;
+      if (line.starts_with("file ")) {
+        answer = forward_file(m, line.substr(5));
+      } else if (words >> sequences >> length >> repeats) {
+        answer = training ? train(m, *optimizer, sequences, length, repeats)
+                          : forward(m, sequences, length, repeats);
+      } else {
+        onoma::fail(onoma::error_code::invalid_argument, "request", "SEQUENCES LENGTH REPEATS",
+                    "'" + line + "'");
       }
-      auto times = onoma::json::array();
-      auto first = onoma::json::array();
-      for (onoma::index r = 0; r < repeats; ++r) {
-        const auto start = std::chrono::steady_clock::now();
-        const auto logits = model.logits(batch);
-        const std::chrono::duration<double> t = std::chrono::steady_clock::now() - start;
-        times.push_back(t.count());
-        if (r > 0) continue;
-        for (onoma::index l = 0; l < logits.cols; ++l) first.push_back(logits(logits.rows - 1, l));
-      }
-      std::cout << onoma::json{{"seconds", times}, {"logits", first}}.dump() << std::endl;
+      std::cout << answer.dump() << std::endl;
     }
   } catch (const onoma::error& problem) {
     std::cerr << "engine: " << problem.what() << '\n';
