@@ -11,6 +11,7 @@
 #include <onoma/data/sentence.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
+#include <onoma/models/quantize.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/ner/aggregate.hpp>
 #include <onoma/ner/align.hpp>

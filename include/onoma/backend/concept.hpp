@@ -120,7 +120,8 @@ concept backend = requires(
   { b.make_packed(n, n, flag) } -> std::same_as<typename B::packed_weight>;  // (M, K, transpose)
   { b.pack(cm, packed) };
   // From host memory as a file has it, for a weight without transpose: the matrices of `stored`,
-  // each [_, K], lie below one another in [M, K].
+  // each [_, K], lie below one another in [M, K]. All are float formats, or all I8: then `linear` and
+  // `linear_activation` quantise each row of x and compute on integers (kernels/ref/quantized.hpp).
   { b.pack(stored, packed) };
 
   // y [N, M] = x [N, K] w^T + bias [M]   (bias may be null)

@@ -3,6 +3,7 @@
 
 #include <onoma/backend/concept.hpp>
 #include <onoma/core/relative_position.hpp>
+#include <onoma/backend/cpu_weight.hpp>
 #include <onoma/backend/dispatch.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/memory.hpp>
@@ -16,7 +17,6 @@
 #include <cstring>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -29,17 +29,7 @@ class cpu_backend {
  public:
   using scalar = float;
   using buffer = aligned_memory;
-
-  /// A weight [M, K] in panels: `forward` for x w^T and, in training, `transposed` for dy w, unless
-  /// the kernels read `source` for it, the matrix that was packed last. For backends with the
-  /// kernels of the one that made it.
-  struct packed_weight {
-    index rows = 0;  ///< M
-    index cols = 0;  ///< K
-    aligned_memory forward;
-    aligned_memory transposed;
-    mat<const float> source;
-  };
+  using packed_weight = cpu_weight;
 
   cpu_backend() = default;
   explicit cpu_backend(executor_ref executor) : executor_(executor) {}
@@ -104,23 +94,21 @@ class cpu_backend {
     });
   }
 
-  void pack(std::span<const stored_matrix> rows, packed_weight& packed) const {
-    if (dry_run_) return;
-    executor_.parallel_for(panels_of(packed.rows),
-                           [&](index p) { pack_stored_panel(rows, packed, p); });
+  void pack(std::span<const stored_matrix> pieces, packed_weight& packed) const {
+    if (!dry_run_) pack_stored(pieces, packed, *kernels_, executor_);
   }
 
   void linear(mat<const float> x, const packed_weight& w, vec<const float> bias, mat<float> y) {
     epilogue finish;
     finish.kind = bias ? epilogue_kind::bias : epilogue_kind::none;
     finish.bias = bias.data;
-    multiply(x, {floats(w.forward)}, false, y, finish);
+    multiply_forward(x, w, y, finish);
   }
 
   void linear_activation(mat<const float> x, const packed_weight& w, vec<const float> bias,
                          activation function, mat<float> pre, mat<float> y) {
-    multiply(x, {floats(w.forward)}, false, y,
-             {epilogue_kind::activation, function, bias.data, pre.data, pre.stride});
+    multiply_forward(x, w, y,
+                     {epilogue_kind::activation, function, bias.data, pre.data, pre.stride});
   }
 
   void linear_dx(mat<const float> dy, const packed_weight& w, set_t, mat<float> dx) {
@@ -387,24 +375,6 @@ class cpu_backend {
     return (columns + kernels_->panel_width - 1) / kernels_->panel_width;
   }
 
-  /// Panel p of the forward layout: from the bytes of the file where they are aligned floats of one
-  /// piece, else from a copy of the rows.
-  void pack_stored_panel(std::span<const stored_matrix> rows, packed_weight& packed,
-                         index p) const {
-    const index cols = packed.cols;
-    const index first = p * kernels_->panel_width;
-    const index count = std::min(kernels_->panel_width, packed.rows - first);
-    std::vector<float> copy;
-    const float* w = rows_as_floats(rows, first, count);
-    if (w == nullptr) {
-      copy.resize(static_cast<std::size_t>(count * cols));
-      convert_rows(rows, first, count, copy.data());
-      w = copy.data();
-    }
-    kernels_->pack({w, cols, cols, count, true, 0, 1,
-                    floats(packed.forward) + kernels_->packed_size(cols, first)});
-  }
-
   /// B of a product: packed, or rows `stride` apart.
   struct b_operand {
     const float* data = nullptr;
@@ -421,6 +391,14 @@ class cpu_backend {
     const index wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / blocks;
     const index least = (panels - 1) / kernels_->panel_block + 1;
     return std::min(panels, std::max(wanted, least));
+  }
+
+  void multiply_forward(mat<const float> x, const packed_weight& w, mat<float> y,
+                        const epilogue& finish) {
+    if (w.int8.empty()) return multiply(x, {floats(w.forward)}, false, y, finish);
+    if (dry_run_) return;
+    float* codes = workspace(0, int8_weight::workspace(x.rows, x.cols));
+    w.int8.multiply(x, y, finish, codes, workspace(1, x.rows), *kernels_, executor_);
   }
 
   /// y (= | +=) x B: tasks are blocks of rows times groups of panels. Few rows: many groups, so that

@@ -10,6 +10,7 @@
 #include <onoma/kernels/ref/linear.hpp>
 #include <onoma/kernels/ref/loss.hpp>
 #include <onoma/kernels/ref/norm.hpp>
+#include <onoma/kernels/ref/quantized.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -45,11 +46,13 @@ class reference_backend {
     std::unique_ptr<block[]> blocks_;
   };
 
-  /// A plain copy of the weight.
+  /// A plain copy of the weight: values, or codes and scales.
   struct packed_weight {
     std::vector<T> values;
     index rows = 0;
     index cols = 0;
+    std::vector<std::int8_t> codes{};
+    std::vector<float> scales{};
     [[nodiscard]] mat<const T> view() const noexcept { return {values.data(), rows, cols}; }
   };
 
@@ -89,6 +92,7 @@ class reference_backend {
 
   void pack(std::span<const stored_matrix> rows, packed_weight& packed) const {
     if (dry_run_) return;
+    if (rows.front().type == dtype::i8) return pack_int8(rows, packed);
     T* out = packed.values.data();
     for (const auto& piece : rows) {
       convert(piece, 0, piece.size(), out);
@@ -97,13 +101,18 @@ class reference_backend {
   }
 
   void linear(mat<const T> x, const packed_weight& w, vec<const T> bias, mat<T> y) const {
-    if (!dry_run_) ref::linear(x, w.view(), bias, y);
+    if (dry_run_) return;
+    if (w.codes.empty()) {
+      ref::linear(x, w.view(), bias, y);
+    } else {
+      ref::quantized_linear(x, {w.codes.data(), w.rows, w.cols}, {w.scales.data(), w.rows}, bias, y);
+    }
   }
   void linear_activation(mat<const T> x, const packed_weight& w, vec<const T> bias,
                          activation function, mat<T> pre, mat<T> y) const {
     if (dry_run_) return;
     const mat<T> before = pre ? pre : y;
-    ref::linear(x, w.view(), bias, before);
+    linear(x, w, bias, before);
     ref::activate(function, mat<const T>(before), y);
   }
   void linear_dx(mat<const T> dy, const packed_weight& w, set_t, mat<T> dx) const {
@@ -197,6 +206,15 @@ class reference_backend {
   }
 
  private:
+  static void pack_int8(std::span<const stored_matrix> rows, packed_weight& packed) {
+    packed.values.clear();
+    for (const auto& piece : rows) {
+      const auto* codes = reinterpret_cast<const std::int8_t*>(piece.data);
+      packed.codes.insert(packed.codes.end(), codes, codes + piece.size());
+      for (index i = 0; i < piece.rows; ++i) packed.scales.push_back(scale_of(piece, i));
+    }
+  }
+
   bool dry_run_ = false;
 };
 

@@ -11,15 +11,24 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// Row-major numbers in host memory, not necessarily aligned: a tensor of a mapped file.
+/// Row-major numbers in host memory, not necessarily aligned: a tensor of a mapped file. Of I8, row i
+/// stands for codes times the F32 number i of `scales` (core/quantize.hpp).
 struct stored_matrix {
   const std::byte* data = nullptr;
   dtype type = dtype::f32;
   index rows = 0;
   index cols = 0;
+  const std::byte* scales = nullptr;
 
   [[nodiscard]] index size() const noexcept { return rows * cols; }
 };
+
+/// The scale of one row of an I8 matrix.
+[[nodiscard]] inline float scale_of(const stored_matrix& m, index row) noexcept {
+  float scale = 0.0F;
+  std::memcpy(&scale, m.scales + row * static_cast<index>(sizeof(scale)), sizeof(scale));
+  return scale;
+}
 
 /// Whether the format is one that `convert` reads.
 [[nodiscard]] constexpr bool is_float(dtype type) noexcept {

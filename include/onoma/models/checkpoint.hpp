@@ -1,11 +1,15 @@
 /// Between the tensors of a checkpoint and the parameters of a model: all or nothing.
 #pragma once
 
+#include <onoma/core/quantize.hpp>
+#include <onoma/core/stored.hpp>
 #include <onoma/io/weights.hpp>
 #include <onoma/models/checkpoint_names.hpp>
+#include <onoma/models/encoder_config.hpp>
 #include <onoma/nn/parameter.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -27,6 +31,7 @@ struct load_report {
 struct parameter_source {
   const parameter_entry* entry = nullptr;
   std::vector<const tensor_view*> tensors;  ///< one, or q, k, v
+  std::vector<const tensor_view*> scales;   ///< of I8 tensors, as many as these
 };
 
 struct checkpoint_match {
@@ -68,6 +73,27 @@ inline bool is_ignored(const model_family& family, std::string_view name, bool o
                      [&](std::string_view start) { return begins_with(name, start); });
 }
 
+/// What is wrong with an I8 tensor [M, K] and its scales; empty if nothing.
+inline std::string int8_damage(const tensor_view& codes, const tensor_view& scales) {
+  if (scales.type != dtype::f32 || scales.shape != std::vector<index>{codes.shape[0]}) {
+    return scales.name + " " + std::string(to_string(scales.type)) + " " + to_string(scales.shape) +
+           " instead of F32 [" + std::to_string(codes.shape[0]) + "]";
+  }
+  if (codes.shape[1] > longest_quantized_row) {
+    return codes.name + " with rows of more than " + std::to_string(longest_quantized_row);
+  }
+  for (index i = 0; i < codes.shape[0]; ++i) {
+    const float scale = scale_of({codes.bytes.data(), codes.type, 0, 0, scales.bytes.data()}, i);
+    if (!(scale >= 0.0F) || std::isinf(scale)) {
+      return scales.name + " with " + std::to_string(scale) + " at " + std::to_string(i);
+    }
+  }
+  // -128 is no code: the sums of AVX2 would overflow.
+  unsigned found = 0;
+  for (const std::byte code : codes.bytes) found |= code == std::byte{0x80} ? 1U : 0U;
+  return found != 0 ? codes.name + " with a code of -128" : std::string();
+}
+
 inline void append_list(std::string& text, const char* what,
                         const std::vector<std::string>& names) {
   if (names.empty()) return;
@@ -79,17 +105,19 @@ inline void append_list(std::string& text, const char* what,
 }  // namespace detail
 
 /// Finds the tensors of every parameter. The head may be absent as a whole, or be left out with
-/// `without_head`; then it is in `initialised`. `where` names the file in messages.
-/// @throws onoma::error (format) with one message that lists every missing, unexpected and
-/// misshapen tensor.
+/// `without_head`; then it is in `initialised`. With `int8_weights`, a weight that is only packed may be
+/// I8 with scales. `where` names the file in messages.
+/// @throws onoma::error (format) with one message that lists every missing, unexpected, misshapen and
+/// damaged tensor.
 [[nodiscard]] inline checkpoint_match match_checkpoint(const model_family& family,
                                                        std::span<const parameter_entry> entries,
                                                        const model_weights& file,
-                                                       bool without_head,
+                                                       bool without_head, bool int8_weights,
                                                        const std::string& where) {
   checkpoint_match match;
   std::vector<std::string> missing;
   std::vector<std::string> misshapen;
+  std::vector<std::string> damaged;
   std::set<std::string_view> used;
   const bool has_head = !without_head && (file.find("classifier.weight") != nullptr ||
                                           file.find("classifier.bias") != nullptr);
@@ -100,7 +128,7 @@ inline void append_list(std::string& text, const char* what,
     }
     const auto names = tensor_names(family, entry.name);
     const auto shape = detail::piece_shape(entry, names.size());
-    parameter_source source{&entry, {}};
+    parameter_source source{&entry, {}, {}};
     for (const auto& name : names) {
       const auto* tensor = detail::find_tensor(family, file, name);
       if (tensor == nullptr) {
@@ -109,11 +137,26 @@ inline void append_list(std::string& text, const char* what,
       }
       used.insert(tensor->name);
       source.tensors.push_back(tensor);
-      if (!is_float(tensor->type) ||
+      const bool is_int8 = int8_weights && !entry.has_value() && tensor->type == dtype::i8;
+      if (!(is_int8 || is_float(tensor->type)) ||
           !std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
         misshapen.push_back(tensor->name + " " + std::string(to_string(tensor->type)) + " " +
                             to_string(tensor->shape) + " instead of " + to_string(shape));
+      } else if (is_int8) {
+        const auto scale_name = tensor->name + std::string(scale_suffix);
+        const auto* scales = file.find(scale_name);
+        if (scales == nullptr) {
+          missing.push_back(scale_name);
+          continue;
+        }
+        used.insert(scales->name);
+        source.scales.push_back(scales);
+        auto damage = detail::int8_damage(*tensor, *scales);
+        if (!damage.empty()) damaged.push_back(std::move(damage));
       }
+    }
+    if (!source.scales.empty() && source.scales.size() != source.tensors.size()) {
+      misshapen.push_back(names.front() + ": its pieces are I8 and float");
     }
     match.found.push_back(std::move(source));
   }
@@ -127,6 +170,7 @@ inline void append_list(std::string& text, const char* what,
   detail::append_list(problems, "missing", missing);
   detail::append_list(problems, "unexpected", unexpected);
   detail::append_list(problems, "misshapen", misshapen);
+  detail::append_list(problems, "damaged", damaged);
   if (!problems.empty()) {
     fail(error_code::format, where, "the tensors of " + std::string(family.architecture), problems);
   }
@@ -151,10 +195,12 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
     }
     const auto pieces = static_cast<index>(source->tensors.size());
     std::vector<stored_matrix> rows;
-    for (const auto* tensor : source->tensors) {
+    for (std::size_t i = 0; i < source->tensors.size(); ++i) {
+      const auto* tensor = source->tensors[i];
       rows.push_back({tensor->bytes.data(), tensor->type,
                       entry.is_matrix ? entry.rows / pieces : 1,
-                      entry.is_matrix ? entry.cols : entry.cols / pieces});
+                      entry.is_matrix ? entry.cols : entry.cols / pieces,
+                      source->scales.empty() ? nullptr : source->scales[i]->bytes.data()});
     }
     use(std::span<const stored_matrix>(rows));
     for (const auto* tensor : source->tensors) weights.release(*tensor);

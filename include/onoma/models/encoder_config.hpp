@@ -20,6 +20,13 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// The quant_method in config.json's quantization_config of folders whose linear weights are I8 with
+/// scales (models/quantize.hpp): other programs refuse the folder by this name.
+inline constexpr std::string_view int8_method = "onoma_int8";
+
+/// What follows a weight's name in that of its scales.
+inline constexpr std::string_view scale_suffix = "_scale";
+
 /// Sizes and settings of one encoder, whatever its family. The defaults are those of
 /// bert-base-uncased, as transformers' BertConfig has them.
 struct encoder_config {
@@ -41,6 +48,7 @@ struct encoder_config {
   bool fixed_positions = false;  ///< sinusoidal position table: not trained
   index padding_id = 0;          ///< its word embedding is not trained; -1: none
   std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};
+  bool int8_weights = false;       ///< linear layers may be I8; says how the folder was stored
   bool labels_are_default = true;  ///< config.json names no labels
   json other = json::object();     ///< keys that are kept and written back
 
@@ -231,7 +239,17 @@ inline encoder_config encoder_config::from_json(const json& source) {
     reader.refuse_unless(key, false);
   }
   reader.refuse_unless("pruned_heads", json::object());
-  for (const char* key : {"quantization_config", "auto_map"}) reader.refuse_unless(key, nullptr);
+  if (const auto* quantised = reader.find_object("quantization_config")) {
+    const auto method = require<std::string>(*quantised, "quant_method",
+                                             "config.json: 'quantization_config'");
+    if (method != int8_method || quantised->size() != 1) {
+      fail(error_code::unsupported, "config.json: 'quantization_config'",
+           "nothing, or the quant_method '" + std::string(int8_method) + "' alone",
+           describe(*quantised));
+    }
+    config.int8_weights = true;
+  }
+  reader.refuse_unless("auto_map", nullptr);
   reader.refuse_unless("relative_attention_num_buckets",
                        config.family->relative_bias ? json(relative_position_buckets) : json());
   if (config.family->padding_is_fixed) {

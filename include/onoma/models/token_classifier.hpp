@@ -61,6 +61,11 @@ class token_classifier {
                                              model_options options = {}) {
     const auto folder = model_folder::open(path);
     auto config = encoder_config::from_json(folder.config());
+    if (config.int8_weights && options.training) {
+      fail(error_code::unsupported, "load '" + path.string() + "' for training",
+           "float weights: integers take no small steps (train the float model, then quantise it)",
+           "int8 weights");
+    }
     const bool new_head =
         !labels.empty() && set_labels(config, std::move(labels), folder.tensors(), options, path);
 
@@ -68,7 +73,8 @@ class token_classifier {
     auto layout = parameter_layout::of<scalar>(model, options.training);
     // Checked before anything is allocated: sizes come from a file.
     const auto match = match_checkpoint(*model.config_.family, layout.entries(), folder.tensors(),
-                                        new_head, "load '" + path.string() + "'");
+                                        new_head, model.config_.int8_weights,
+                                        "load '" + path.string() + "'");
     model.report_.ignored = match.ignored;
     std::vector<std::string> initialised;
     for (const auto* entry : match.initialised) initialised.push_back(entry->name);

@@ -1,0 +1,65 @@
+/// A weight in the layouts that the CPU kernels read, and packing it straight from a file.
+#pragma once
+
+#include <onoma/backend/int8_weight.hpp>
+#include <onoma/core/stored.hpp>
+#include <onoma/core/view.hpp>
+#include <onoma/exec/executor.hpp>
+#include <onoma/exec/memory.hpp>
+#include <onoma/kernels/table.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// A weight [M, K] in panels: `forward` for x w^T and, in training, `transposed` for dy w, unless
+/// the kernels read `source` for it, the matrix that was packed last. For backends with the
+/// kernels of the one that made it.
+struct cpu_weight {
+  index rows = 0;  ///< M
+  index cols = 0;  ///< K
+  aligned_memory forward;
+  aligned_memory transposed;
+  mat<const float> source;
+  int8_weight int8;  ///< instead of both, for weights stored as I8
+};
+
+namespace detail {
+
+/// Panel p of the forward layout: from the bytes of the file where they are aligned floats of one
+/// piece, else from a copy of the rows.
+inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight& packed, index p,
+                              const kernel_table& kernels) {
+  const index cols = packed.cols;
+  const index first = p * kernels.panel_width;
+  const index count = std::min(kernels.panel_width, packed.rows - first);
+  std::vector<float> copy;
+  const float* w = rows_as_floats(pieces, first, count);
+  if (w == nullptr) {
+    copy.resize(static_cast<std::size_t>(count * cols));
+    convert_rows(pieces, first, count, copy.data());
+    w = copy.data();
+  }
+  kernels.pack({w, cols, cols, count, true, 0, 1,
+                reinterpret_cast<float*>(packed.forward.data()) + kernels.packed_size(cols, first)});
+}
+
+}  // namespace detail
+
+/// The layout of the forward, from `pieces` below one another: float formats, or I8 with scales.
+inline void pack_stored(std::span<const stored_matrix> pieces, cpu_weight& packed,
+                        const kernel_table& kernels, executor_ref executor) {
+  if (pieces.front().type == dtype::i8) {
+    packed.forward = {};
+    packed.int8 = int8_weight(packed.rows, packed.cols, pieces, kernels, executor);
+    return;
+  }
+  const index panels = (packed.rows + kernels.panel_width - 1) / kernels.panel_width;
+  executor.parallel_for(
+      panels, [&](index p) { detail::pack_stored_panel(pieces, packed, p, kernels); });
+}
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,113 @@
+/// A weight of 8-bit integers as the CPU backend keeps it, and its product split into tasks.
+#pragma once
+
+#include <onoma/core/stored.hpp>
+#include <onoma/core/view.hpp>
+#include <onoma/exec/executor.hpp>
+#include <onoma/exec/memory.hpp>
+#include <onoma/kernels/table.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// A weight [M, K] in strips of codes, with a scale and a surplus for each channel: kernels/table.hpp
+/// has the layout. Empty by default.
+class int8_weight {
+ public:
+  int8_weight() = default;
+
+  /// `pieces` below one another are the weight: I8, each row with its scale.
+  int8_weight(index rows, index cols, std::span<const stored_matrix> pieces,
+              const kernel_table& kernels, executor_ref executor)
+      : depth_(padded(cols)),
+        strips_((rows + int8_strip - 1) / int8_strip),
+        codes_(static_cast<std::size_t>(strips_ * int8_strip * depth_)),
+        scales_(static_cast<std::size_t>(strips_ * int8_strip) * sizeof(float)),
+        surplus_(static_cast<std::size_t>(strips_ * int8_strip) * sizeof(std::int32_t)) {
+    executor.parallel_for(strips_, [&](index s) {
+      int8_pack_call call;
+      call.depth = cols;
+      call.strip = reinterpret_cast<std::int8_t*>(codes_.data()) + s * int8_strip * depth_;
+      call.surplus = reinterpret_cast<std::int32_t*>(surplus_.data()) + s * int8_strip;
+      auto* scales = reinterpret_cast<float*>(scales_.data()) + s * int8_strip;
+      for (index j = 0; j < std::min(int8_strip, rows - s * int8_strip); ++j) {
+        index row = s * int8_strip + j;
+        const stored_matrix* piece = pieces.data();
+        while (row >= piece->rows) row -= (piece++)->rows;
+        call.channels[j] = reinterpret_cast<const std::int8_t*>(piece->data) + row * cols;
+        scales[j] = scale_of(*piece, row);
+      }
+      kernels.int8_pack(call);
+    });
+  }
+
+  [[nodiscard]] bool empty() const noexcept { return strips_ == 0; }
+
+  /// Floats of `codes` that `multiply` needs for so many rows of x.
+  [[nodiscard]] static index workspace(index rows, index cols) {
+    return (rows + int8_spare_rows) * padded(cols) / static_cast<index>(sizeof(float));
+  }
+
+  /// y [N, M] = x [N, K] B, then the epilogue. The rows of x are quantised once, to `codes` (of
+  /// `workspace` floats) and `scales` [N].
+  void multiply(mat<const float> x, mat<float> y, const epilogue& finish, float* codes,
+                float* scales, const kernel_table& kernels, executor_ref executor) const {
+    auto* const a = reinterpret_cast<std::uint8_t*>(codes);
+    constexpr index few = 16;  // rows: some microseconds
+    executor.parallel_for((x.rows + few - 1) / few, [&](index i) {
+      const index n = i * few;
+      kernels.int8_quantize({std::min(few, x.rows - n), x.cols, x.row_data(n), x.stride,
+                             a + n * depth_, scales + n});
+    });
+    // Whole tiles of rows, and as many as leave room in an L2 of 1 MiB for the weights beside them.
+    constexpr index tile = 32;
+    constexpr index block_bytes = index{640} << 10;
+    const index most = std::max(tile, block_bytes / depth_ / tile * tile);
+    const index blocks = (x.rows + most - 1) / most;
+    // Few rows: many groups of columns, of four strips at least, which a register tile takes at most.
+    // About four tasks per thread even out their speeds.
+    const index quads = (strips_ + 3) / 4;
+    const index threads = executor.concurrency();
+    const index wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / std::max<index>(blocks, 1);
+    const index groups = std::min(quads, wanted);
+    const index tiles = (x.rows + tile - 1) / tile;
+    executor.parallel_for(blocks * groups, [&](index i) {
+      const index block = i / groups;
+      const index group = i % groups;
+      const index first = tiles * block / blocks * tile;
+      int8_gemm_call call;
+      call.rows = std::min(x.rows, tiles * (block + 1) / blocks * tile) - first;
+      call.depth = depth_;
+      call.columns = y.cols;
+      call.a = a + first * depth_;
+      call.a_scales = scales + first;
+      call.strips = reinterpret_cast<const std::int8_t*>(codes_.data());
+      call.scales = reinterpret_cast<const float*>(scales_.data());
+      call.surplus = reinterpret_cast<const std::int32_t*>(surplus_.data());
+      call.first_strip = 4 * (quads * group / groups);
+      call.last_strip = std::min(strips_, 4 * (quads * (group + 1) / groups));
+      call.c = y.row_data(first);
+      call.c_stride = y.stride;
+      call.finish = finish;
+      call.row = first;
+      kernels.int8_gemm(call);
+    });
+  }
+
+ private:
+  static index padded(index depth) {
+    return (depth + int8_depth - 1) / int8_depth * int8_depth;
+  }
+
+  index depth_ = 0;   // padded
+  index strips_ = 0;
+  aligned_memory codes_;
+  aligned_memory scales_;
+  aligned_memory surplus_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI
