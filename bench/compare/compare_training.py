@@ -25,7 +25,7 @@ def run_onoma(program, args, seed, folder):
                "--weight-decay", 0.01, "--max-length", 256]
     subprocess.run([str(c) for c in command], check=True, capture_output=True)
     result = json.loads(report.read_text())
-    return result["test"]["micro"]["f1-score"], result
+    return result["test"]["micro"]["f1"], result
 
 
 def run_peer(args, seed, folder):
