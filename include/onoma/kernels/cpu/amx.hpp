@@ -44,7 +44,7 @@ inline constexpr index b_block_bytes = 6 * part_bytes;  // 32 x 32 floats of B i
 
 /// Blocks of depth that are converted and multiplied at a time. Many rows: the parts of 384 rows of B
 /// stay in L2 and sums seldom go to memory. Few: 64 rows of B stay in L1 (three times as many take half as
-/// longer). Results do not depend on it: tiles of sums are stored and loaded as they are.
+/// long again). Results do not depend on it: tiles of sums are stored and loaded as they are.
 [[nodiscard]] constexpr index chunk_of(index rows, index blocks) {
   const index most = few(rows) ? 2 : 12;
   const index chunks = blocks > most ? (blocks + most - 1) / most : 1;
@@ -132,8 +132,9 @@ inline void split(__m512 x0, __m512 x1, char* out, index step) {
   store(2, _mm512_castps_si512(x0), _mm512_castps_si512(x1));
 }
 
+/// As many lanes as `count` says, which may be negative or more than there are.
 [[nodiscard]] inline __mmask16 first(index count) {
-  return static_cast<__mmask16>(count >= 16 ? 0xFFFFU : count <= 0 ? 0U : (1U << count) - 1U);
+  return simd::first_lanes(count < 0 ? 0 : count < 16 ? count : 16);
 }
 
 }  // namespace detail
@@ -354,12 +355,13 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
   const index chunk = chunk_of(rows, blocks);
   const index panels = last_panel - first_panel;
   if (rows == 0 || panels <= 0 || blocks == 0) return;
-  char* const buffers[2] = {scratch, scratch + (few(rows) ? 0 : chunk * b_block_bytes)};
+  // Few rows have too few products to hide conversion behind: each chunk is converted when it is needed,
+  // and one buffer stays in L1. Otherwise the next chunk is converted between the products of this one.
+  const bool hidden = !few(rows);
+  char* const buffers[2] = {scratch, scratch + (hidden ? chunk * b_block_bytes : 0)};
   auto* sums = reinterpret_cast<float*>(scratch + 2 * chunk * b_block_bytes);
   const index block_floats = height * panel_width;
-  // Pairs of rows to convert after each group of products, so that the next chunk is done in time. Few
-  // rows have too few products to hide behind: each chunk is converted when it is needed.
-  const bool hidden = !few(rows);
+  // Pairs of rows to convert after each group of products, so that the next chunk is done in time.
   const index groups = 6 * ((tiles + 1) / 2);
   const index pace = hidden ? (16 + groups - 1) / groups : 0;
 
@@ -367,16 +369,17 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
   const index steps = (blocks + chunk - 1) / chunk * panels;
   const auto panel_at = [&](index s) { return s % panels; };
   const auto block_at = [&](index s) { return s / panels * chunk; };
+  const auto count_at = [&](index s) {
+    return blocks - block_at(s) < chunk ? blocks - block_at(s) : chunk;
+  };
   detail::b_stream stream;
   const auto start = [&](index s) {
-    const index k = block_at(s);
     const float* ahead = nullptr;
     if (s + 1 < steps) {
       ahead = b.data + (first_panel + panel_at(s + 1)) * b.panel_stride +
               block_at(s + 1) * tile_depth * b.row_stride;
     }
-    stream.start(b, first_panel + panel_at(s), k, blocks - k < chunk ? blocks - k : chunk,
-                 buffers[s % 2], ahead);
+    stream.start(b, first_panel + panel_at(s), block_at(s), count_at(s), buffers[s % 2], ahead);
   };
   detail::configure(height);
   if (hidden) {
@@ -385,7 +388,7 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
   }
   for (index s = 0; s < steps; ++s) {
     const index k = block_at(s);
-    const index count = blocks - k < chunk ? blocks - k : chunk;
+    const index count = count_at(s);
     const index panel = panel_at(s);
     if (!hidden) {
       start(s);
