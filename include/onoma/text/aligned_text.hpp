@@ -5,7 +5,9 @@
 #include <onoma/core/types.hpp>
 #include <onoma/text/utf8.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +15,12 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// UTF-8 after normalisation; byte i stands for the bytes `origin[i]` of the original text. All
-/// bytes of one code point have the same origin.
+/// bytes of one code point have the same origin. Origins never go back; one that is empty belongs to
+/// a character that nothing of the original became.
 struct aligned_text {
   std::string bytes;
   std::vector<byte_span> origin;
+  index base = 0;  ///< where in the original the stretch begins that this was made of
 
   void clear() {
     bytes.clear();
@@ -26,8 +30,61 @@ struct aligned_text {
     append_utf8(bytes, c);
     origin.resize(bytes.size(), from);
   }
+  /// Text that stands for `from` as a whole.
+  void append(std::string_view text, byte_span from) {
+    bytes += text;
+    origin.resize(bytes.size(), from);
+  }
+  /// Bytes [begin, end) of another text, with their origins.
+  void append(const aligned_text& text, std::size_t begin, std::size_t end) {
+    bytes.append(text.bytes, begin, end - begin);
+    origin.insert(origin.end(), text.origin.begin() + static_cast<std::ptrdiff_t>(begin),
+                  text.origin.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  /// Valid UTF-8 that stands for itself and whose first byte is `first` of the original.
+  void assign(std::string_view text, index first) {
+    bytes = text;
+    base = first;
+    origin.resize(bytes.size());
+    for (std::size_t i = 0; i < bytes.size();) {
+      const auto length = static_cast<std::size_t>(decode_utf8(bytes, static_cast<index>(i)).length);
+      const byte_span from{base + static_cast<index>(i), base + static_cast<index>(i + length)};
+      for (const auto end = i + length; i < end; ++i) origin[i] = from;
+    }
+  }
   [[nodiscard]] index size() const { return static_cast<index>(bytes.size()); }
 };
+
+/// A character of a text that is rewritten. `change` says how it came to be: 0, it takes the place
+/// of the next character of the old text; -n, the same, and n more of them go; 1, it is new.
+struct rewritten {
+  std::uint32_t code_point = 0;
+  std::int32_t change = 0;
+};
+
+/// The old text, of which the first `dropped` characters go, becomes `characters`. Replacements get
+/// the origins of what they replace, new characters that of the old one before them (tokenizers,
+/// tokenizer/normalizer.rs, transform). Characters in front that nothing of the original became stay.
+inline void rewrite(const aligned_text& old, std::span<const rewritten> characters, index dropped,
+                    aligned_text& out) {
+  out.clear();
+  out.base = old.base;
+  std::size_t at = 0;
+  while (at < old.origin.size() && old.origin[at].empty()) ++at;
+  out.append(old, 0, at);
+  const auto next = [&] {
+    if (at < old.bytes.size()) {
+      at += static_cast<std::size_t>(decode_utf8(old.bytes, static_cast<index>(at)).length);
+    }
+  };
+  for (index i = 0; i < dropped; ++i) next();
+  for (const auto& character : characters) {
+    const std::size_t source = character.change > 0 || at == old.origin.size() ? at - 1 : at;
+    const byte_span nothing{old.base, old.base};
+    out.push(character.code_point, source < old.origin.size() ? old.origin[source] : nothing);
+    for (auto i = character.change; i <= 0; ++i) next();
+  }
+}
 
 /// Bytes that must be readable behind a word, so that keys are loaded without a loop.
 inline constexpr std::size_t word_padding = 16;
