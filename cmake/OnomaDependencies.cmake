@@ -13,6 +13,11 @@ if(NOT ONOMA_UTF8PROC_INCLUDE_DIR OR NOT ONOMA_UTF8PROC_LIBRARY)
   message(FATAL_ERROR "onoma: utf8proc was not found (Debian: apt-get install libutf8proc-dev)")
 endif()
 
+# PCRE2 is optional: tokenizers whose files have regular expressions of their own need it.
+find_path(ONOMA_PCRE2_INCLUDE_DIR pcre2.h)
+find_library(ONOMA_PCRE2_LIBRARY pcre2-8)
+mark_as_advanced(ONOMA_PCRE2_INCLUDE_DIR ONOMA_PCRE2_LIBRARY)
+
 if(NOT TARGET onoma::dependencies)
   add_library(onoma::dependencies INTERFACE IMPORTED GLOBAL)
   # Only xsimd's headers are wanted. Debian's target `xsimd` (8.1; later releases: `xsimd::xsimd`)
@@ -27,4 +32,9 @@ if(NOT TARGET onoma::dependencies)
   target_include_directories(onoma::dependencies SYSTEM INTERFACE ${ONOMA_UTF8PROC_INCLUDE_DIR})
   target_link_libraries(onoma::dependencies INTERFACE
     nlohmann_json::nlohmann_json Threads::Threads ${ONOMA_UTF8PROC_LIBRARY})
+  if(ONOMA_PCRE2_INCLUDE_DIR AND ONOMA_PCRE2_LIBRARY)
+    target_include_directories(onoma::dependencies SYSTEM INTERFACE ${ONOMA_PCRE2_INCLUDE_DIR})
+    target_link_libraries(onoma::dependencies INTERFACE ${ONOMA_PCRE2_LIBRARY})
+    target_compile_definitions(onoma::dependencies INTERFACE ONOMA_PCRE2=1)
+  endif()
 endif()

@@ -6,6 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ca-certificates               # build
   libxsimd-dev nlohmann-json3-dev libutf8proc-dev     # the headers' own dependencies
+  libpcre2-dev                                        # regular expressions of tokenizer.json
   libeigen3-dev                                       # interoperability header
   libcli11-dev libfmt-dev                             # example programs
   doctest-dev                                         # tests

@@ -14,11 +14,26 @@ import unicodedata
 from tokenizers import Regex, normalizers, pre_tokenizers
 
 utf8proc = ctypes.CDLL(ctypes.util.find_library("utf8proc"))
+libc = ctypes.CDLL(None)
+libc.free.argtypes = [ctypes.c_void_p]
 utf8proc.utf8proc_tolower.argtypes = [ctypes.c_int32]
 utf8proc.utf8proc_tolower.restype = ctypes.c_int32
 utf8proc.utf8proc_get_property.argtypes = [ctypes.c_int32]
 # The first two members of utf8proc_property_t: category and combining class, 16 bits each.
 utf8proc.utf8proc_get_property.restype = ctypes.POINTER(ctypes.c_int16)
+utf8proc.utf8proc_map.restype = ctypes.c_ssize_t
+STABLE, COMPATIBLE, DECOMPOSE = 1 << 1, 1 << 2, 1 << 4  # utf8proc_option_t
+
+
+def decomposed(text, *options):
+    """utf8proc's NFD, or NFKD."""
+    data, out = text.encode(), ctypes.c_void_p()
+    flags = STABLE | DECOMPOSE | sum(options)
+    size = utf8proc.utf8proc_map(data, ctypes.c_ssize_t(len(data)), ctypes.byref(out), flags)
+    assert size >= 0
+    found = ctypes.string_at(out, size).decode()
+    libc.free(out)
+    return found
 
 
 def bert(**options):
@@ -27,9 +42,11 @@ def bert(**options):
 
 
 CLEAN, LOWER, STRIP = bert(clean_text=True), bert(lowercase=True), bert(strip_accents=True)
-NFD, SPLIT = normalizers.NFD(), pre_tokenizers.BertPreTokenizer()
+NFD, NFKD, SPLIT = normalizers.NFD(), normalizers.NFKD(), pre_tokenizers.BertPreTokenizer()
+ACCENTS, WORD, DIGITS = normalizers.StripAccents(), pre_tokenizers.Whitespace(), pre_tokenizers.Digits()
 LETTER = pre_tokenizers.Split(Regex(r"\p{L}"), "removed")
 NUMBER = pre_tokenizers.Split(Regex(r"\p{N}"), "removed")
+DIGIT = pre_tokenizers.Split(Regex(r"\d"), "removed")
 
 
 def ranges(points):
@@ -59,7 +76,8 @@ def lower_runs(pairs):
 def main():
     points = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
     removed, marks, punctuation, lower, undecomposed, unordered = set(), set(), set(), {}, set(), set()
-    letters, numbers = set(), set()
+    letters, numbers, incompatible = set(), set(), set()
+    combining, words, numeric, digits = set(), set(), set(), set()
     for c in points:
         s = chr(c)
         if CLEAN.normalize_str(f"a{s}b") == "ab":
@@ -72,6 +90,14 @@ def main():
             letters.add(c)
         if not NUMBER.pre_tokenize_str(s):
             numbers.add(c)
+        if not DIGIT.pre_tokenize_str(s):
+            digits.add(c)
+        if ACCENTS.normalize_str(f"a{s}b") == "ab":
+            combining.add(c)
+        if len(WORD.pre_tokenize_str(f"a{s}b")) == 1:
+            words.add(c)
+        if [w for w, _ in DIGITS.pre_tokenize_str(f"a{s}b")] == ["a", s, "b"]:
+            numeric.add(c)
         low = LOWER.normalize_str(s)
         if low != chr(utf8proc.utf8proc_tolower(c)):
             assert len(low) == 1 or c == 0x130, hex(c)
@@ -79,6 +105,10 @@ def main():
                 lower[c] = ord(low)
         if unicodedata.normalize("NFD", s) != s and NFD.normalize_str(s) == s:
             undecomposed.add(c)
+        # Newer characters; whatever else differs would need a table of its own.
+        if decomposed(s, COMPATIBLE) != NFKD.normalize_str(s):
+            assert NFKD.normalize_str(s) == s, hex(c)
+            incompatible.add(c)
         # U+0334 has combining class 1: it moves before every mark of a higher class.
         if c != 0x334 and utf8proc.utf8proc_get_property(c)[1] > 1 and NFD.normalize_str(s) == s:
             if NFD.normalize_str(f"a{s}\u0334") != f"a\u0334{s}":
@@ -91,9 +121,14 @@ def main():
             ("mark_ranges", "Dropped by strip_accents after decomposition.", ranges(marks)),
             ("punctuation_ranges", "Words of their own for BertPreTokenizer.", ranges(punctuation)),
             ("undecomposed_ranges", "Left whole by NFD there.", ranges(undecomposed)),
+            ("incompatible_ranges", "Left whole by NFKD there.", ranges(incompatible)),
             ("unordered_ranges", "Marks that NFD does not reorder there.", ranges(unordered)),
             ("letter_ranges", "\\p{L} in regular expressions.", ranges(letters)),
             ("number_ranges", "\\p{N} in regular expressions.", ranges(numbers)),
+            ("digit_ranges", "\\d in regular expressions.", ranges(digits)),
+            ("word_ranges", "\\w of Whitespace and of added tokens that are single words.", ranges(words)),
+            ("numeric_ranges", "Numbers to Digits.", ranges(numeric)),
+            ("combining_ranges", "Dropped by StripAccents.", ranges(combining)),
         ):
             out.write(f"\n/// {comment}\ninline constexpr code_point_range {name}[] = {{\n")
             out.write(wrap([f"{{0x{a:X}, 0x{b:X}}}" for a, b in values]))

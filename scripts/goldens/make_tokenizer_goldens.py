@@ -8,7 +8,9 @@ Run from the repository's root: python scripts/goldens/make_tokenizer_goldens.py
 import json
 from pathlib import Path
 
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+N, P = normalizers, pre_tokenizers
 
 LEARN = [
     "Jane Doe moved from Paris to New York in 2019, and she's happy there.",
@@ -16,10 +18,18 @@ LEARN = [
     "Zoë and José don't like naïve résumés, but we've seen worse: 1,234.56 of them!",
     "Москва и Санкт-Петербург — большие города. 東京は日本の首都です。",
 ] * 8
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
+REGEX = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
+         r"|\s+(?!\S)|\s+")
 TEXTS = [
     "", " ", "  ", "Jane Doe moved from Paris.", " Jane  moved\tto\n\nBern ", "she's they'll DON'T 'tis 'S",
     "Zoë José naïve 東京 Москва", "😀 and 👨‍👩‍👧 e\u0301", "a\u00a0b\u3000c \u2028 d", "x<mask>y <mask> z", "<s>Bern</s>",
     "1,234.56 ２ Ⅷ ½", "\u0000\u0007\ufffd", "foo foobar foo", "in   the   end   ", "a" * 60, "Bern" * 40, "é" * 70,
+]
+MORE = [  # white space that added tokens take, marks in odd orders, composition, characters that grow
+    "\u00a0\u00a0<mask> x<mask>  ", " foo  FoO foo", "I\u0307 \u0130 \u1e9e \ufb01 \u2126 \u210c", "q\u0323\u0307 q\u0307\u0323 \u1100\u1161\u11a8\u11a8",
+    "\u0f73\u0301x \u0344", "\uff21\uff42 \u33cd \ufdfa", "a__b  c--d  --", "12a34 \u0663\u0664 x\u2167y", "New York''s ``quote''",
+    "\u2581Bern \u2581\u2581 _x", "aXbXXc", "tab\there\r\nline\u0085",
 ]
 WORDS = [["Jane", "Doe", "'s", "", " ", "Zoë"], ["New", "York-old", "東京", "<mask>"]]
 
@@ -46,6 +56,49 @@ def byte_level(prefix, trim, template, **model):
     return Tokenizer.from_str(tokenizer.to_str())
 
 
+def character_bpe(normalizer, pre_tokenizer, fields=(), tokens=(), **options):
+    """Trained as it will be used, but for what `fields` then change in the file."""
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", **options))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, P.Sequence([P.Split(" ", "merged_with_next")])
+    if not isinstance(normalizer, N.Sequence):
+        tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.train_from_iterator(LEARN, trainers.BpeTrainer(
+        vocab_size=330, special_tokens=["<unk>", "<s>", *tokens], limit_alphabet=60, show_progress=False,
+        **{key: value for key, value in options.items() if key != "fuse_unk"}))
+    state = json.loads(tokenizer.to_str())
+    state["added_tokens"] = [token for token in state["added_tokens"] if not token["content"].startswith("<0x")]
+    state["model"].update(dict(fields))
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+    if pre_tokenizer is None:
+        state["pre_tokenizer"] = None
+        tokenizer = Tokenizer.from_str(json.dumps(state))
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return tokenizer
+
+
+def words(model, trainer, normalizer, pre_tokenizer, **flags):
+    """WordPiece or WordLevel, with an added token that is looked for in normalised text."""
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
+    tokenizer.train_from_iterator(LEARN, trainer)
+    tokenizer.add_special_tokens([AddedToken("<mask>", rstrip=True, normalized=False)])
+    tokenizer.add_tokens([AddedToken("FoO", normalized=True, **flags), AddedToken("Zoë", normalized=True)])
+    return Tokenizer.from_str(tokenizer.to_str())
+
+
+def wordpiece(*chain, **flags):
+    return words(models.WordPiece(unk_token="[UNK]"), trainers.WordPieceTrainer(
+        vocab_size=330, special_tokens=["[UNK]"], limit_alphabet=60, show_progress=False), *chain, **flags)
+
+
+def chained(normalizer, *steps):
+    tokenizer = byte_level(False, True, True)
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, P.Sequence(list(steps))
+    return Tokenizer.from_str(tokenizer.to_str())
+
+
 def answer(tokenizer, value, length, stride):
     tokenizer.no_truncation()
     if length:
@@ -63,10 +116,30 @@ def main():
         "roberta_prefix": byte_level(True, True, False),
         "byte_level_untrimmed": byte_level(True, False, True),
         "byte_level_whole_words": byte_level(False, True, True, ignore_merges=True),
+        "byte_level_nfc": chained(N.NFC(), P.ByteLevel(add_prefix_space=False)),
+        "byte_level_digits": chained(N.Sequence([N.NFKC(), N.Lowercase()]), P.Digits(True), P.ByteLevel(add_prefix_space=True)),
+        "byte_level_first": chained(None, P.ByteLevel(add_prefix_space=True), P.Split("e", "merged_with_next")),
+        "byte_level_regex": chained(N.Replace(Regex(r"\s+"), " "), P.Split(Regex(REGEX), "isolated"),
+                                    P.ByteLevel(add_prefix_space=False, use_regex=False)),
+        "wordpiece_bert": wordpiece(N.BertNormalizer(), P.BertPreTokenizer(), lstrip=True),
+        "wordpiece_forms": wordpiece(N.Sequence([N.NFD(), N.StripAccents(), N.Lowercase(), N.Strip(right=False)]), P.Whitespace()),
+        "wordpiece_cuts": wordpiece(N.Sequence([N.Nmt(), N.NFKD()]), P.Sequence([
+            P.CharDelimiterSplit("X"), P.Punctuation("contiguous"), P.Metaspace(prepend_scheme="first"), P.Digits(),
+            P.Split("\u2581", "merged_with_previous", invert=True), P.FixedLength(length=7)]), single_word=True),
+        "wordpiece_regex": wordpiece(N.Replace(Regex("''|``"), '"'), P.Sequence([
+            P.Split(Regex(r"\b"), "removed"), P.Split(Regex("n*"), "merged_with_next")])),
+        "word_level": words(models.WordLevel(unk_token="[UNK]"), trainers.WordLevelTrainer(
+            special_tokens=["[UNK]"], show_progress=False), N.NFKC(), P.Sequence([P.WhitespaceSplit(), P.Punctuation()])),
+        "bpe_bytes": character_bpe(N.Sequence([N.Prepend("\u2581"), N.Replace(" ", "\u2581")]), None,
+                                   {"byte_fallback": True, "fuse_unk": True}.items(), BYTES),
+        "bpe_unknown": character_bpe(N.Sequence([N.Prepend("\u2581"), N.Replace(" ", "\u2581")]), None),
+        "bpe_dropped": character_bpe(N.NFKC(), P.Metaspace(), {"unk_token": None}.items()),
+        "bpe_suffix": character_bpe(N.Lowercase(), P.Whitespace(), end_of_word_suffix="</w>"),
+        "bpe_prefix": character_bpe(N.NFC(), P.BertPreTokenizer(), continuing_subword_prefix="##", fuse_unk=True),
     }.items():
+        inputs = [(value, 0, 0) for value in TEXTS + MORE + WORDS] + [(value, 7, 2) for value in TEXTS[::3] + WORDS]
         cases = [{"input": value, "length": length, "stride": stride,
-                  "windows": answer(tokenizer, value, length, stride)}
-                 for value in TEXTS + WORDS for length, stride in ((0, 0), (7, 2))]
+                  "windows": answer(tokenizer, value, length, stride)} for value, length, stride in inputs]
         tokenizer.no_truncation()
         state = json.loads(tokenizer.to_str())
         if name == "roberta":  # the notation of files that were written before tokenizers 0.20

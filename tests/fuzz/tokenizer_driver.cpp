@@ -1,7 +1,7 @@
 /// Reads questions as JSON lines and prints the tokenizer's answers: the C++ half of a differential test.
 ///
 /// Question: {"text": "..."} or {"words": ["...", ...]}, with optional "max_length" and "stride".
-/// Answer: a list of windows [ids, word_ids, offsets in code points].
+/// Answer: a list of windows [ids, word_ids, offsets in code points, special]; for an error, its text.
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/tokenizer_json.hpp>
@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   }
   std::ios::sync_with_stdio(false);
   const auto tokenizer = onoma::tokenizer_from_json(onoma::read_text_file(argv[1]));
+  onoma::tokenizer::workspace work(tokenizer);
   for (std::string line; std::getline(std::cin, line);) {
     const auto question = onoma::json::parse(line);
     onoma::encode_options options;
@@ -25,8 +26,14 @@ int main(int argc, char** argv) {
     const bool split = question.contains("words");
     const auto words = split ? question["words"].get<std::vector<std::string>>()
                              : std::vector<std::string>{question["text"].get<std::string>()};
-    const auto windows = split ? tokenizer.encode_words(words, options)
-                               : tokenizer.encode(words.front(), options);
+    std::vector<onoma::encoding> windows;
+    try {
+      windows = split ? tokenizer.encode_words(words, options, work)
+                      : tokenizer.encode(words.front(), options, work);
+    } catch (const onoma::error& problem) {
+      std::cout << onoma::json(problem.what()).dump() << '\n';
+      continue;
+    }
     std::vector<onoma::offset_map> maps;
     for (const auto& word : words) maps.emplace_back(word);
     auto answer = onoma::json::array();
@@ -39,7 +46,7 @@ int main(int argc, char** argv) {
                               : maps[static_cast<std::size_t>(word)].span(window.offsets[i]).code_points;
         offsets.push_back({span.begin, span.end});
       }
-      answer.push_back({window.ids, window.word_ids, offsets});
+      answer.push_back({window.ids, window.word_ids, offsets, window.special});
     }
     std::cout << answer.dump() << '\n';
   }

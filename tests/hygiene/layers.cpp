@@ -142,7 +142,9 @@ TEST_CASE("the library is a good guest: no output, no exit, no unprefixed macro"
                            line.find("static_assert(") == std::string::npos;
         CHECK_MESSAGE(!found, call);
       }
-      if (line.rfind("#define ", 0) == 0) CHECK(line.rfind("#define ONOMA_", 0) == 0);
+      // PCRE2 wants to be told its width before it is included, unless the host has done so.
+      const bool width = line == "#define PCRE2_CODE_UNIT_WIDTH 8";
+      if (line.rfind("#define ", 0) == 0 && !width) CHECK(line.rfind("#define ONOMA_", 0) == 0);
     }
   }
 }

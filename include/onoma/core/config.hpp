@@ -40,6 +40,11 @@
 // same name for all of them. No inline function is in this namespace.
 #define ONOMA_SEAM v0
 
+// Whether PCRE2 is there for regular expressions of tokenizer.json. CMake's target says so.
+#if !defined(ONOMA_PCRE2)
+#define ONOMA_PCRE2 0
+#endif
+
 #if !defined(ONOMA_DEBUG_CHECKS)
 #if defined(NDEBUG)
 #define ONOMA_DEBUG_CHECKS 0

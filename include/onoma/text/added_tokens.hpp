@@ -5,16 +5,15 @@
 #include <onoma/core/types.hpp>
 #include <onoma/text/unicode.hpp>
 #include <onoma/text/utf8.hpp>
-#include <onoma/text/vocabulary.hpp>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -34,28 +33,32 @@ struct added_token {
 /// tokenizer/added_vocabulary.rs).
 class added_tokens {
  public:
-  explicit added_tokens(std::vector<added_token> list)
-      : list_(std::move(list)), places_(static_cast<index>(list_.size())) {
+  /// `patterns[i]` is what is looked for to find `list[i]`: its content, or what normalizers make of
+  /// it. An empty one is never found; of equal ones the last is.
+  added_tokens(std::vector<added_token> list, const std::vector<std::string>& patterns)
+      : list_(std::move(list)) {
     for (std::size_t i = 0; i < list_.size(); ++i) {
-      const std::string& content = list_[i].content;
-      if (content.empty()) continue;
-      places_.insert(content, static_cast<std::int32_t>(i));
-      lengths_.push_back(content.size());
-      const auto first = static_cast<unsigned char>(content.front());
-      if (!starts_[first]) only_start_ = lengths_.size() == 1 ? first : -1;
+      if (patterns[i].empty()) continue;
+      const auto first = static_cast<unsigned char>(patterns[i].front());
+      if (!starts_[first]) only_start_ = ends_.size() == 1 ? first : -1;
       starts_[first] = true;
+      std::int32_t at = 0;
+      for (const char c : patterns[i]) {
+        const auto next = static_cast<std::int32_t>(ends_.size());
+        const auto [edge, is_new] = edges_.try_emplace(edge_key(at, c), next);
+        if (is_new) ends_.push_back(-1);
+        at = edge->second;
+      }
+      ends_[static_cast<std::size_t>(at)] = static_cast<std::int32_t>(i);
     }
-    std::sort(lengths_.begin(), lengths_.end(), std::greater<>());
-    lengths_.erase(std::unique(lengths_.begin(), lengths_.end()), lengths_.end());
   }
-  // The table views the contents.
-  added_tokens(const added_tokens&) = delete;
-  added_tokens& operator=(const added_tokens&) = delete;
 
   [[nodiscard]] const std::vector<added_token>& list() const noexcept { return list_; }
   [[nodiscard]] const added_token* find(std::string_view content) const {
-    const auto place = places_.find(content);
-    return place < 0 ? nullptr : &list_[static_cast<std::size_t>(place)];
+    const auto found = std::find_if(list_.begin(), list_.end(), [content](const added_token& token) {
+      return token.content == content;
+    });
+    return found == list_.end() ? nullptr : &*found;
   }
 
   /// Calls `plain(byte_span)` for stretches between the tokens, not empty ones, and
@@ -65,21 +68,22 @@ class added_tokens {
     index begin = 0;
     const auto size = static_cast<index>(text.size());
     for (index at = next_start(text, 0); at < size; at = next_start(text, at)) {
-      const added_token* found = longest_at(text, at);
-      if (found == nullptr) {
+      const auto [place, length] = longest_at(text, at);
+      if (place < 0) {
         ++at;
         continue;
       }
-      byte_span match{at, at + static_cast<index>(found->content.size())};
+      const added_token* found = &list_[static_cast<std::size_t>(place)];
+      byte_span match{at, at + length};
       at = match.end;
       if (found->single_word && (is_word_before(text, match.begin) || is_word_after(text, at))) {
         continue;
       }
-      if (found->lstrip) match.begin = strip_left(text, match.begin, begin);
+      if (found->lstrip) match.begin = std::max(begin, strip_left(text, match.begin, begin));
       if (found->rstrip) match.end = strip_right(text, match.end);
       if (begin < match.begin) plain(byte_span{begin, match.begin});
       token(*found, match);
-      begin = at = match.end;
+      begin = match.end;  // the next may begin in the white space that this one took
     }
     if (begin < size) plain(byte_span{begin, size});
   }
@@ -88,7 +92,7 @@ class added_tokens {
   /// The first place from `at` on where a token may begin, or the end.
   [[nodiscard]] index next_start(std::string_view text, index at) const {
     auto i = static_cast<std::size_t>(at);
-    if (lengths_.empty() || i >= text.size()) return static_cast<index>(text.size());
+    if (edges_.empty() || i >= text.size()) return static_cast<index>(text.size());
     if (only_start_ >= 0) {
       const void* found = std::memchr(text.data() + i, only_start_, text.size() - i);
       return found == nullptr ? static_cast<index>(text.size())
@@ -97,13 +101,21 @@ class added_tokens {
     while (i < text.size() && !starts_[static_cast<unsigned char>(text[i])]) ++i;
     return static_cast<index>(i);
   }
-  [[nodiscard]] const added_token* longest_at(std::string_view text, index at) const {
-    const auto rest = text.substr(static_cast<std::size_t>(at));
-    for (const std::size_t length : lengths_) {
-      if (length > rest.size()) continue;
-      if (const auto* token = find(rest.substr(0, length))) return token;
+  [[nodiscard]] static std::uint64_t edge_key(std::int32_t from, char byte) {
+    return static_cast<std::uint64_t>(from) << 8 | static_cast<unsigned char>(byte);
+  }
+  /// Place in `list_`, or -1, and bytes.
+  [[nodiscard]] std::pair<std::int32_t, index> longest_at(std::string_view text, index begin) const {
+    std::pair<std::int32_t, index> longest{-1, 0};
+    std::int32_t at = 0;
+    for (auto i = static_cast<std::size_t>(begin); i < text.size(); ++i) {
+      const auto edge = edges_.find(edge_key(at, text[i]));
+      if (edge == edges_.end()) break;
+      at = edge->second;
+      const auto place = ends_[static_cast<std::size_t>(at)];
+      if (place >= 0) longest = {place, static_cast<index>(i + 1) - begin};
     }
-    return nullptr;
+    return longest;
   }
 
   [[nodiscard]] static index strip_left(std::string_view text, index begin, index from) {
@@ -137,10 +149,11 @@ class added_tokens {
   }
 
   std::vector<added_token> list_;
-  piece_table places_;                // content -> position in list_
-  std::vector<std::size_t> lengths_;  // of the contents, each once, longest first
-  std::array<bool, 256> starts_{};    // the bytes that contents begin with
-  int only_start_ = -1;               // the byte that all begin with
+  // The patterns as a tree: an edge leads from a node by a byte to a node.
+  std::unordered_map<std::uint64_t, std::int32_t> edges_;
+  std::vector<std::int32_t> ends_{-1};  // of each node, the place in list_ of the pattern that ends
+  std::array<bool, 256> starts_{};      // the bytes that patterns begin with
+  int only_start_ = -1;                 // the byte that all begin with
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -16,7 +16,7 @@ namespace onoma::inline ONOMA_ABI {
 
 /// UTF-8 after normalisation; byte i stands for the bytes `origin[i]` of the original text. All
 /// bytes of one code point have the same origin. Origins never go back; one that is empty belongs to
-/// a character that nothing of the original became.
+/// a character that nothing became.
 struct aligned_text {
   std::string bytes;
   std::vector<byte_span> origin;
@@ -64,14 +64,12 @@ struct rewritten {
 
 /// The old text, of which the first `dropped` characters go, becomes `characters`. Replacements get
 /// the origins of what they replace, new characters that of the old one before them (tokenizers,
-/// tokenizer/normalizer.rs, transform). Characters in front that nothing of the original became stay.
+/// tokenizer/normalizer.rs, transform).
 inline void rewrite(const aligned_text& old, std::span<const rewritten> characters, index dropped,
                     aligned_text& out) {
   out.clear();
   out.base = old.base;
   std::size_t at = 0;
-  while (at < old.origin.size() && old.origin[at].empty()) ++at;
-  out.append(old, 0, at);
   const auto next = [&] {
     if (at < old.bytes.size()) {
       at += static_cast<std::size_t>(decode_utf8(old.bytes, static_cast<index>(at)).length);

@@ -4,9 +4,8 @@
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/text/unicode.hpp>
+#include <onoma/text/unicode_forms.hpp>
 #include <onoma/text/utf8.hpp>
-
-#include <utf8proc.h>
 
 #include <algorithm>
 #include <array>
@@ -108,7 +107,7 @@ class bert_normalizer {
   static constexpr std::uint32_t limit = 0x10000;
 
   void fill_table() {
-    enum : std::uint8_t { removed = 1, punctuation = 2, mark = 4, whole = 8 };
+    enum : std::uint8_t { removed = 1, punctuation = 2, mark = 4 };
     std::vector<std::uint8_t> flags(limit);
     const auto raise = [&flags](const auto& ranges, std::uint8_t flag) {
       for (const auto& range : ranges) {
@@ -118,7 +117,6 @@ class bert_normalizer {
     raise(unicode::removed_ranges, removed);
     raise(unicode::punctuation_ranges, punctuation);
     raise(unicode::mark_ranges, mark);
-    raise(unicode::undecomposed_ranges, whole);
     for (std::uint32_t c = 0; c < limit; ++c) {
       if (c >= 0xD800U && c < 0xE000U) continue;
       entry& e = table_[c];
@@ -128,10 +126,10 @@ class bert_normalizer {
       }
       std::uint32_t result = c;
       if (options_.strips_accents() && c >= 0x80U) {
-        const auto parts = decompose(c, (flags[c] & whole) != 0);
+        const auto parts = unicode::decompose(c);
         // One starter that stays, and marks behind it that go.
         const auto dropped = [&](std::uint32_t p) { return p < limit && (flags[p] & mark) != 0; };
-        bool simple = parts.count > 0 && combining_class(parts.pieces[0]) == 0 &&
+        bool simple = parts.count > 0 && unicode::combining_class(parts.pieces[0]) == 0 &&
                       !dropped(parts.pieces[0]);
         for (std::size_t i = 1; i < parts.count; ++i) simple = simple && dropped(parts.pieces[i]);
         if (!simple) continue;
@@ -152,29 +150,6 @@ class bert_normalizer {
     }
   }
 
-  struct decomposition {
-    std::array<std::uint32_t, 32> pieces{};
-    std::size_t count = 1;
-  };
-  [[nodiscard]] static decomposition decompose(std::uint32_t c, bool whole) {
-    decomposition result;
-    result.pieces[0] = c;
-    if (whole) return result;
-    std::array<utf8proc_int32_t, 32> pieces{};
-    int last_class = UTF8PROC_BOUNDCLASS_START;
-    const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), pieces.data(), 32,
-                                               UTF8PROC_DECOMPOSE, &last_class);
-    result.count = count > 0 ? static_cast<std::size_t>(count) : 0;
-    for (std::size_t i = 0; i < result.count; ++i) {
-      result.pieces[i] = static_cast<std::uint32_t>(pieces[i]);
-    }
-    return result;
-  }
-  [[nodiscard]] static int combining_class(std::uint32_t c) {
-    const int order = utf8proc_get_property(static_cast<utf8proc_int32_t>(c))->combining_class;
-    return order != 0 && unicode::contains(unicode::unordered_ranges, c) ? 0 : order;
-  }
-
   /// NFD, then without nonspacing marks. `inserted` says that a code point is the second or a later
   /// one of a decomposition. Hugging Face reorders marks together with that flag and only then hands
   /// out the original positions one after another; the same is done here.
@@ -183,10 +158,10 @@ class bert_normalizer {
     auto& parts = b.parts;
     parts.clear();
     for (const std::uint32_t c : a.code_points) {
-      const auto found = decompose(c, unicode::contains(unicode::undecomposed_ranges, c));
+      const auto found = unicode::decompose(c);
       for (std::size_t i = 0; i < found.count; ++i) {
         const std::uint32_t piece = found.pieces[i];
-        parts.push_back({piece, i > 0, combining_class(piece)});
+        parts.push_back({piece, i > 0, unicode::combining_class(piece)});
       }
     }
     // Canonical ordering: runs of non-starters sorted by class, stably.

@@ -29,9 +29,11 @@ class byte_alphabet {
     for (std::uint32_t byte = 0; byte < 256; ++byte) {
       const bool prints = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) ||
                           byte >= 0xAE;
-      bytes_[prints ? byte : next++] = static_cast<std::int16_t>(byte);
+      characters_[byte] = static_cast<std::uint16_t>(prints ? byte : next++);
+      bytes_[characters_[byte]] = static_cast<std::int16_t>(byte);
     }
   }
+  [[nodiscard]] std::uint32_t character(unsigned char byte) const { return characters_[byte]; }
   /// The bytes of a piece, or nothing if a character is not of the alphabet. `piece` is UTF-8.
   [[nodiscard]] std::optional<std::string> decode(std::string_view piece) const {
     std::string bytes;
@@ -46,6 +48,7 @@ class byte_alphabet {
 
  private:
   std::array<std::int16_t, 0x144> bytes_{};
+  std::array<std::uint16_t, 256> characters_{};
 };
 
 /// Characters of white space at the ends of a piece, in the byte alphabet or plain.
@@ -70,8 +73,9 @@ struct outer_spaces {
   return found;
 }
 
-/// `offset` without that many characters of `text` at its ends, never turned around (tokenizers,
-/// pre_tokenizers/byte_level.rs, process_offsets).
+/// `offset` without that many characters of `text` at its ends, never turned around. Nothing goes at
+/// the end if that many do not stand before it (tokenizers, pre_tokenizers/byte_level.rs,
+/// process_offsets).
 [[nodiscard]] inline byte_span without_spaces(std::string_view text, byte_span offset,
                                               outer_spaces spaces) {
   const auto inside = [text](index i) {
@@ -83,16 +87,90 @@ struct outer_spaces {
       ++offset.begin;
     } while (inside(offset.begin));
   }
-  for (index i = 0; i < spaces.trailing && offset.end > offset.begin; ++i) {
+  index end = offset.end;
+  for (index i = 0; i < spaces.trailing; ++i) {
+    if (end == 0) return offset;
     do {
-      --offset.end;
-    } while (inside(offset.end));
+      --end;
+    } while (inside(end));
   }
+  offset.end = std::max(end, offset.begin);
   return offset;
 }
 
-/// Splits text as GPT-2's regular expression does:
+/// The words of GPT-2's regular expression:
 /// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+class gpt2_scanner {
+ public:
+  gpt2_scanner() : classes_(limit, other) {
+    const auto fill = [this](const auto& ranges, char_class what) {
+      for (const auto& range : ranges) {
+        for (auto c = range.first; c <= std::min(range.last, limit - 1); ++c) classes_[c] = what;
+      }
+    };
+    fill(unicode::letter_ranges, letter);
+    fill(unicode::number_ranges, number);
+    for (std::uint32_t c = 0; c < limit; ++c) {
+      if (unicode::is_whitespace(c)) classes_[c] = space;
+    }
+  }
+
+  /// Where the word ends that begins at `begin`, in a text that ends with a word.
+  [[nodiscard]] std::uint32_t word_end(std::string_view text, std::uint32_t begin) const {
+    if (text[begin] == '\'') {
+      for (const std::string_view tail : {"s", "t", "re", "ve", "m", "ll", "d"}) {
+        if (text.substr(begin + 1, tail.size()) == tail) {
+          return begin + 1 + static_cast<std::uint32_t>(tail.size());
+        }
+      }
+    }
+    const bool blank = text[begin] == ' ' && begin + 1 < text.size();
+    const auto first = at(text, begin + (blank ? 1 : 0));
+    if (first.what != space) return run_end(text, begin + (blank ? 1 : 0), first.what);
+    // White space: all of it at the end of the text, else all but the last character, which may
+    // begin the next word; a single one is a word.
+    std::uint32_t end = begin;
+    std::uint32_t last = begin;
+    while (end < text.size()) {
+      const auto c = at(text, end);
+      if (c.what != space) break;
+      last = end;
+      end += c.length;
+    }
+    return end == text.size() || last == begin ? end : last;
+  }
+
+ private:
+  enum char_class : std::uint8_t { other, letter, number, space };
+  static constexpr std::uint32_t limit = 0x10000;
+
+  struct character {
+    char_class what;
+    std::uint32_t length;
+  };
+  [[nodiscard]] character at(std::string_view text, std::uint32_t i) const {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x80U) return {classes_[byte], 1};
+    const auto c = decode_utf8(text, i);
+    const auto length = static_cast<std::uint32_t>(c.length);
+    if (c.code_point < limit) return {classes_[c.code_point], length};
+    if (unicode::contains(unicode::letter_ranges, c.code_point)) return {letter, length};
+    if (unicode::contains(unicode::number_ranges, c.code_point)) return {number, length};
+    return {other, length};
+  }
+  [[nodiscard]] std::uint32_t run_end(std::string_view text, std::uint32_t i, char_class what) const {
+    while (i < text.size()) {
+      const auto c = at(text, i);
+      if (c.what != what) break;
+      i += c.length;
+    }
+    return i;
+  }
+
+  std::vector<char_class> classes_;
+};
+
+/// ByteLevel in one pass over the text: words as raw bytes.
 class byte_level_words {
  public:
   struct options {
@@ -105,18 +183,7 @@ class byte_level_words {
     std::vector<byte_span> origin;
   };
 
-  explicit byte_level_words(options settings) : options_(settings), classes_(limit, other) {
-    const auto fill = [this](const auto& ranges, char_class what) {
-      for (const auto& range : ranges) {
-        for (auto c = range.first; c <= std::min(range.last, limit - 1); ++c) classes_[c] = what;
-      }
-    };
-    fill(unicode::letter_ranges, letter);
-    fill(unicode::number_ranges, number);
-    for (std::uint32_t c = 0; c < limit; ++c) {
-      if (unicode::is_whitespace(c)) classes_[c] = space;
-    }
-  }
+  explicit byte_level_words(options settings) : options_(settings) {}
 
   /// Calls `sink(const word_view&)` for each word of `text`, valid UTF-8 whose first byte is `base`
   /// of the whole. Views are of raw bytes; a piece of a character stands for all of it.
@@ -147,63 +214,13 @@ class byte_level_words {
       return;
     }
     for (std::uint32_t begin = 0; begin < size;) {
-      const std::uint32_t end = word_end(all, begin);
+      const std::uint32_t end = scanner_.word_end(all, begin);
       emit(begin, end);
       begin = end;
     }
   }
 
  private:
-  enum char_class : std::uint8_t { other, letter, number, space };
-  static constexpr std::uint32_t limit = 0x10000;
-
-  struct character {
-    char_class what;
-    std::uint32_t length;
-  };
-  [[nodiscard]] character at(std::string_view text, std::uint32_t i) const {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < 0x80U) return {classes_[byte], 1};
-    const auto c = decode_utf8(text, i);
-    const auto length = static_cast<std::uint32_t>(c.length);
-    if (c.code_point < limit) return {classes_[c.code_point], length};
-    if (unicode::contains(unicode::letter_ranges, c.code_point)) return {letter, length};
-    if (unicode::contains(unicode::number_ranges, c.code_point)) return {number, length};
-    return {other, length};
-  }
-  [[nodiscard]] std::uint32_t run_end(std::string_view text, std::uint32_t i, char_class what) const {
-    while (i < text.size()) {
-      const auto c = at(text, i);
-      if (c.what != what) break;
-      i += c.length;
-    }
-    return i;
-  }
-
-  [[nodiscard]] std::uint32_t word_end(std::string_view text, std::uint32_t begin) const {
-    if (text[begin] == '\'') {
-      for (const std::string_view tail : {"s", "t", "re", "ve", "m", "ll", "d"}) {
-        if (text.substr(begin + 1, tail.size()) == tail) {
-          return begin + 1 + static_cast<std::uint32_t>(tail.size());
-        }
-      }
-    }
-    const bool blank = text[begin] == ' ' && begin + 1 < text.size();
-    const auto first = at(text, begin + (blank ? 1 : 0));
-    if (first.what != space) return run_end(text, begin + (blank ? 1 : 0), first.what);
-    // White space: all of it at the end of the text, else all but the last character, which may
-    // begin the next word; a single one is a word.
-    std::uint32_t end = begin;
-    std::uint32_t last = begin;
-    while (end < text.size()) {
-      const auto c = at(text, end);
-      if (c.what != space) break;
-      last = end;
-      end += c.length;
-    }
-    return end == text.size() || last == begin ? end : last;
-  }
-
   /// Origins byte by byte. An added space stands for the character behind it.
   static void align(const word_view& word, std::uint32_t added, buffers& b) {
     b.origin.resize(word.size);
@@ -221,7 +238,7 @@ class byte_level_words {
   }
 
   options options_;
-  std::vector<char_class> classes_;
+  gpt2_scanner scanner_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

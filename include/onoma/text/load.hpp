@@ -22,7 +22,7 @@ namespace onoma::inline ONOMA_ABI {
 [[nodiscard]] inline tokenizer roberta_from_files(std::string_view vocab_json, std::string_view merges,
                                                   bool add_prefix_space = false) {
   const json vocab = parse_json(vocab_json, "vocab.json");
-  const auto pieces = detail::read_vocabulary(json{{"vocab", vocab}});
+  const auto pieces = detail::read_vocabulary(vocab);
   tokenizer::byte_level_settings model;
   model.words.add_prefix_space = add_prefix_space;
   for (bool first = true; !merges.empty(); first = false) {

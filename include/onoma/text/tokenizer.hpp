@@ -7,10 +7,13 @@
 #include <onoma/text/bert_words.hpp>
 #include <onoma/text/bpe.hpp>
 #include <onoma/text/byte_level.hpp>
+#include <onoma/text/character_bpe.hpp>
 #include <onoma/text/encoding.hpp>
+#include <onoma/text/general_words.hpp>
 #include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
 #include <onoma/text/word_cache.hpp>
+#include <onoma/text/word_level.hpp>
 #include <onoma/text/wordpiece.hpp>
 
 #include <algorithm>
@@ -44,16 +47,22 @@ class tokenizer {
     byte_level_words::options words;
     bpe::options model;
   };
+  /// Any chain, at the price of some speed: the two above are compiled as one pass over the text.
+  struct general_settings {
+    std::vector<normalizer> normalizers;
+    std::vector<pre_tokenizer> pre_tokenizers;
+    std::variant<wordpiece::options, bpe::options, character_bpe::options, word_level::options> model;
+  };
   /// Offsets of pieces that begin or end with spaces: without these spaces.
   struct trimming {
     bool keep_prefix_space = false;  ///< not the one that `add_prefix_space` added
   };
   struct settings {
-    std::variant<wordpiece_settings, byte_level_settings> kind;
+    std::variant<wordpiece_settings, byte_level_settings, general_settings> kind;
     std::vector<std::string> before{"[CLS]"};  ///< special pieces in front of every window
     std::vector<std::string> after{"[SEP]"};   ///< and behind it
     std::vector<added_token> added;
-    std::optional<trimming> trim;  ///< of byte-level pieces
+    std::optional<trimming> trim;  ///< of offsets
   };
 
   /// Memory and a word cache (256 KiB) for one thread's calls. Whoever encodes line after line
@@ -73,13 +82,20 @@ class tokenizer {
     };
 
     workspace(const tokenizer& owner, unsigned bits) : owner_(owner.parts_), cache_(bits) {}
+    void clear() {
+      tokens_.clear();
+      added_spaces_.clear();
+      word_count_ = 0;
+    }
 
     // The cache belongs to this vocabulary. Shared, so that its address is not used again.
     std::shared_ptr<const parts> owner_;
     word_cache cache_;
-    std::tuple<bert_words::buffers, byte_level_words::buffers> words_;
+    std::tuple<bert_words::buffers, byte_level_words::buffers, general_words::buffers> words_;
     std::vector<placed_piece> pieces_;
     std::vector<token> tokens_;
+    // White space at the ends of added tokens, with their places in tokens_.
+    std::vector<std::pair<std::size_t, outer_spaces>> added_spaces_;
     std::int32_t word_count_ = 0;
     std::string_view text_;                   // what is encoded,
     std::span<const std::string> text_words_; // or the words
@@ -127,8 +143,7 @@ class tokenizer {
               std::vector<encoding>& windows) const {
     check(work);
     check_text(text, "tokenizer::encode");
-    work.tokens_.clear();
-    work.word_count_ = 0;
+    work.clear();
     work.text_ = text;
     work.text_words_ = {};
     add_text(text, -1, work);
@@ -148,7 +163,7 @@ class tokenizer {
                                                    workspace& work) const {
     std::vector<encoding> windows;
     check(work);
-    work.tokens_.clear();
+    work.clear();
     work.text_words_ = words;
     for (std::size_t i = 0; i < words.size(); ++i) {
       check_text(words[i], "tokenizer::encode_words", static_cast<index>(i));
@@ -161,8 +176,9 @@ class tokenizer {
   [[nodiscard]] index vocabulary_size() const noexcept { return parts_->size; }
   /// The text of a piece, "##" included. @throws onoma::error (out_of_range).
   [[nodiscard]] std::string_view piece(std::int32_t id) const {
-    // Added tokens usually repeat pieces of the vocabulary.
-    if (id >= 0 && id < parts_->pieces.size()) return parts_->pieces.piece(id);
+    // Added tokens usually repeat pieces of the vocabulary, and may fill its gaps.
+    const bool inside = id >= 0 && id < parts_->pieces.size();
+    if (inside && !parts_->pieces.piece(id).empty()) return parts_->pieces.piece(id);
     if (const auto* token = parts_->added_by_id(id)) return token->content;
     return parts_->pieces.piece(id);
   }
@@ -186,13 +202,15 @@ class tokenizer {
     Model model;
   };
   using any_model =
-      std::variant<word_model<bert_words, wordpiece>, word_model<byte_level_words, bpe>>;
+      std::variant<word_model<bert_words, wordpiece>, word_model<byte_level_words, bpe>,
+                   word_model<general_words, wordpiece>, word_model<general_words, bpe>,
+                   word_model<general_words, character_bpe>, word_model<general_words, word_level>>;
 
   struct parts {
     parts(const std::vector<std::string>& vocab, settings options)
         : pieces(vocab),
-          added(select(options.added, false)),
-          added_normalized(select(options.added, true)),
+          added(added_of(options, false)),
+          added_normalized(added_of(options, true)),
           kind(make_model(pieces, options)),
           trim(options.trim),
           size(pieces.size()) {
@@ -203,21 +221,42 @@ class tokenizer {
       for (const auto& piece : options.after) after.push_back(special_id(piece));
       if (trim) count_spaces();
     }
-    [[nodiscard]] static std::vector<added_token> select(const std::vector<added_token>& all,
-                                                         bool normalized) {
+    [[nodiscard]] static added_tokens added_of(const settings& options, bool normalized) {
       std::vector<added_token> found;
-      std::copy_if(all.begin(), all.end(), std::back_inserter(found),
+      std::copy_if(options.added.begin(), options.added.end(), std::back_inserter(found),
                    [=](const added_token& token) { return token.normalized == normalized; });
-      return found;
+      std::vector<std::string> patterns;
+      for (const auto& token : found) patterns.push_back(token.content);
+      // What is looked for in normalised text is normalised itself.
+      const auto* general = std::get_if<general_settings>(&options.kind);
+      if (normalized && general != nullptr) {
+        const normalizer_chain normalize(general->normalizers);
+        for (auto& pattern : patterns) pattern = normalize(pattern);
+      }
+      return {std::move(found), std::move(patterns)};
     }
     [[nodiscard]] static any_model make_model(const vocabulary& pieces, const settings& options) {
+      if (const auto* chosen = std::get_if<wordpiece_settings>(&options.kind)) {
+        return word_model<bert_words, wordpiece>{bert_words(chosen->normalizer),
+                                                 wordpiece(pieces, chosen->model)};
+      }
       if (const auto* chosen = std::get_if<byte_level_settings>(&options.kind)) {
         return word_model<byte_level_words, bpe>{byte_level_words(chosen->words),
                                                  bpe(pieces, chosen->model)};
       }
-      const auto& chosen = std::get<wordpiece_settings>(options.kind);
-      return word_model<bert_words, wordpiece>{bert_words(chosen.normalizer),
-                                               wordpiece(pieces, chosen.model)};
+      const auto& chosen = std::get<general_settings>(options.kind);
+      const auto with = [&](auto model) -> any_model {
+        return word_model<general_words, decltype(model)>{
+            general_words(chosen.normalizers, chosen.pre_tokenizers), std::move(model)};
+      };
+      struct {
+        const vocabulary& pieces;
+        wordpiece operator()(const wordpiece::options& o) const { return wordpiece(pieces, o); }
+        bpe operator()(const bpe::options& o) const { return bpe(pieces, o); }
+        character_bpe operator()(const character_bpe::options& o) const { return {pieces, o}; }
+        word_level operator()(const word_level::options& o) const { return {pieces, o}; }
+      } make{pieces};
+      return std::visit([&](const auto& model) { return with(make(model)); }, chosen.model);
     }
 
     [[nodiscard]] const added_token* added_by_id(std::int32_t id) const {
@@ -242,16 +281,9 @@ class tokenizer {
       return *found;
     }
     void count_spaces() {
-      spaces.resize(static_cast<std::size_t>(size));
+      spaces.resize(static_cast<std::size_t>(size));  // of added tokens the text decides
       for (std::int32_t i = 0; i < pieces.size(); ++i) {
         spaces[static_cast<std::size_t>(i)] = spaces_of(pieces.piece(i));
-      }
-      for (const auto* tokens : {&added, &added_normalized}) {
-        for (const auto& token : tokens->list()) {
-          auto& place = spaces[static_cast<std::size_t>(token.id)];
-          place = spaces_of(token.content);
-          if (token.lstrip || token.rstrip) place.leading = as_in_text;
-        }
       }
     }
 
@@ -260,9 +292,7 @@ class tokenizer {
     added_tokens added_normalized;
     any_model kind;
     std::optional<trimming> trim;
-    // Of each id, where offsets are trimmed. White space that an added token took counts too.
-    static constexpr index as_in_text = -1;
-    std::vector<outer_spaces> spaces;
+    std::vector<outer_spaces> spaces;  // of each piece, where offsets are trimmed
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> after;
     index size;
@@ -285,42 +315,64 @@ class tokenizer {
     if (find_invalid_utf8(text) >= 0) validate_utf8(text, name());
   }
 
-  /// `word` is the number of a pre-split word, or -1 to count the words that are found.
-  void add_text(std::string_view text, std::int32_t word, workspace& work) const {
-    const auto part = [](std::string_view whole, byte_span range) {
-      return whole.substr(static_cast<std::size_t>(range.begin),
-                          static_cast<std::size_t>(range.size()));
-    };
-    const auto add_token = [&](std::int32_t id, byte_span range) {
-      work.tokens_.push_back({id, word >= 0 ? word : work.word_count_++, range});
-    };
-    parts_->added.split(
-        text,
-        [&](byte_span outer) {
-          const auto stretch = part(text, outer);
-          parts_->added_normalized.split(
-              stretch,
-              [&](byte_span inner) {
-                add_plain(part(stretch, inner), outer.begin + inner.begin, word, work);
-              },
-              [&](const added_token& token, byte_span range) {
-                add_token(token.id, {outer.begin + range.begin, outer.begin + range.end});
-              });
-        },
-        [&](const added_token& token, byte_span range) { add_token(token.id, range); });
+  [[nodiscard]] static std::string_view part(std::string_view whole, byte_span range) {
+    return whole.substr(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size()));
   }
 
-  void add_plain(std::string_view text, index base, std::int32_t word, workspace& work) const {
+  /// `word` is the number of a pre-split word, or -1 to count the words that are found.
+  void add_text(std::string_view text, std::int32_t word, workspace& work) const {
     std::visit(
         [&](const auto& kind) {
-          using words = std::remove_cvref_t<decltype(kind.words)>;
-          kind.words.split(text, base, std::get<typename words::buffers>(work.words_),
-                           [&](const word_view& found) {
-                             add_word(kind.model, found, word >= 0 ? word : work.word_count_++,
-                                      work);
-                           });
+          parts_->added.split(
+              text,
+              [&](byte_span outer) { add_stretch(kind, part(text, outer), outer.begin, word, work); },
+              [&](const added_token& token, byte_span range) {
+                add_token(token, part(text, range), range, word, work);
+              });
         },
         parts_->kind);
+  }
+
+  /// A stretch without added tokens, but for those that are looked for in normalised text.
+  template <class Words, class Model>
+  void add_stretch(const word_model<Words, Model>& kind, std::string_view stretch, index base,
+                   std::int32_t word, workspace& work) const {
+    auto& buffers = std::get<typename Words::buffers>(work.words_);
+    const auto sink = [&](const word_view& found) {
+      add_word(kind.model, found, word >= 0 ? word : work.word_count_++, work);
+    };
+    if constexpr (std::is_same_v<Words, general_words>) {
+      kind.words.normalize(stretch, base, buffers);
+      const std::string_view text = buffers.text.bytes;
+      parts_->added_normalized.split(
+          text,
+          [&](byte_span range) {
+            kind.words.split({static_cast<std::uint32_t>(range.begin),
+                              static_cast<std::uint32_t>(range.end)}, buffers, sink);
+          },
+          [&](const added_token& token, byte_span range) {
+            const auto& origin = buffers.text.origin;
+            add_token(token, part(text, range),
+                      {origin[static_cast<std::size_t>(range.begin)].begin,
+                       origin[static_cast<std::size_t>(range.end - 1)].end}, word, work);
+          });
+    } else {
+      parts_->added_normalized.split(
+          stretch,
+          [&](byte_span range) {
+            kind.words.split(part(stretch, range), base + range.begin, buffers, sink);
+          },
+          [&](const added_token& token, byte_span range) {
+            add_token(token, part(stretch, range), {base + range.begin, base + range.end}, word, work);
+          });
+    }
+  }
+
+  /// `text` is what was found, white space that the token took included.
+  void add_token(const added_token& token, std::string_view text, byte_span offset,
+                 std::int32_t word, workspace& work) const {
+    if (parts_->trim) work.added_spaces_.emplace_back(work.tokens_.size(), spaces_of(text));
+    work.tokens_.push_back({token.id, word >= 0 ? word : work.word_count_++, offset});
   }
 
   template <class Model>
@@ -399,23 +451,34 @@ class tokenizer {
       e.word_ids[before + i] = tokens[i].word;
       e.offsets[before + i] = tokens[i].offset;
     }
-    for (std::size_t i = 0; parts_->trim && i < tokens.size(); ++i) {
-      auto spaces = parts_->spaces[static_cast<std::size_t>(tokens[i].id)];
+    if (parts_->trim) trim(e, before, tokens, work);
+    for (std::size_t i = 0; i < after; ++i) {
+      set_special(before + tokens.size() + i, parts_->after[i]);
+    }
+  }
+
+  /// Offsets without outer white space (tokenizers, pre_tokenizers/byte_level.rs, process_offsets).
+  void trim(encoding& e, std::size_t before, std::span<const workspace::token> tokens,
+            const workspace& work) const {
+    auto place = static_cast<std::size_t>(tokens.data() - work.tokens_.data());
+    auto added = std::lower_bound(
+        work.added_spaces_.begin(), work.added_spaces_.end(), place,
+        [](const auto& entry, std::size_t value) { return entry.first < value; });
+    for (std::size_t i = 0; i < tokens.size(); ++i, ++place) {
+      outer_spaces spaces;
+      if (added != work.added_spaces_.end() && added->first == place) {
+        spaces = (added++)->second;
+      } else {
+        spaces = parts_->spaces[static_cast<std::size_t>(tokens[i].id)];
+      }
       if (spaces.leading == 0 && spaces.trailing == 0) continue;
       const std::string_view text = work.text_words_.empty()
                                         ? work.text_
                                         : work.text_words_[static_cast<std::size_t>(tokens[i].word)];
       auto& offset = e.offsets[before + i];
-      if (spaces.leading == parts::as_in_text) {
-        spaces = spaces_of(text.substr(static_cast<std::size_t>(offset.begin),
-                                       static_cast<std::size_t>(offset.size())));
-      }
       const bool first = i == 0 || offset.begin == 0;
-      const index kept = first && parts_->trim->keep_prefix_space && spaces.leading > 0 ? 1 : 0;
-      offset = without_spaces(text, offset, {spaces.leading - kept, spaces.trailing});
-    }
-    for (std::size_t i = 0; i < after; ++i) {
-      set_special(before + tokens.size() + i, parts_->after[i]);
+      if (first && parts_->trim->keep_prefix_space && spaces.leading == 1) spaces.leading = 0;
+      offset = without_spaces(text, offset, spaces);
     }
   }
 

@@ -62,11 +62,12 @@ template <std::size_t N>
   return static_cast<std::uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }
 
-/// A character of a word to added tokens with `single_word`.
+/// \w: letters, marks, digits, connectors and joiners (Unicode Technical Standard 18, annex C).
 [[nodiscard]] inline bool is_word(std::uint32_t c) {
-  if (c == '_') return true;
-  const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(c));
-  return category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_NO;
+  if (c < 0x80U) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  }
+  return contains(word_ranges, c);
 }
 
 }  // namespace onoma::inline ONOMA_ABI::unicode

@@ -135,7 +135,8 @@ class piece_table {
 /// Pieces by id and ids by piece.
 class vocabulary {
  public:
-  /// `pieces[id]`; the same piece twice: the later id wins for look-up.
+  /// `pieces[id]`; the same piece twice: the later id wins for look-up. An empty one is a gap in the
+  /// ids and never found.
   /// @throws onoma::error (format) if there is none, (parse) if one is not UTF-8.
   explicit vocabulary(const std::vector<std::string>& pieces) {
     if (pieces.empty()) fail(error_code::format, "vocabulary", "at least one piece", "none");
@@ -148,7 +149,9 @@ class vocabulary {
       ends_.push_back(text_.size());
     }
     whole_ = piece_table(size());
-    for (std::int32_t i = 0; i < size(); ++i) whole_.insert(this->piece(i), i);
+    for (std::int32_t i = 0; i < size(); ++i) {
+      if (!this->piece(i).empty()) whole_.insert(this->piece(i), i);
+    }
   }
 
   // The tables view `text_`, which a move may relocate: a tokenizer keeps its vocabulary in place.

@@ -1,0 +1,135 @@
+/// Models of tokenizer.json: WordPiece, BPE and WordLevel with their vocabularies.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/io/json.hpp>
+#include <onoma/text/bpe.hpp>
+#include <onoma/text/character_bpe.hpp>
+#include <onoma/text/json_components.hpp>
+#include <onoma/text/word_level.hpp>
+#include <onoma/text/wordpiece.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+namespace detail {
+
+/// WordPiece models that were written before 2020 have no "type".
+inline std::string model_type(const json& model) {
+  const std::string where = "tokenizer.json: model";
+  if (!model.is_object()) fail(error_code::format, where, "an object", describe(model));
+  if (!model.contains("type") && model.contains("continuing_subword_prefix") &&
+      !model.contains("merges")) {
+    return "WordPiece";
+  }
+  return require<std::string>(model, "type", where);
+}
+
+/// Pieces by id from an object {piece: id}. Ids that no piece has are gaps, which added tokens fill.
+/// @throws onoma::error (format).
+inline std::vector<std::string> read_vocabulary(const json& vocab) {
+  const std::string where = "tokenizer.json: model.vocab";
+  if (!vocab.is_object()) fail(error_code::format, where, "an object", describe(vocab));
+  const auto limit = static_cast<index>(2 * vocab.size() + 1024);
+  std::vector<std::string> pieces;
+  for (const auto& [piece, value] : vocab.items()) {
+    const auto id = json_value<index>(value, piece, where);
+    const auto at = static_cast<std::size_t>(id);
+    const bool taken = id >= 0 && at < pieces.size() && !pieces[at].empty();
+    if (id < 0 || id >= limit || taken) {
+      fail(error_code::format, where, "ids from 0 to " + std::to_string(limit - 1) + ", each once",
+           "'" + piece + "': " + std::to_string(id));
+    }
+    if (at >= pieces.size()) pieces.resize(at + 1);
+    pieces[at] = piece;
+  }
+  return pieces;
+}
+
+/// "a b", a line of a merges.txt. @throws onoma::error (format).
+inline std::pair<std::string, std::string> read_merge(std::string_view line,
+                                                      const std::string& where) {
+  const auto space = line.find(' ');
+  if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
+    fail(error_code::format, where, "two pieces with a space between", "'" + std::string(line) + "'");
+  }
+  return {std::string(line.substr(0, space)), std::string(line.substr(space + 1))};
+}
+
+inline merge_list read_merges(const json& model) {
+  const std::string where = "tokenizer.json: model";
+  merge_list merges;
+  for (const json& entry : require_array(model, "merges", where)) {
+    // "a b", or since tokenizers 0.20 ["a", "b"].
+    if (entry.is_array() && entry.size() == 2) {
+      merges.emplace_back(entry[0].get<std::string>(), entry[1].get<std::string>());
+    } else {
+      merges.push_back(read_merge(entry.get<std::string>(), where + ".merges"));
+    }
+  }
+  return merges;
+}
+
+/// A string, or nothing for null.
+inline std::string read_text(const json& model, const char* key) {
+  if (member(model, key).is_null()) return {};
+  return require<std::string>(model, key, "tokenizer.json: model");
+}
+
+inline wordpiece::options read_wordpiece(const json& model) {
+  const std::string where = "tokenizer.json: model";
+  wordpiece::options options;
+  options.unknown = value_or<std::string>(model, "unk_token", options.unknown, where);
+  options.continuing_prefix =
+      value_or<std::string>(model, "continuing_subword_prefix", options.continuing_prefix, where);
+  options.max_characters =
+      value_or<index>(model, "max_input_chars_per_word", options.max_characters, where);
+  return options;
+}
+
+inline character_bpe::options read_bpe(const json& model) {
+  const std::string where = "tokenizer.json: model";
+  const json& dropout = member(model, "dropout");
+  if (!dropout.is_null() && dropout != 0) {
+    fail(error_code::unsupported, where + ".dropout", "null", describe(dropout));
+  }
+  character_bpe::options options;
+  options.unknown = read_text(model, "unk_token");
+  options.fuse_unknown = value_or<bool>(model, "fuse_unk", false, where);
+  options.byte_fallback = value_or<bool>(model, "byte_fallback", false, where);
+  options.ignore_merges = value_or<bool>(model, "ignore_merges", false, where);
+  options.continuing_prefix = read_text(model, "continuing_subword_prefix");
+  options.end_suffix = read_text(model, "end_of_word_suffix");
+  if (options.byte_fallback && !(options.continuing_prefix.empty() && options.end_suffix.empty())) {
+    fail(error_code::unsupported, where + ".byte_fallback",
+         "false with continuing_subword_prefix or end_of_word_suffix", "true");
+  }
+  options.merges = read_merges(model);
+  return options;
+}
+
+/// Whether `bpe` does what the options ask for, if words are bytes.
+inline bool is_byte_level(const character_bpe::options& options) {
+  return !options.byte_fallback && options.continuing_prefix.empty() && options.end_suffix.empty();
+}
+inline bpe::options to_byte_level(character_bpe::options&& options) {
+  return {std::move(options.merges), std::move(options.unknown), options.fuse_unknown,
+          options.ignore_merges};
+}
+
+inline word_level::options read_word_level(const json& model) {
+  word_level::options options;
+  options.unknown =
+      value_or<std::string>(model, "unk_token", options.unknown, "tokenizer.json: model");
+  return options;
+}
+
+}  // namespace detail
+
+}  // namespace onoma::inline ONOMA_ABI
