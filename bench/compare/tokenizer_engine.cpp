@@ -11,6 +11,7 @@
 #include <onoma/text/tokenizer_json.hpp>
 #include <onoma/text/utf8.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <ctime>
 #include <exception>
@@ -25,8 +26,8 @@ namespace {
 using results = std::vector<std::vector<onoma::encoding>>;
 
 void to_code_points(const std::vector<std::string>& texts, results& found, onoma::executor_ref threads) {
-  constexpr onoma::index stretch = 32;
   const auto count = static_cast<onoma::index>(texts.size());
+  const auto stretch = std::clamp<onoma::index>(count / 16, 1, 32);
   threads.parallel_for((count + stretch - 1) / stretch, [&](onoma::index s) {
     for (onoma::index i = s * stretch; i < std::min(count, (s + 1) * stretch); ++i) {
       const auto at = static_cast<std::size_t>(i);

@@ -6,7 +6,12 @@ Run from the repository's root: python scripts/goldens/make_tokenizer_goldens.py
 """
 
 import json
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from charsmap_builder import build_charsmap  # noqa: E402
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -93,6 +98,28 @@ def wordpiece(*chain, **flags):
         vocab_size=330, special_tokens=["[UNK]"], limit_alphabet=60, show_progress=False), *chain, **flags)
 
 
+RULES = {"\u00a0": " ", "\u3000": " ", "\t": " ", "\n": " ", "\u2028": " ", "\ufb01": "fi", "\uff21": "A", "\uff42": "b",
+         "\u0007": "", "\u00bd": "1\u20442", "e\u0301": "\u00e9", "\ufdfa": "sall", "\u1161": "", "\u2126": "\u03a9"}
+
+
+def unigram(pre_tokenizer, before=(), behind=(), fallback=False, **flags):
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = N.Sequence([*before, N.Precompiled(build_charsmap(RULES)), *behind])
+    tokenizer.pre_tokenizer = P.Metaspace()
+    tokenizer.train_from_iterator(LEARN, trainers.UnigramTrainer(
+        vocab_size=200, special_tokens=["<unk>", "<s>", "</s>", "<mask>"], unk_token="<unk>", show_progress=False))
+    state = json.loads(tokenizer.to_str())
+    if fallback:
+        state["model"]["byte_fallback"] = True
+        state["model"]["vocab"] += [[piece, 0.0] for piece in BYTES]
+    tokenizer = Tokenizer.from_str(json.dumps(state))
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.add_special_tokens([AddedToken("<mask>", lstrip=True, normalized=False)])
+    tokenizer.add_tokens([AddedToken("foo", normalized=True, **flags)])
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    return Tokenizer.from_str(tokenizer.to_str())
+
+
 def chained(normalizer, *steps):
     tokenizer = byte_level(False, True, True)
     tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, P.Sequence(list(steps))
@@ -130,6 +157,11 @@ def main():
             P.Split(Regex(r"\b"), "removed"), P.Split(Regex("n*"), "merged_with_next")])),
         "word_level": words(models.WordLevel(unk_token="[UNK]"), trainers.WordLevelTrainer(
             special_tokens=["[UNK]"], show_progress=False), N.NFKC(), P.Sequence([P.WhitespaceSplit(), P.Punctuation()])),
+        "unigram_split": unigram(P.Sequence([P.WhitespaceSplit(), P.Metaspace()])),
+        "unigram_metaspace": unigram(P.Metaspace(), behind=[N.Replace(Regex(" {2,}"), " ")], lstrip=True),
+        "unigram_albert": unigram(P.Metaspace(prepend_scheme="first"), before=[N.Replace("``", '"'), N.Replace("''", '"'), N.NFKD(),
+                                                                             N.StripAccents(), N.Lowercase()]),
+        "unigram_bytes": unigram(P.Metaspace(prepend_scheme="never", split=False), before=[N.Strip()], fallback=True),
         "bpe_bytes": character_bpe(N.Sequence([N.Prepend("\u2581"), N.Replace(" ", "\u2581")]), None,
                                    {"byte_fallback": True, "fuse_unk": True}.items(), BYTES),
         "bpe_unknown": character_bpe(N.Sequence([N.Prepend("\u2581"), N.Replace(" ", "\u2581")]), None),

@@ -62,10 +62,10 @@ class batch_tokenizer {
   /// so that a long line does not make the others wait.
   template <class Encode>
   void each(std::size_t count, const Encode& encode) {
-    constexpr std::size_t stretch = 32;
+    const auto threads = static_cast<std::size_t>(std::max<index>(1, threads_.concurrency()));
+    const std::size_t stretch = std::clamp<std::size_t>(count / (8 * threads), 1, 32);
     const std::size_t stretches = (count + stretch - 1) / stretch;
-    const auto workers =
-        std::min(static_cast<std::size_t>(std::max<index>(1, threads_.concurrency())), stretches);
+    const auto workers = std::min(threads, stretches);
     while (workspaces_.size() < workers) workspaces_.emplace_back(tokenizer_);
     std::atomic<std::size_t> next{0};
     struct failure {

@@ -4,11 +4,15 @@
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/text/bert_normalizer.hpp>
+#include <onoma/text/charsmap.hpp>
 #include <onoma/text/normalizers.hpp>
 #include <onoma/text/pattern.hpp>
 #include <onoma/text/pre_tokenizers.hpp>
 #include <onoma/text/utf8.hpp>
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -53,6 +57,32 @@ inline std::string read_character(const json& component, const char* key, const 
     fail(error_code::format, where + '.' + key, "one character", "'" + text + "'");
   }
   return text;
+}
+
+/// The bytes that stand in Base64 with padding (RFC 4648, section 4). @throws onoma::error (format).
+inline std::string decode_base64(std::string_view text, const std::string& where) {
+  const auto value_of = [](char c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+  };
+  const auto refuse = [&where] { fail(error_code::format, where, "Base64", "other characters"); };
+  if (text.size() % 4 != 0) refuse();
+  std::string bytes;
+  bytes.reserve(text.size() / 4 * 3);
+  for (std::size_t i = 0; i < text.size(); i += 4) {
+    const bool last = i + 4 == text.size();
+    const std::size_t padding = !last || text[i + 3] != '=' ? 0 : text[i + 2] == '=' ? 2 : 1;
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 4; ++k) {
+      const int value = k < 4 - padding ? value_of(text[i + k]) : 0;
+      if (value < 0) refuse();
+      group = group << 6 | static_cast<std::uint32_t>(value);
+    }
+    for (std::size_t k = 0; k < 3 - padding; ++k) bytes += static_cast<char>(group >> (16 - 8 * k));
+  }
+  return bytes;
 }
 
 inline cut_behavior read_behavior(const json& component, const std::string& where) {
@@ -105,12 +135,16 @@ inline void read_normalizer(const json& component, const std::string& where,
     steps.emplace_back(n::prepend{require<std::string>(component, "prepend", where)});
   } else if (type == "Nmt") {
     steps.emplace_back(n::nmt{});
+  } else if (type == "Precompiled") {
+    const auto rules = require<std::string>(component, "precompiled_charsmap", where);
+    steps.emplace_back(n::precompiled{
+        std::make_shared<const charsmap>(decode_base64(rules, where + ".precompiled_charsmap"))});
   } else if (type == "ByteLevel") {
     steps.emplace_back(n::byte_level{});
   } else {
     refuse_type(where,
                 "BertNormalizer, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Strip, Replace, "
-                "Prepend, Nmt, ByteLevel or Sequence",
+                "Prepend, Nmt, Precompiled, ByteLevel or Sequence",
                 type);
   }
 }

@@ -1,4 +1,4 @@
-/// Models of tokenizer.json: WordPiece, BPE and WordLevel with their vocabularies.
+/// Models of tokenizer.json: WordPiece, BPE, WordLevel and Unigram with their vocabularies.
 #pragma once
 
 #include <onoma/core/error.hpp>
@@ -6,6 +6,7 @@
 #include <onoma/text/bpe.hpp>
 #include <onoma/text/character_bpe.hpp>
 #include <onoma/text/json_components.hpp>
+#include <onoma/text/unigram.hpp>
 #include <onoma/text/word_level.hpp>
 #include <onoma/text/wordpiece.hpp>
 
@@ -48,6 +49,19 @@ inline std::vector<std::string> read_vocabulary(const json& vocab) {
     }
     if (at >= pieces.size()) pieces.resize(at + 1);
     pieces[at] = piece;
+  }
+  return pieces;
+}
+
+/// Pieces by id from Unigram's list [[piece, score], ...].
+inline std::vector<std::string> read_scored_vocabulary(const json& model) {
+  const std::string where = "tokenizer.json: model";
+  std::vector<std::string> pieces;
+  for (const json& entry : require_array(model, "vocab", where)) {
+    if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
+      fail(error_code::format, where + ".vocab", "[piece, score]", describe(entry));
+    }
+    pieces.push_back(entry[0].get<std::string>());
   }
   return pieces;
 }
@@ -127,6 +141,23 @@ inline word_level::options read_word_level(const json& model) {
   word_level::options options;
   options.unknown =
       value_or<std::string>(model, "unk_token", options.unknown, "tokenizer.json: model");
+  return options;
+}
+
+/// After `read_scored_vocabulary`, which checks the entries.
+inline unigram::options read_unigram(const json& model) {
+  const std::string where = "tokenizer.json: model";
+  unigram::options options;
+  for (const json& entry : model.at("vocab")) options.scores.push_back(entry[1].get<double>());
+  if (!member(model, "unk_id").is_null()) {
+    const auto unknown = require<index>(model, "unk_id", where);
+    if (unknown < 0 || unknown >= static_cast<index>(options.scores.size())) {
+      fail(error_code::out_of_range, where + ".unk_id",
+           "an id below " + std::to_string(options.scores.size()), std::to_string(unknown));
+    }
+    options.unknown = static_cast<std::int32_t>(unknown);
+  }
+  options.byte_fallback = value_or<bool>(model, "byte_fallback", false, where);
   return options;
 }
 

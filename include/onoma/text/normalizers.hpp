@@ -7,6 +7,7 @@
 #include <onoma/text/ascii.hpp>
 #include <onoma/text/bert_normalizer.hpp>
 #include <onoma/text/byte_level.hpp>
+#include <onoma/text/charsmap.hpp>
 #include <onoma/text/pattern.hpp>
 #include <onoma/text/unicode.hpp>
 #include <onoma/text/unicode_forms.hpp>
@@ -15,6 +16,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -186,6 +188,15 @@ struct nmt {
   }
 };
 
+/// Precompiled: SentencePiece's rules.
+struct precompiled {
+  std::shared_ptr<const charsmap> rules;
+  [[nodiscard]] bool keeps_ascii() const { return false; }
+  void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
+    rules->normalize(in, out);
+  }
+};
+
 /// ByteLevel: every byte becomes a character of GPT-2's alphabet.
 struct byte_level {
   byte_alphabet alphabet;
@@ -202,7 +213,8 @@ struct byte_level {
 using normalizer = std::variant<normalizers::form, normalizers::lowercase, normalizers::strip_accents,
                                 normalizers::bert_clean, normalizers::bert_chinese,
                                 normalizers::bert_marks, normalizers::strip, normalizers::replace,
-                                normalizers::prepend, normalizers::nmt, normalizers::byte_level>;
+                                normalizers::prepend, normalizers::nmt, normalizers::precompiled,
+                                normalizers::byte_level>;
 
 /// BertNormalizer as a sequence of steps.
 inline void append_bert_normalizer(const bert_options& options, std::vector<normalizer>& steps) {

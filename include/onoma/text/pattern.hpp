@@ -6,7 +6,7 @@
 #include <onoma/text/regex.hpp>
 #include <onoma/text/utf8.hpp>
 
-#include <cstddef>
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -43,6 +43,11 @@ class text_pattern {
   /// @throws onoma::error as `regex`.
   [[nodiscard]] static text_pattern expression(std::string_view source, std::string_view where) {
     text_pattern made;
+    // The one that most SentencePiece tokenizers have; it needs no PCRE2.
+    if (source == " {2,}") {
+      made.spaces_ = true;
+      return made;
+    }
     made.regex_ = std::make_shared<const regex>(source, where);
     return made;
   }
@@ -75,6 +80,7 @@ class text_pattern {
  private:
   bool next(std::string_view text, std::uint32_t from, text_stretch& found, regex::search& search) const {
     if (regex_) return regex_->find(text, from, found.begin, found.end, search);
+    if (spaces_) return next_spaces(text, from, found);
     const auto at = text.find(literal_, from);
     if (at == std::string_view::npos) return false;
     found.begin = static_cast<std::uint32_t>(at);
@@ -82,6 +88,16 @@ class text_pattern {
     return true;
   }
 
+  /// Two spaces or more.
+  static bool next_spaces(std::string_view text, std::uint32_t from, text_stretch& found) {
+    const auto at = text.find("  ", from);
+    if (at == std::string_view::npos) return false;
+    found.begin = static_cast<std::uint32_t>(at);
+    found.end = static_cast<std::uint32_t>(std::min(text.find_first_not_of(' ', at), text.size()));
+    return true;
+  }
+
+  bool spaces_ = false;
   std::string literal_;
   std::shared_ptr<const regex> regex_;
 };

@@ -137,10 +137,10 @@ class piece_trie {
     return static_cast<std::uint32_t>(count * block_size);
   }
   /// The set {place XOR byte}: of a child's free places, the bases that lead to them.
-  [[nodiscard]] static places moved(const places& set, unsigned char byte) {
+  [[nodiscard]] static places moved(const places& found, unsigned char byte) {
     places result{};
-    for (std::size_t i = 0; i < set.size(); ++i) {
-      std::uint64_t bits = set[i ^ (byte >> 6U)];
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      std::uint64_t bits = found[i ^ (byte >> 6U)];
       if (byte & 1U) bits = (bits & 0x5555555555555555U) << 1 | (bits >> 1 & 0x5555555555555555U);
       if (byte & 2U) bits = (bits & 0x3333333333333333U) << 2 | (bits >> 2 & 0x3333333333333333U);
       if (byte & 4U) bits = (bits & 0x0F0F0F0F0F0F0F0FU) << 4 | (bits >> 4 & 0x0F0F0F0F0F0F0F0FU);

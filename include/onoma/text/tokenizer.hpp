@@ -10,6 +10,7 @@
 #include <onoma/text/character_bpe.hpp>
 #include <onoma/text/encoding.hpp>
 #include <onoma/text/general_words.hpp>
+#include <onoma/text/unigram.hpp>
 #include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
 #include <onoma/text/word_cache.hpp>
@@ -51,7 +52,9 @@ class tokenizer {
   struct general_settings {
     std::vector<normalizer> normalizers;
     std::vector<pre_tokenizer> pre_tokenizers;
-    std::variant<wordpiece::options, bpe::options, character_bpe::options, word_level::options> model;
+    std::variant<wordpiece::options, bpe::options, character_bpe::options, word_level::options,
+                 unigram::options>
+        model;
   };
   /// Offsets of pieces that begin or end with spaces: without these spaces.
   struct trimming {
@@ -204,7 +207,8 @@ class tokenizer {
   using any_model =
       std::variant<word_model<bert_words, wordpiece>, word_model<byte_level_words, bpe>,
                    word_model<general_words, wordpiece>, word_model<general_words, bpe>,
-                   word_model<general_words, character_bpe>, word_model<general_words, word_level>>;
+                   word_model<general_words, character_bpe>, word_model<general_words, word_level>,
+                   word_model<general_words, unigram>>;
 
   struct parts {
     parts(const std::vector<std::string>& vocab, settings options)
@@ -255,6 +259,7 @@ class tokenizer {
         bpe operator()(const bpe::options& o) const { return bpe(pieces, o); }
         character_bpe operator()(const character_bpe::options& o) const { return {pieces, o}; }
         word_level operator()(const word_level::options& o) const { return {pieces, o}; }
+        unigram operator()(const unigram::options& o) const { return {pieces, o}; }
       } make{pieces};
       return std::visit([&](const auto& model) { return with(make(model)); }, chosen.model);
     }

@@ -123,6 +123,11 @@ inline tokenizer::general_settings read_general(const json& root) {
   return general;
 }
 
+inline std::vector<std::string> read_pieces(const json& model) {
+  if (model_type(model) == "Unigram") return read_scored_vocabulary(model);
+  return read_vocabulary(member(model, "vocab"));
+}
+
 /// Model and chain.
 inline void read_kind(const json& root, tokenizer::settings& settings) {
   const json& model = member(root, "model");
@@ -141,6 +146,8 @@ inline void read_kind(const json& root, tokenizer::settings& settings) {
     general.model = read_wordpiece(model);
   } else if (type == "WordLevel") {
     general.model = read_word_level(model);
+  } else if (type == "Unigram") {
+    general.model = read_unigram(model);
   } else if (type == "BPE") {
     auto options = read_bpe(model);
     auto* last = general.pre_tokenizers.empty()
@@ -157,7 +164,7 @@ inline void read_kind(const json& root, tokenizer::settings& settings) {
       general.model = to_byte_level(std::move(options));
     }
   } else {
-    refuse_type("tokenizer.json: model", "WordPiece, BPE or WordLevel", type);
+    refuse_type("tokenizer.json: model", "WordPiece, BPE, WordLevel or Unigram", type);
   }
   settings.kind = std::move(general);
 }
@@ -176,11 +183,12 @@ inline void read_kind(const json& root, tokenizer::settings& settings) {
     settings.before.clear();  // without a post-processor, nothing is added
     settings.after.clear();
     settings.added = detail::read_added_tokens(detail::member(root, "added_tokens"));
+    const json& model = detail::member(root, "model");
+    const auto pieces = detail::read_pieces(model);
     detail::read_kind(root, settings);
     bool done = false;
     detail::read_post_processor(detail::member(root, "post_processor"), settings, done);
-    const json& vocabulary = detail::member(detail::member(root, "model"), "vocab");
-    return tokenizer(detail::read_vocabulary(vocabulary), std::move(settings));
+    return tokenizer(pieces, std::move(settings));
   } catch (const json::exception& problem) {
     fail(error_code::format, std::string(name), "a tokenizer.json of version 1.0", problem.what());
   }
