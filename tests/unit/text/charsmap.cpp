@@ -89,6 +89,7 @@ TEST_CASE("charsmap looks short clusters up as a whole, and their first match de
   CHECK(normalize(map, "e\u0301") == "x 0-1");                    // the mark goes with it
   CHECK(normalize(map, "e\u0301\u0301\u0301") == "x''' 0-1 1-3 3-5 5-7");  // 7 bytes: one by one
   CHECK(normalize(map, "a\u0301\u0301") == "á 0-1");              // 5 bytes begin with it
+  CHECK(normalize(map, "e\u0301\u20DD") == "x'\u20DD 0-1 1-3 3-6");        // 6 bytes
   CHECK(normalize(map, "\r\nb") == " b 0-1 2-3");                 // CR LF is one cluster
   CHECK(normalize(map, "\u0600e") == "\u0600x 0-2 2-3");          // no match for the cluster
   CHECK(normalize(map, "b\u0301") == "b' 0-1 1-3");
