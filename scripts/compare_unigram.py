@@ -12,6 +12,7 @@ import json
 import random
 import subprocess
 import sys
+import threading
 
 from sentencepiece import sentencepiece_model_pb2 as spm
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
@@ -31,13 +32,17 @@ class Comparison:
         self.differences = self.cases = 0
 
     def ask(self, questions):
-        """Answers in order; in blocks, so that no pipe fills up."""
-        for start in range(0, len(questions), 200):
-            block = questions[start : start + 200]
-            self.process.stdin.write("".join(json.dumps(q) + "\n" for q in block))
+        """Answers in order. A thread writes, since the driver waits where nobody reads."""
+        def write():
+            for question in questions:
+                self.process.stdin.write(json.dumps(question) + "\n")
             self.process.stdin.flush()
-            for _ in block:
-                yield json.loads(self.process.stdout.readline())
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        for _ in questions:
+            yield json.loads(self.process.stdout.readline())
+        writer.join()
 
     def check(self, what, question, expected, found):
         self.cases += 1

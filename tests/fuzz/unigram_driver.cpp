@@ -3,10 +3,14 @@
 /// {"vocab": [[piece, score], ...], "unk_id": 0, "byte_fallback": false} is a Unigram model, the "model" of
 /// a tokenizer.json; answer: "ok" or the text of the error.
 /// {"charsmap": "<bytes as hex>"} is a precompiled charsmap; answer: the same.
+/// {"sentencepiece": "<path of a model file>", "family": "xlm-roberta"} is a tokenizer; answer: the same.
+/// {"encode": "..."}: answer [[id, begin, end], ...] in bytes of the text, special tokens included.
 /// {"word": "..."}: answer [[id, begin, end], ...] in bytes of the word, or the text of the error.
 /// {"text": "..."}: answer [normalised text, [[begin, end], ...] of its bytes].
 #include <onoma/io/json.hpp>
+#include <onoma/io/mapped_file.hpp>
 #include <onoma/text/charsmap.hpp>
+#include <onoma/text/sentencepiece_families.hpp>
 #include <onoma/text/unigram.hpp>
 
 #include <iostream>
@@ -32,6 +36,7 @@ int main() {
   std::unique_ptr<onoma::vocabulary> pieces;
   std::optional<onoma::unigram> unigram;
   std::optional<onoma::charsmap> charsmap;
+  std::optional<onoma::tokenizer> tokenizer;
   std::vector<onoma::placed_piece> found;
   onoma::aligned_text in;
   onoma::aligned_text out;
@@ -53,6 +58,17 @@ int main() {
         unigram.emplace(*pieces, std::move(options));
       } else if (question.contains("charsmap")) {
         charsmap.emplace(from_hex(question["charsmap"].get<std::string>()));
+      } else if (question.contains("sentencepiece")) {
+        const auto path = question["sentencepiece"].get<std::string>();
+        const onoma::mapped_file file(path);
+        const auto family = onoma::find_sentencepiece_family(question["family"].get<std::string>());
+        tokenizer.emplace(onoma::tokenizer_from_sentencepiece(file.text(), path, family.value()));
+      } else if (question.contains("encode")) {
+        const auto window = tokenizer->encode(question["encode"].get<std::string>()).front();
+        answer = onoma::json::array();
+        for (std::size_t i = 0; i < window.ids.size(); ++i) {
+          answer.push_back({window.ids[i], window.offsets[i].begin, window.offsets[i].end});
+        }
       } else if (question.contains("word")) {
         const auto word = question["word"].get<std::string>();
         const std::string padded = word + std::string(onoma::word_padding, '\xFF');

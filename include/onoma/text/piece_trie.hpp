@@ -99,7 +99,7 @@ class piece_trie {
         i = static_cast<std::size_t>(
             std::partition_point(keys_.begin() + static_cast<std::ptrdiff_t>(i),
                                  keys_.begin() + static_cast<std::ptrdiff_t>(end),
-                                 [&](const key& k) {
+                                 [&, depth = depth](const key& k) {
                                    return static_cast<unsigned char>(k.text[depth]) == byte;
                                  }) -
             keys_.begin());

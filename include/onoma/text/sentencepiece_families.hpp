@@ -1,0 +1,270 @@
+/// Tokenizers from SentencePiece's files alone: what each family of models puts around the pieces.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/text/charsmap.hpp>
+#include <onoma/text/normalizers.hpp>
+#include <onoma/text/pre_tokenizers.hpp>
+#include <onoma/text/sentencepiece.hpp>
+#include <onoma/text/tokenizer.hpp>
+#include <onoma/text/unicode.hpp>
+#include <onoma/text/unigram.hpp>
+#include <onoma/text/utf8.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Families whose folders may have no tokenizer.json.
+enum class sentencepiece_family : std::uint8_t {
+  xlm_roberta,  ///< sentencepiece.bpe.model; ids are shifted by fairseq's four tokens
+  camembert,    ///< sentencepiece.bpe.model; shifted by five
+  albert,       ///< spiece.model
+  deberta_v2,   ///< spm.model; DeBERTa-v2 and v3
+  t5,           ///< spiece.model
+};
+
+/// From config.json's "model_type". Nothing: no such family.
+[[nodiscard]] inline std::optional<sentencepiece_family> find_sentencepiece_family(
+    std::string_view model_type) {
+  using family = sentencepiece_family;
+  if (model_type == "xlm-roberta" || model_type == "xlm-roberta-xl") return family::xlm_roberta;
+  if (model_type == "camembert") return family::camembert;
+  if (model_type == "albert") return family::albert;
+  if (model_type == "deberta-v2") return family::deberta_v2;
+  if (model_type == "t5" || model_type == "mt5") return family::t5;
+  return std::nullopt;
+}
+
+/// From tokenizer_config.json, under these names.
+struct sentencepiece_options {
+  std::optional<bool> do_lower_case{};  ///< albert (there by default) and deberta_v2
+  bool keep_accents = false;          ///< albert
+  bool split_by_punct = false;        ///< deberta_v2
+  bool add_prefix_space = true;
+  index extra_ids = 100;  ///< t5: pieces <extra_id_99> to <extra_id_0> behind the others
+};
+
+/// What the constructor of `tokenizer` takes.
+struct sentencepiece_tokenizer {
+  std::vector<std::string> pieces;
+  tokenizer::settings settings;
+};
+
+namespace detail {
+
+/// Pieces by id with their scores, and the unknown one.
+struct scored_pieces {
+  std::vector<std::string> pieces;
+  unigram::options model;
+
+  void push(std::string text, double score) {
+    pieces.push_back(std::move(text));
+    model.scores.push_back(score);
+  }
+};
+
+/// ALBERT leaves pieces like "1," for last, so that numbers are split from what follows.
+inline bool is_number_with_comma(std::string_view piece) {
+  if (piece.size() < 2 || piece.back() != ',') return false;
+  auto at = piece.size() - 2;
+  while (at > 0 && (static_cast<unsigned char>(piece[at]) & 0xC0U) == 0x80U) --at;
+  const auto c = decode_utf8(piece, static_cast<index>(at)).code_point;
+  if (c < 0x80U) return c >= '0' && c <= '9';
+  return unicode::contains(unicode::digit_ranges, c) || c == 0xB2U || c == 0xB3U || c == 0xB9U;
+}
+
+inline scored_pieces family_pieces(const sentencepiece_model& model, sentencepiece_family family,
+                                   const sentencepiece_options& options) {
+  using kind = sentencepiece_family;
+  scored_pieces result;
+  std::size_t first = 0;  // pieces of the file before it are replaced
+  if (family == kind::xlm_roberta) {
+    for (const char* text : {"<s>", "<pad>", "</s>", "<unk>"}) result.push(text, 0.0);
+    first = 3;
+  } else if (family == kind::camembert) {
+    for (const char* text : {"<s>NOTUSED", "<pad>", "</s>NOTUSED", "<unk>"}) result.push(text, 0.0);
+    result.push("<unk>NOTUSED", -100.0);
+    first = 1;
+  }
+  for (std::size_t i = first; i < model.pieces.size(); ++i) {
+    const auto& piece = model.pieces[i];
+    const double lower = family == kind::albert && is_number_with_comma(piece.text) ? 100.0 : 0.0;
+    result.push(piece.text, static_cast<double>(piece.score) - lower);
+  }
+  if (first > 0) {
+    result.push("<mask>", 0.0);
+    result.model.unknown = 3;
+  } else {
+    result.model.unknown = model.unknown_id;
+  }
+  if (family == kind::t5) {
+    for (index i = options.extra_ids; i-- > 0;) {
+      result.push("<extra_id_" + std::to_string(i) + '>', 0.0);
+    }
+  }
+  return result;
+}
+
+inline std::vector<normalizer> family_normalizers(const sentencepiece_model& model,
+                                                  sentencepiece_family family,
+                                                  const sentencepiece_options& options) {
+  namespace n = normalizers;
+  std::vector<normalizer> steps;
+  const bool lowercases = options.do_lower_case.value_or(family == sentencepiece_family::albert);
+  const auto add_rules = [&] {
+    if (model.charsmap.empty()) return;
+    steps.emplace_back(n::precompiled{std::make_shared<const charsmap>(model.charsmap)});
+  };
+  if (family == sentencepiece_family::albert) {
+    steps.emplace_back(n::replace{text_pattern::literal("``"), "\""});
+    steps.emplace_back(n::replace{text_pattern::literal("''"), "\""});
+    if (!options.keep_accents) {
+      steps.emplace_back(n::form{unicode_form(false, true)});
+      steps.emplace_back(n::strip_accents{});
+    }
+    if (lowercases) steps.emplace_back(n::lowercase{});
+    add_rules();
+  } else if (family == sentencepiece_family::deberta_v2) {
+    if (lowercases) steps.emplace_back(n::lowercase{});
+    steps.emplace_back(n::strip{});
+    add_rules();
+    steps.emplace_back(n::replace{text_pattern::expression(" {2,}", "DeBERTa's normalizer"), " "});
+  } else {
+    add_rules();
+  }
+  return steps;
+}
+
+inline std::vector<pre_tokenizer> family_pre_tokenizers(sentencepiece_family family,
+                                                        const sentencepiece_options& options) {
+  namespace p = pre_tokenizers;
+  using characters = p::cut_at_characters;
+  std::vector<pre_tokenizer> steps;
+  if (family != sentencepiece_family::deberta_v2) {
+    steps.emplace_back(characters{characters::kind::whitespace, 0, cut_behavior::removed});
+  } else if (options.split_by_punct) {
+    steps.emplace_back(characters{characters::kind::punctuation, 0, cut_behavior::isolated});
+  }
+  p::metaspace metaspace;
+  if (!options.add_prefix_space) metaspace.scheme = p::metaspace::prepend_scheme::never;
+  steps.emplace_back(std::move(metaspace));
+  return steps;
+}
+
+/// Special pieces of the family and the file's own control and user-defined ones. Those that are no pieces
+/// get ids behind them.
+inline std::vector<added_token> family_added_tokens(const sentencepiece_model& model,
+                                                    sentencepiece_family family,
+                                                    const std::vector<std::string>& pieces) {
+  std::unordered_map<std::string_view, std::int32_t> ids;
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    ids.insert_or_assign(pieces[i], static_cast<std::int32_t>(i));
+  }
+  auto next = static_cast<std::int32_t>(pieces.size());
+  std::unordered_set<std::string_view> known;
+  std::vector<added_token> tokens;
+  const auto add = [&](std::string_view content) {
+    if (!known.insert(content).second) return;
+    const auto found = ids.find(content);
+    added_token token{std::string(content), found == ids.end() ? next++ : found->second};
+    token.lstrip = family == sentencepiece_family::camembert && content == "<mask>";
+    tokens.push_back(std::move(token));
+  };
+  switch (family) {
+    case sentencepiece_family::xlm_roberta:
+    case sentencepiece_family::camembert:
+      for (const char* content : {"<s>", "<pad>", "</s>", "<unk>", "<mask>"}) add(content);
+      break;
+    case sentencepiece_family::albert:
+      for (const char* content : {"<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"}) add(content);
+      break;
+    case sentencepiece_family::deberta_v2:
+      for (const char* content : {"[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]"}) add(content);
+      break;
+    case sentencepiece_family::t5:
+      for (const char* content : {"</s>", "<unk>", "<pad>"}) add(content);
+      for (const auto& piece : pieces) {
+        if (piece.starts_with("<extra_id_")) add(piece);
+      }
+      break;
+  }
+  for (const auto& piece : model.pieces) {
+    using type = sentencepiece_model::piece_type;
+    if (piece.type == type::control || piece.type == type::user_defined) add(piece.text);
+  }
+  return tokens;
+}
+
+}  // namespace detail
+
+/// The tokenizer of a family from its SentencePiece file. Sources: transformers 5.24, XLMRobertaTokenizer,
+/// CamembertTokenizer and T5Tokenizer, as they load a folder without tokenizer.json; for ALBERT the
+/// tokenizer.json on the Hub, with the scores of AlbertConverter (convert_slow_tokenizer.py); for DeBERTa
+/// DebertaV2Converter there, which applies the rules of the file as in training: the class of 5.24 does not.
+/// @throws onoma::error (unsupported) if the model is no Unigram model or puts spaces behind words,
+/// (invalid_argument) for too many extra ids; as `charsmap`.
+[[nodiscard]] inline sentencepiece_tokenizer convert_sentencepiece(
+    const sentencepiece_model& model, sentencepiece_family family,
+    const sentencepiece_options& options = {}) {
+  const char* where = "SentencePiece model";
+  if (model.type != sentencepiece_model::algorithm::unigram) {
+    constexpr const char* names[] = {"unigram", "bpe", "word", "char"};
+    fail(error_code::unsupported, where, "model_type unigram",
+         names[static_cast<std::size_t>(model.type) - 1]);
+  }
+  if (model.treat_whitespace_as_suffix) {
+    fail(error_code::unsupported, where, "treat_whitespace_as_suffix: false", "true");
+  }
+  if (options.extra_ids < 0 || options.extra_ids > 100000) {
+    fail(error_code::invalid_argument, where, "extra_ids from 0 to 100000",
+         std::to_string(options.extra_ids));
+  }
+  auto [pieces, unigram_options] = detail::family_pieces(model, family, options);
+  tokenizer::general_settings general;
+  general.normalizers = detail::family_normalizers(model, family, options);
+  general.pre_tokenizers = detail::family_pre_tokenizers(family, options);
+  general.model = std::move(unigram_options);
+
+  tokenizer::settings settings;
+  settings.added = detail::family_added_tokens(model, family, pieces);
+  settings.kind = std::move(general);
+  switch (family) {
+    case sentencepiece_family::xlm_roberta:
+    case sentencepiece_family::camembert:
+      settings.before = {"<s>"};
+      settings.after = {"</s>"};
+      break;
+    case sentencepiece_family::albert:
+    case sentencepiece_family::deberta_v2: break;  // [CLS] and [SEP]
+    case sentencepiece_family::t5:
+      settings.before = {};
+      settings.after = {"</s>"};
+      break;
+  }
+  return {std::move(pieces), std::move(settings)};
+}
+
+/// The same from the content of a file. @throws onoma::error as `sentencepiece_model::from_bytes`,
+/// `convert_sentencepiece` and the constructor of `tokenizer`.
+[[nodiscard]] inline tokenizer tokenizer_from_sentencepiece(std::string_view bytes,
+                                                            std::string_view name,
+                                                            sentencepiece_family family,
+                                                            const sentencepiece_options& options = {}) {
+  auto [pieces, settings] =
+      convert_sentencepiece(sentencepiece_model::from_bytes(bytes, name), family, options);
+  return tokenizer(pieces, std::move(settings));
+}
+
+}  // namespace onoma::inline ONOMA_ABI
