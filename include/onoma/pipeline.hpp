@@ -13,6 +13,7 @@
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/load.hpp>
 #include <onoma/text/utf8.hpp>
+#include <onoma/text/words.hpp>
 
 #include <algorithm>
 #include <filesystem>
@@ -60,6 +61,8 @@ class pipeline {
 
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return tags_.labels(); }
 
+  /// Words are the tokenizer's; where these are what stands between spaces (SentencePiece), those of
+  /// `find_words`, which are words in any script.
   /// @throws onoma::error (parse) if the text is not UTF-8.
   [[nodiscard]] tagged_text tag(std::string_view text) {
     const std::string owned(text);
@@ -103,6 +106,9 @@ class pipeline {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       inputs[i].text = texts[i];
       inputs[i].windows = std::move(windows[i]);
+      if (tokens_.get().has_space_words() && options_.strategy == aggregation::word) {
+        assign_words(texts[i], inputs[i].windows);
+      }
     }
     return run(inputs);
   }

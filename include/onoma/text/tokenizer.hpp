@@ -192,6 +192,9 @@ class tokenizer {
   [[nodiscard]] std::int32_t unknown_id() const noexcept {
     return std::visit([](const auto& kind) { return kind.model.unknown(); }, parts_->kind);
   }
+  /// Whether its words are what stands between spaces, with punctuation, and whole clauses where a script
+  /// has no spaces (a Unigram model, or Metaspace). `assign_words` knows better ones.
+  [[nodiscard]] bool has_space_words() const noexcept { return parts_->has_space_words; }
   /// Special tokens around every window.
   [[nodiscard]] index special_tokens() const noexcept {
     return static_cast<index>(parts_->before.size() + parts_->after.size());
@@ -217,6 +220,7 @@ class tokenizer {
           added_normalized(added_of(options, true)),
           kind(make_model(pieces, options)),
           trim(options.trim),
+          has_space_words(cuts_at_spaces(options)),
           size(pieces.size()) {
       for (const auto* tokens : {&added, &added_normalized}) {
         for (const auto& token : tokens->list()) size = std::max<index>(size, token.id + 1);
@@ -238,6 +242,15 @@ class tokenizer {
         for (auto& pattern : patterns) pattern = normalize(pattern);
       }
       return {std::move(found), std::move(patterns)};
+    }
+    [[nodiscard]] static bool cuts_at_spaces(const settings& options) {
+      const auto* general = std::get_if<general_settings>(&options.kind);
+      if (general == nullptr) return false;
+      const auto& steps = general->pre_tokenizers;
+      return std::holds_alternative<unigram::options>(general->model) ||
+             std::any_of(steps.begin(), steps.end(), [](const pre_tokenizer& step) {
+               return std::holds_alternative<pre_tokenizers::metaspace>(step);
+             });
     }
     [[nodiscard]] static any_model make_model(const vocabulary& pieces, const settings& options) {
       if (const auto* chosen = std::get_if<wordpiece_settings>(&options.kind)) {
@@ -297,6 +310,7 @@ class tokenizer {
     added_tokens added_normalized;
     any_model kind;
     std::optional<trimming> trim;
+    bool has_space_words;
     std::vector<outer_spaces> spaces;  // of each piece, where offsets are trimmed
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> after;

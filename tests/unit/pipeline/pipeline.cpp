@@ -5,8 +5,13 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <set>
 #include <string>
 #include <vector>
+
+#include <unistd.h>
 
 namespace test {
 namespace {
@@ -90,6 +95,41 @@ TEST_CASE("batches, words and long texts agree with single texts") {
   CHECK(tagged.windows > 1);
   // The last words are tagged as well: nothing is cut off.
   CHECK(tagged.entities.back().span.bytes.end > static_cast<onoma::index>(text.size()) - 30);
+}
+
+TEST_CASE("a Unigram tokenizer's clauses are tagged word by word, in any script") {
+  namespace fs = std::filesystem;
+  const auto folder = fs::temp_directory_path() / ("onoma-pipeline-" + std::to_string(::getpid()));
+  fs::create_directories(folder);
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    fs::copy_file(fs::path(ONOMA_TEST_DATA_DIR) / "xlm-roberta-tiny" / name, folder / name,
+                  fs::copy_options::overwrite_existing);
+  }
+  // A piece for each character: whatever the tiny model says, it says of characters.
+  std::ofstream(folder / "tokenizer.json") << R"({"model": {"type": "Unigram", "unk_id": 3, "vocab": [
+    ["<s>", 0], ["<pad>", 0], ["</s>", 0], ["<unk>", 0], ["\u2581", -1], ["\u6771", -1], ["\u4eac", -1],
+    ["\u306b", -1], ["\u884c", -1], ["\u3063", -1], ["\u305f", -1], ["\u3002", -1], ["J", -1], ["a", -1],
+    ["n", -1], [",", -1], ["B", -1], ["o", -1], ["b", -1], ["'", -1], ["s", -1]]},
+    "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"}})";
+  auto ner = onoma::pipeline::load(folder);
+  const std::string text =
+      " \u6771\u4eac\u306b\u884c\u3063\u305f\u3002\u6771\u4eac Jan, Bob's\u3000\u4eac\u6771 Bob\u3002 ";
+  std::set<onoma::index> begins;
+  std::set<onoma::index> ends;
+  for (const auto word : onoma::find_words(text)) {
+    begins.insert(word.begin);
+    ends.insert(word.end);
+  }
+  const auto tagged = ner.tag(text);
+  fs::remove_all(folder);
+  REQUIRE(tagged.size() > 1);
+  bool inside = false;  // an entity that begins behind no space
+  for (const auto& e : tagged) {
+    CHECK(begins.count(e.span.bytes.begin) == 1);
+    CHECK(ends.count(e.span.bytes.end) == 1);
+    inside = inside || text[static_cast<std::size_t>(e.span.bytes.begin - 1)] != ' ';
+  }
+  CHECK(inside);
 }
 
 TEST_CASE("the host's threads give the same bits") {
