@@ -65,7 +65,7 @@ std::string behavior(choices& c) {
 
 json normalizer(choices& c) {
   const auto type = c.one({"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents", "Strip",
-                           "Replace", "Prepend", "Nmt", "ByteLevel"});
+                           "Replace", "Prepend", "Nmt", "ByteLevel", "Precompiled"});
   json part = {{"type", type}};
   if (type == "BertNormalizer") {
     part["clean_text"] = c.flip();
@@ -78,6 +78,13 @@ json normalizer(choices& c) {
   } else if (type == "Replace") {
     part["pattern"] = pattern(c);
     part["content"] = c.text(8);
+  } else if (type == "Precompiled") {
+    // 32 bytes of a trie, from the input, then the texts "" and "a".
+    constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string group = "IAAAAA";
+    while (group.size() < 48) group += digits[c.below(64)];
+    group += "AGEA";
+    part["precompiled_charsmap"] = group;
   } else if (type == "Prepend") {
     part["prepend"] = c.text(5);
   }
@@ -112,11 +119,16 @@ json pre_tokenizer(choices& c) {
 }
 
 json model(choices& c) {
-  const auto type = c.one({"WordPiece", "BPE", "WordLevel"});
+  const auto type = c.one({"WordPiece", "BPE", "WordLevel", "Unigram"});
   std::vector<std::string> pieces = {
       "<unk>", "a", "b", "ab", "\xC4\xA0", "\xC4\xA0" "a", "\xC3\x83", "\xC2\xA9", "##a", "##b", "a</w>",
       "\xE2\x96\x81", "\xE2\x96\x81" "a", "\xC3\xA9", "<0x41>", "<0xC3>", "<0xA9>"};
   for (std::size_t i = c.below(4); i > 0; --i) pieces.push_back(c.text(5));
+  if (type == "Unigram") {
+    json list = json::array();
+    for (const auto& piece : pieces) list.push_back({piece, -static_cast<double>(c.below(9))});
+    return {{"type", type}, {"vocab", list}, {"unk_id", c.below(3)}, {"byte_fallback", c.flip()}};
+  }
   json vocab = json::object();
   for (const auto& piece : pieces) vocab.emplace(piece, vocab.size() + (c.below(16) == 15 ? 1 : 0));
   json made = {{"type", type}, {"vocab", vocab}, {"unk_token", "<unk>"}};

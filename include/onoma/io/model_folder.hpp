@@ -19,7 +19,7 @@ namespace onoma::inline ONOMA_ABI {
 /// Files that make up a tokenizer; they travel unchanged from the encoder to the saved model.
 inline constexpr std::string_view tokenizer_files[] = {
     "tokenizer.json",    "vocab.txt",         "tokenizer_config.json",   "special_tokens_map.json",
-    "added_tokens.json", "vocab.json",        "merges.txt",              "spiece.model",
+    "added_tokens.json", "vocab.json",        "merges.txt",              "spiece.model",  "spm.model",
     "sentencepiece.model", "sentencepiece.bpe.model"};
 
 /// An opened folder. The weights stay mapped as long as this object lives.

@@ -4,12 +4,14 @@
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
+#include <onoma/text/sentencepiece_families.hpp>
 #include <onoma/text/tokenizer.hpp>
 #include <onoma/text/tokenizer_json.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,44 +49,90 @@ namespace onoma::inline ONOMA_ABI {
   return tokenizer(pieces, std::move(settings));
 }
 
-/// tokenizer.json if there is one, else vocab.txt (WordPiece) or vocab.json with merges.txt
-/// (byte-level BPE), with the options of tokenizer_config.json: do_lower_case, strip_accents,
-/// tokenize_chinese_chars, defaults as transformers' BertTokenizer; add_prefix_space.
+namespace detail {
+
+/// A file of the folder as JSON, null if it is not there.
+inline json json_if_there(const std::filesystem::path& path) {
+  if (!std::filesystem::exists(path)) return nullptr;
+  const mapped_file file(path);
+  return parse_json(file.text(), path.string());
+}
+
+/// SentencePiece's files by the names of the Hub; empty if there is none.
+inline std::filesystem::path find_sentencepiece(const std::filesystem::path& folder) {
+  for (const char* name :
+       {"sentencepiece.bpe.model", "spiece.model", "spm.model", "sentencepiece.model"}) {
+    if (std::filesystem::exists(folder / name)) return folder / name;
+  }
+  return {};
+}
+
+inline std::optional<bool> bool_if_there(const json& config, const char* key,
+                                         const std::string& where) {
+  if (!config.is_object() || !config.contains(key) || config[key].is_null()) return std::nullopt;
+  return require<bool>(config, key, where);
+}
+
+/// `config` is tokenizer_config.json. The family is that of config.json.
+inline tokenizer load_sentencepiece(const std::filesystem::path& path, const json& config,
+                                    const std::string& where) {
+  const auto model_path = path.parent_path() / "config.json";
+  const json model = json_if_there(model_path);
+  const auto type = require<std::string>(model, "model_type", model_path.string());
+  const auto family = find_sentencepiece_family(type);
+  if (!family) {
+    fail(error_code::unsupported, "loading a tokenizer from " + path.string(),
+         "a tokenizer.json, as model_type has no rules for this file alone", "'" + type + "'");
+  }
+  sentencepiece_options options;
+  options.do_lower_case = bool_if_there(config, "do_lower_case", where);
+  options.keep_accents = value_or<bool>(config, "keep_accents", options.keep_accents, where);
+  options.split_by_punct = value_or<bool>(config, "split_by_punct", options.split_by_punct, where);
+  options.add_prefix_space =
+      value_or<bool>(config, "add_prefix_space", options.add_prefix_space, where);
+  options.extra_ids = value_or<index>(config, "extra_ids", options.extra_ids, where);
+  const mapped_file file(path);
+  return tokenizer_from_sentencepiece(file.text(), path.string(), *family, options);
+}
+
+}  // namespace detail
+
+/// The first that is there of tokenizer.json, a SentencePiece file (sentencepiece.bpe.model,
+/// spiece.model, spm.model, sentencepiece.model; with the model_type of config.json), vocab.json with
+/// merges.txt (byte-level BPE) and vocab.txt (WordPiece). All but the first read options of
+/// tokenizer_config.json, with transformers' defaults: do_lower_case, strip_accents,
+/// tokenize_chinese_chars, add_prefix_space, keep_accents, split_by_punct, extra_ids.
 /// @throws onoma::error (file_not_found) if there is none; as `tokenizer_from_json`,
-/// `tokenizer::from_vocab` and `roberta_from_files`.
+/// `tokenizer_from_sentencepiece`, `tokenizer::from_vocab` and `roberta_from_files`.
 [[nodiscard]] inline tokenizer load_tokenizer(const std::filesystem::path& folder) {
   const auto as_json = folder / "tokenizer.json";
   if (std::filesystem::exists(as_json)) {
     const mapped_file file(as_json);
     return tokenizer_from_json(file.text(), as_json.string());
   }
+  const auto config_path = folder / "tokenizer_config.json";
+  const std::string where = config_path.string();
+  const json config = detail::json_if_there(config_path);
+  if (const auto file = detail::find_sentencepiece(folder); !file.empty()) {
+    return detail::load_sentencepiece(file, config, where);
+  }
   const auto vocab = folder / "vocab.txt";
   const auto merges = folder / "merges.txt";
-  const bool byte_level = std::filesystem::exists(merges) &&
-                          std::filesystem::exists(folder / "vocab.json");
-  if (!byte_level && !std::filesystem::exists(vocab)) {
-    fail(error_code::file_not_found, "loading a tokenizer from " + folder.string(),
-         "tokenizer.json, vocab.txt, or vocab.json with merges.txt", "none of them");
-  }
-  bert_options options;
-  bool add_prefix_space = false;
-  const auto config_path = folder / "tokenizer_config.json";
-  if (std::filesystem::exists(config_path)) {
-    const std::string where = config_path.string();
-    const mapped_file file(config_path);
-    const json config = parse_json(file.text(), where);
-    options.lowercase = value_or<bool>(config, "do_lower_case", true, where);
-    options.tokenize_chinese_chars = value_or<bool>(config, "tokenize_chinese_chars", true, where);
-    add_prefix_space = value_or<bool>(config, "add_prefix_space", false, where);
-    if (config.contains("strip_accents") && !config["strip_accents"].is_null()) {
-      options.strip_accents = require<bool>(config, "strip_accents", where);
-    }
-  }
-  if (byte_level) {
+  if (std::filesystem::exists(merges) && std::filesystem::exists(folder / "vocab.json")) {
     const mapped_file pieces(folder / "vocab.json");
     const mapped_file pairs(merges);
-    return roberta_from_files(pieces.text(), pairs.text(), add_prefix_space);
+    return roberta_from_files(pieces.text(), pairs.text(),
+                              value_or<bool>(config, "add_prefix_space", false, where));
   }
+  if (!std::filesystem::exists(vocab)) {
+    fail(error_code::file_not_found, "loading a tokenizer from " + folder.string(),
+         "tokenizer.json, a SentencePiece model, vocab.txt, or vocab.json with merges.txt",
+         "none of them");
+  }
+  bert_options options;
+  options.lowercase = value_or<bool>(config, "do_lower_case", true, where);
+  options.tokenize_chinese_chars = value_or<bool>(config, "tokenize_chinese_chars", true, where);
+  options.strip_accents = detail::bool_if_there(config, "strip_accents", where);
   const mapped_file file(vocab);
   return tokenizer::from_vocab(file.text(), options);
 }

@@ -1,0 +1,78 @@
+/// The tokenizer of a model folder: which file counts, and which options.
+#include <onoma/io/json.hpp>
+#include <onoma/text/load.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace test {
+namespace {
+
+/// A piece of a SentencePiece file: field 1, with its text, score and type.
+std::string piece(const std::string& text, float score, char type) {
+  std::string message = "\x0A";
+  message += static_cast<char>(text.size());
+  message += text + '\x15';
+  char bytes[4];
+  std::memcpy(bytes, &score, 4);
+  message.append(bytes, 4);
+  message += '\x18';
+  message += type;
+  return std::string("\x0A") + static_cast<char>(message.size()) + message;
+}
+
+/// A folder that lives as long as this.
+struct folder {
+  std::filesystem::path path = std::filesystem::temp_directory_path() / "onoma_load_test";
+  folder() {
+    std::filesystem::remove_all(path);
+    std::filesystem::create_directories(path);
+  }
+  ~folder() { std::filesystem::remove_all(path); }
+  void write(const char* name, const std::string& content) const {
+    std::ofstream(path / name, std::ios::binary) << content;
+  }
+};
+
+std::string refusal(const folder& f) {
+  try {
+    static_cast<void>(onoma::load_tokenizer(f.path));
+  } catch (const onoma::error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("a SentencePiece file is read by the rules of the folder's family") {
+  const folder f;
+  CHECK(refusal(f).find("SentencePiece") != std::string::npos);
+  f.write("sentencepiece.bpe.model", piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) +
+                                         piece("\xE2\x96\x81" "a", -1, 1) + piece("b", -2, 1));
+  CHECK(refusal(f).find("model_type") != std::string::npos);
+  f.write("config.json", R"({"model_type": "gpt2"})");
+  CHECK(refusal(f).find("'gpt2'") != std::string::npos);
+  f.write("config.json", R"({"model_type": "xlm-roberta"})");
+  CHECK(onoma::load_tokenizer(f.path).encode("ab a").front().ids == std::vector<std::int32_t>{0, 4, 5, 4, 2});
+  f.write("tokenizer_config.json", R"({"add_prefix_space": false})");
+  CHECK(onoma::load_tokenizer(f.path).encode("b a").front().ids == std::vector<std::int32_t>{0, 5, 3, 2});
+  f.write("tokenizer_config.json", R"({"add_prefix_space": 1})");
+  CHECK(refusal(f).find("add_prefix_space") != std::string::npos);
+}
+
+TEST_CASE("vocab.txt is read with the options of tokenizer_config.json") {
+  const folder f;
+  f.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\na\nA\n");
+  CHECK(onoma::load_tokenizer(f.path).encode("A").front().ids == std::vector<std::int32_t>{1, 3, 2});
+  f.write("tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
+  CHECK(onoma::load_tokenizer(f.path).encode("A").front().ids == std::vector<std::int32_t>{1, 4, 2});
+}
+
+}  // namespace test
