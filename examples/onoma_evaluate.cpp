@@ -1,4 +1,6 @@
 /// onoma_evaluate: scores a model on annotated sentences, or one file of tags against another.
+///
+/// With several files, one table has a row for each: how a model does in other languages or domains.
 #include "terminal.hpp"
 
 #include <onoma/onoma.hpp>
@@ -6,14 +8,18 @@
 #include <CLI/CLI.hpp>
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
 struct settings {
   std::string model;
-  std::string data;
+  std::vector<std::string> data;
   std::string gold;
   std::string predicted;
   std::string mode = "default";
@@ -35,7 +41,42 @@ onoma::metric_options metric_of(const settings& s) {
   return options;
 }
 
-onoma::ner_report evaluate_model(const settings& s) {
+/// The columns of a file: Universal NER's .iob2 have the word second and its tag third, comments before
+/// a sentence; all others the word first and its tag last.
+onoma::conll_options columns_of(const std::filesystem::path& path) {
+  onoma::conll_options options;
+  if (path.extension() != ".iob2") return options;
+  options.word_column = 1;
+  options.tag_column = 2;
+  options.comments = true;
+  return options;
+}
+
+/// A file and how the model does on it.
+struct result {
+  std::string file;
+  onoma::ner_report report;
+  onoma::index pieces = 0;
+  onoma::index unknown = 0;  // of these
+  [[nodiscard]] double unknown_rate() const {
+    return pieces > 0 ? static_cast<double>(unknown) / static_cast<double>(pieces) : 0.0;
+  }
+};
+
+void count_pieces(const onoma::tokenizer& tokens, const std::vector<onoma::sentence>& sentences,
+                  result& out) {
+  onoma::tokenizer::workspace work(tokens);
+  onoma::encode_options options;
+  options.add_special_tokens = false;
+  for (const auto& sentence : sentences) {
+    for (const auto& window : tokens.encode_words(sentence.words, options, work)) {
+      out.pieces += window.size();
+      out.unknown += std::count(window.ids.begin(), window.ids.end(), tokens.unknown_id());
+    }
+  }
+}
+
+std::vector<result> evaluate_model(const settings& s) {
   onoma::thread_pool pool(s.threads > 0
                               ? s.threads
                               : static_cast<onoma::index>(std::thread::hardware_concurrency()));
@@ -47,7 +88,13 @@ onoma::ner_report evaluate_model(const settings& s) {
                 "a model with a token-classification head", "an encoder alone");
   }
   const auto tokens = onoma::load_tokenizer(s.model);
-  return onoma::evaluate_on(model, tokens, onoma::read_conll(s.data), metric_of(s));
+  std::vector<result> results;
+  for (const auto& file : s.data) {
+    const auto sentences = onoma::read_conll(file, columns_of(file));
+    results.push_back({file, onoma::evaluate_on(model, tokens, sentences, metric_of(s))});
+    count_pieces(tokens, sentences, results.back());
+  }
+  return results;
 }
 
 onoma::ner_report compare_files(const settings& s) {
@@ -55,15 +102,70 @@ onoma::ner_report compare_files(const settings& s) {
                          onoma::tags_of(onoma::read_conll(s.predicted)), metric_of(s));
 }
 
-int evaluate(const settings& s) {
-  const auto report = s.gold.empty() ? evaluate_model(s) : compare_files(s);
-  if (s.as_json) {
-    fmt::print("{}\n", onoma::to_json(report));
-    return 0;
-  }
+void print_report(const onoma::ner_report& report, const settings& s) {
   fmt::print("{}\n\n{}", onoma::summary(report), onoma::to_text(report, s.digits));
   if (s.confusion) fmt::print("\n{}", onoma::confusion_text(report));
   if (s.confusion) fmt::print("\n{}", onoma::entity_confusion_text(report));
+}
+
+/// A row for each file: averages over all entities (micro).
+void print_table(const std::vector<result>& results, const settings& s) {
+  std::size_t width = 4;
+  for (const auto& r : results) {
+    width = std::max(width, std::filesystem::path(r.file).filename().string().size());
+  }
+  fmt::print("{:<{}}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>14}\n", "file", width, "precision", "recall",
+             "f1-score", "entities", "sentences", "unknown pieces");
+  for (const auto& r : results) {
+    const auto& micro = r.report.micro;
+    fmt::print("{:<{}}  {:>9.{}f}  {:>9.{}f}  {:>9.{}f}  {:>9}  {:>9}  {:>12.2f} %\n",
+               std::filesystem::path(r.file).filename().string(), width, micro.precision, s.digits,
+               micro.recall, s.digits, micro.f1, s.digits, micro.support, r.report.sentences,
+               100.0 * r.unknown_rate());
+  }
+}
+
+/// One file: its report, as for two files of tags. Several: a list of them.
+void print_json(const std::vector<result>& results) {
+  std::string text;
+  for (const auto& r : results) {
+    auto entry = onoma::json::parse(onoma::to_json(r.report));
+    entry["file"] = r.file;
+    entry["pieces"] = r.pieces;
+    entry["unknown_pieces"] = r.unknown;
+    text += (text.empty() ? "" : ",\n ") + entry.dump();
+  }
+  if (results.size() == 1) {
+    fmt::print("{}\n", text);
+  } else {
+    fmt::print("[{}]\n", text);
+  }
+}
+
+int evaluate(const settings& s) {
+  if (!s.gold.empty()) {
+    const auto report = compare_files(s);
+    if (s.as_json) {
+      fmt::print("{}\n", onoma::to_json(report));
+    } else {
+      print_report(report, s);
+    }
+    return 0;
+  }
+  const auto results = evaluate_model(s);
+  if (s.as_json) {
+    print_json(results);
+  } else if (results.size() == 1) {
+    print_report(results.front().report, s);
+  } else {
+    print_table(results, s);
+    if (s.confusion) {
+      for (const auto& r : results) {
+        fmt::print("\n{}\n", r.file);
+        print_report(r.report, s);
+      }
+    }
+  }
   return 0;
 }
 
@@ -74,9 +176,11 @@ int main(int argc, char** argv) {
   CLI::App app("Entity-level precision, recall and F1, equal to seqeval's.");
   app.footer("Examples:\n"
              "  onoma_evaluate --model my-model --data test.conll --confusion\n"
+             "  onoma_evaluate --model my-model da.iob2 de.iob2 sk.iob2     (a table)\n"
              "  onoma_evaluate --gold test.conll --predicted tagged.conll --mode strict");
   auto* model = app.add_option("-m,--model", s.model, "Model folder");
-  auto* data = app.add_option("-d,--data", s.data, "Annotated sentences in CoNLL columns");
+  auto* data = app.add_option("-d,--data,files", s.data,
+                              "Annotated sentences in CoNLL columns, or Universal NER's .iob2");
   auto* gold = app.add_option("--gold", s.gold, "CoNLL file with the true tags");
   auto* predicted = app.add_option("--predicted", s.predicted, "CoNLL file with predicted tags");
   model->needs(data);
