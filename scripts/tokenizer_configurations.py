@@ -79,6 +79,16 @@ def with_model(tokenizer, **fields):
     return Tokenizer.from_str(json.dumps(state))
 
 
+def drop_pieces(tokenizer, *characters):
+    """Without pieces that have one of these characters, and their merges."""
+    state = json.loads(tokenizer.to_str())
+    model = state["model"]
+    lacks = lambda piece: not any(c in piece for c in characters)  # noqa: E731
+    model["vocab"] = {piece: i for i, piece in enumerate(filter(lacks, model["vocab"]))}
+    model["merges"] = [pair for pair in model["merges"] if all(map(lacks, pair))]
+    return Tokenizer.from_str(json.dumps(state))
+
+
 def llama(data, **fields):
     """Character BPE with <0x00> and its like, trained."""
     tokenizer = trained(
@@ -171,6 +181,8 @@ CONFIGURATIONS = {
         [P.ByteLevel(add_prefix_space=True), P.Split("e", "merged_with_next")])),
     "byte_level_normalizer": lambda d: finish(byte_level_bpe(d), N.Sequence([N.Prepend(" "), N.ByteLevel()]),
                                               P.Split(Regex("(?=Ġ)"), "isolated"), (), "<mask>"),
+    "byte_level_drops": lambda d: finish(drop_pieces(byte_level_bpe(d), "é", "Ã", "Ĥ", "z", "Ń"), None,
+                                         P.ByteLevel(add_prefix_space=True), (), "<mask>"),
     # Character BPE.
     "llama": lambda d: llama(d),
     "llama_unknown": lambda d: llama(d, byte_fallback=False),

@@ -351,11 +351,29 @@ def tokenizer_arguments(context):
             context.need("corpora/ewt/train.conll")]
 
 
-def tokenizer_row(r):
-    return {"case": f"WordPiece, {r['case']}, {r['threads']} thread(s)", "unit": "MB/s", "goal": 20,
-            "peer": "tokenizers", "onoma": r["onoma_mb_s"], "theirs": r["hf_mb_s"],
-            "ratio": r["ratio"], "ratio_min": r["ratio_min"], "ratio_max": r["ratio_max"],
-            "check": "ids, words and offsets equal", "note": ""}
+def built_tokenizer_arguments(name):
+    """A tokenizer.json of scripts/tokenizer_configurations.py."""
+
+    def arguments(context):
+        lines = context.need("corpora/ewt/train.conll")
+        context.need("vocab/bert-gpt2")
+        sys.path.insert(0, str(ROOT / "scripts"))
+        import tokenizer_configurations
+        path = context.work / f"{name}.json"
+        path.write_text(tokenizer_configurations.build(str(context.data), name), encoding="utf-8")
+        return [context.bench / "tokenizer_engine", path, lines]
+
+    return arguments
+
+
+def tokenizer_row(model, goal):
+    def convert(r):
+        return {"case": f"{model}, {r['case']}, {r['threads']} thread(s)", "unit": "MB/s", "goal": goal,
+                "peer": "tokenizers", "onoma": r["onoma_mb_s"], "theirs": r["hf_mb_s"],
+                "ratio": r["ratio"], "ratio_min": r["ratio_min"], "ratio_max": r["ratio_max"],
+                "check": "ids, words and offsets equal", "note": ""}
+
+    return convert
 
 
 def all_cases():
@@ -375,7 +393,11 @@ def all_cases():
     cases["int8-minilm"] = (2, script("compare_int8.py", int8_arguments("minilm"), int8_row("minilm")))
     cases["training-step"] = (5, training_step)
     cases["training-wnut17"] = (6, training_real)
-    cases["tokenizer"] = (2, script("compare_tokenizer_speed.py", tokenizer_arguments, tokenizer_row))
+    for name, arguments, row_of in (
+            ("tokenizer", tokenizer_arguments, tokenizer_row("WordPiece", 20)),
+            ("tokenizer-bpe", built_tokenizer_arguments("roberta"), tokenizer_row("byte-level BPE", 15)),
+            ("tokenizer-unigram", built_tokenizer_arguments("xlmr_new"), tokenizer_row("Unigram", 5))):
+        cases[name] = (2, script("compare_tokenizer_speed.py", arguments, row_of))
     cases["cold-start"] = (0.5, cold_start)
     cases["peak-memory"] = (0.2, peak_memory)
     cases["binary-size"] = (0.1, binary_size)

@@ -135,6 +135,21 @@ def answer(tokenizer, value, length, stride):
             for e in [first, *first.overflowing]]
 
 
+def dropped(*characters):
+    """A byte-level tokenizer whose vocabulary lacks some bytes."""
+    state = json.loads(byte_level(True, True, False).to_str())
+    model = state["model"]
+    for token in state["added_tokens"]:
+        model["vocab"].pop(token["content"], None)
+    kept = [piece for piece in model["vocab"] if not any(c in piece for c in characters)]
+    model["merges"] = [pair for pair in model["merges"] if all(c not in part for part in pair for c in characters)]
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "foo"]
+    model["vocab"] = {piece: i for i, piece in enumerate(tokens + kept)}
+    for token in state["added_tokens"]:
+        token["id"] = model["vocab"][token["content"]]
+    return Tokenizer.from_str(json.dumps(state))
+
+
 def main():
     folder = Path("tests/golden/data/tokenizers")
     folder.mkdir(parents=True, exist_ok=True)
@@ -146,6 +161,7 @@ def main():
         "byte_level_nfc": chained(N.NFC(), P.ByteLevel(add_prefix_space=False)),
         "byte_level_digits": chained(N.Sequence([N.NFKC(), N.Lowercase()]), P.Digits(True), P.ByteLevel(add_prefix_space=True)),
         "byte_level_first": chained(None, P.ByteLevel(add_prefix_space=True), P.Split("e", "merged_with_next")),
+        "byte_level_dropped": dropped("\u00a9", "\u012c", "v", "\u0120"),
         "byte_level_regex": chained(N.Replace(Regex(r"\s+"), " "), P.Split(Regex(REGEX), "isolated"),
                                     P.ByteLevel(add_prefix_space=False, use_regex=False)),
         "wordpiece_bert": wordpiece(N.BertNormalizer(), P.BertPreTokenizer(), lstrip=True),

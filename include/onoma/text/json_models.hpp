@@ -4,6 +4,7 @@
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/text/bpe.hpp>
+#include <onoma/text/byte_level.hpp>
 #include <onoma/text/character_bpe.hpp>
 #include <onoma/text/json_components.hpp>
 #include <onoma/text/unigram.hpp>
@@ -11,7 +12,9 @@
 #include <onoma/text/wordpiece.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -128,9 +131,21 @@ inline character_bpe::options read_bpe(const json& model) {
   return options;
 }
 
-/// Whether `bpe` does what the options ask for, if words are bytes.
-inline bool is_byte_level(const character_bpe::options& options) {
-  return !options.byte_fallback && options.continuing_prefix.empty() && options.end_suffix.empty();
+/// Whether `bpe` does what the options ask for, if words are bytes. Where bytes are dropped, offsets
+/// count characters of the byte alphabet.
+inline bool is_byte_level(const character_bpe::options& options,
+                          const std::vector<std::string>& pieces) {
+  if (options.byte_fallback || !options.continuing_prefix.empty() || !options.end_suffix.empty()) {
+    return false;
+  }
+  if (!options.unknown.empty()) return true;
+  const byte_alphabet alphabet;
+  std::array<bool, 256> found{};
+  for (const auto& piece : pieces) {
+    const auto bytes = piece.size() <= 2 ? alphabet.decode(piece) : std::nullopt;
+    if (bytes && bytes->size() == 1) found[static_cast<unsigned char>(bytes->front())] = true;
+  }
+  return std::find(found.begin(), found.end(), false) == found.end();
 }
 inline bpe::options to_byte_level(character_bpe::options&& options) {
   return {std::move(options.merges), std::move(options.unknown), options.fuse_unknown,

@@ -129,7 +129,8 @@ inline std::vector<std::string> read_pieces(const json& model) {
 }
 
 /// Model and chain.
-inline void read_kind(const json& root, tokenizer::settings& settings) {
+inline void read_kind(const json& root, const std::vector<std::string>& pieces,
+                      tokenizer::settings& settings) {
   const json& model = member(root, "model");
   const auto type = model_type(model);
   const bool normalizes_added =
@@ -153,7 +154,7 @@ inline void read_kind(const json& root, tokenizer::settings& settings) {
     auto* last = general.pre_tokenizers.empty()
                      ? nullptr
                      : std::get_if<pre_tokenizers::byte_level>(&general.pre_tokenizers.back());
-    if (last == nullptr || !is_byte_level(options)) {
+    if (last == nullptr || !is_byte_level(options, pieces)) {
       general.model = std::move(options);
     } else if (is_plain_byte_level(root)) {
       settings.kind = tokenizer::byte_level_settings{{last->add_prefix_space, last->use_regex},
@@ -185,7 +186,7 @@ inline void read_kind(const json& root, tokenizer::settings& settings) {
     settings.added = detail::read_added_tokens(detail::member(root, "added_tokens"));
     const json& model = detail::member(root, "model");
     const auto pieces = detail::read_pieces(model);
-    detail::read_kind(root, settings);
+    detail::read_kind(root, pieces, settings);
     bool done = false;
     detail::read_post_processor(detail::member(root, "post_processor"), settings, done);
     return tokenizer(pieces, std::move(settings));
