@@ -45,10 +45,7 @@ class charsmap {
     texts_ = bytes.substr(size);
     validate_utf8(texts_, "precompiled charsmap: texts");
 
-    classes_.resize(table_size);
-    for (std::uint32_t c = 0; c < table_size; ++c) {
-      classes_[c] = unicode::find_segmentation(c).grapheme;
-    }
+    fill_classes();
     for (std::size_t c = 0; c < plain_.size(); ++c) {
       const char byte = static_cast<char>(c);
       plain_[c] = c < 0x80 && byte != '\r' && byte != '\n' && !find({&byte, 1});
@@ -191,6 +188,15 @@ class charsmap {
     bool last_is_new_ = false;    // it stands for no character of its own
   };
 
+  void fill_classes() {
+    classes_.resize(table_size);
+    for (const auto& range : unicode::detail::segmentation_ranges) {
+      for (auto c = range.first; c <= range.last && c < table_size; ++c) classes_[c] = range.grapheme;
+    }
+    for (std::uint32_t c = 0xAC00U; unicode::is_hangul_syllable(c); ++c) {
+      classes_[c] = unicode::find_segmentation(c).grapheme;
+    }
+  }
   [[nodiscard]] unicode::grapheme_class class_of(std::uint32_t c) const {
     return c < table_size ? classes_[c] : unicode::find_segmentation(c).grapheme;
   }
