@@ -39,14 +39,12 @@ inline constexpr index b_block_bytes = 6 * part_bytes;  // 32 x 32 floats of B i
 [[nodiscard]] constexpr index depth_blocks(index depth) {
   return (depth + tile_depth - 1) / tile_depth;
 }
-/// Few rows share no more than two tiles: then reading B is most of the work.
-[[nodiscard]] constexpr bool few(index rows) { return rows <= 32; }
-
 /// Blocks of depth that are converted and multiplied at a time. Many rows: the parts of 384 rows of B
-/// stay in L2 and sums seldom go to memory. Few: 64 rows of B stay in L1 (three times as many take half as
-/// long again). Results do not depend on it: tiles of sums are stored and loaded as they are.
+/// stay in L2 and sums seldom go to memory. Up to four tiles of rows: reading B is most of the work, and
+/// both buffers of one block stay in L1. Results do not depend on it: tiles of sums are stored and
+/// loaded as they are.
 [[nodiscard]] constexpr index chunk_of(index rows, index blocks) {
-  const index most = few(rows) ? 2 : 12;
+  const index most = rows <= 64 ? 1 : 12;
   const index chunks = blocks > most ? (blocks + most - 1) / most : 1;
   return (blocks + chunks - 1) / chunks;  // 13 blocks are 7 and 6, not 12 and 1
 }
@@ -355,15 +353,13 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
   const index chunk = chunk_of(rows, blocks);
   const index panels = last_panel - first_panel;
   if (rows == 0 || panels <= 0 || blocks == 0) return;
-  // Few rows have too few products to hide conversion behind: each chunk is converted when it is needed,
-  // and one buffer stays in L1. Otherwise the next chunk is converted between the products of this one.
-  const bool hidden = !few(rows);
-  char* const buffers[2] = {scratch, scratch + (hidden ? chunk * b_block_bytes : 0)};
+  // The next chunk is converted between the products of this one.
+  char* const buffers[2] = {scratch, scratch + chunk * b_block_bytes};
   auto* sums = reinterpret_cast<float*>(scratch + 2 * chunk * b_block_bytes);
   const index block_floats = height * panel_width;
   // Pairs of rows to convert after each group of products, so that the next chunk is done in time.
   const index groups = 6 * ((tiles + 1) / 2);
-  const index pace = hidden ? (16 + groups - 1) / groups : 0;
+  const index pace = (16 + groups - 1) / groups;
 
   // Step s multiplies chunk s / panels of panel s % panels: the chunk of A stays in L2.
   const index steps = (blocks + chunk - 1) / chunk * panels;
@@ -382,20 +378,13 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
     stream.start(b, first_panel + panel_at(s), block_at(s), count_at(s), buffers[s % 2], ahead);
   };
   detail::configure(height);
-  if (hidden) {
-    start(0);
-    stream.finish();
-  }
+  start(0);
+  stream.finish();
   for (index s = 0; s < steps; ++s) {
     const index k = block_at(s);
     const index count = count_at(s);
     const index panel = panel_at(s);
-    if (!hidden) {
-      start(s);
-      stream.finish();
-    } else if (s + 1 < steps) {
-      start(s + 1);
-    }
+    if (s + 1 < steps) start(s + 1);
     for (index t = 0; t < tiles; t += 2) {
       const char* a0 = a + (t * blocks + k) * 3 * height * 64;
       const char* a1 = a0 + blocks * 3 * height * 64;
