@@ -26,8 +26,9 @@ class Context:
         self.args = args
         self.pairs = args.pairs
         self.work = Path(args.work)
-        self.bench = Path(args.build) / "bench" / "bench"
-        self.examples = Path(args.build) / "release" / "examples"
+        build = Path(args.build).resolve()
+        self.bench = build / "bench" / "bench"
+        self.examples = build / "release" / "examples"
         self.engine = self.bench / "engine"
         self.data = Path(args.data) if args.data else None
 

@@ -385,10 +385,12 @@ class cpu_backend {
     return {w.source.data, w.source.stride};
   }
 
-  /// How many groups of panels make about four tasks per thread, which evens out their speeds.
+  /// How many groups of panels make a few tasks per thread, which evens out their speeds: four, or eight
+  /// where a task has nothing to prepare.
   [[nodiscard]] index groups_of(index panels, index blocks) const {
     const index threads = executor_.concurrency();
-    const index wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / blocks;
+    const index each = kernels_->gemm_prepare != nullptr ? 4 : 8;
+    const index wanted = threads == 1 ? 1 : (each * threads + blocks - 1) / blocks;
     const index least = (panels - 1) / kernels_->panel_block + 1;
     return std::min(panels, std::max(wanted, least));
   }
@@ -460,10 +462,6 @@ class cpu_backend {
   /// share what is prepared, and then helps the others with theirs.
   template <class F>
   void for_each_with_scratch(index count, index scratch_bytes, F f) {
-    if (scratch_bytes == 0) {
-      executor_.parallel_for(count, [&](index i) { f(i, -1, nullptr); });
-      return;
-    }
     const index lanes = std::min(count, executor_.concurrency());
     constexpr index line = 64;
     const index each = (scratch_bytes + line - 1) / line * line;

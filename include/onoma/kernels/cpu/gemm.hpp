@@ -22,28 +22,31 @@ inline constexpr index depth_block = 384;
 /// if `load_c` and 0 otherwise. `columns` <= NV * width: beyond it nothing of C is touched.
 ///
 /// Per step of depth: NV loads of B, R broadcasts of A, R * NV multiply-adds; 6 x 4 vectors need 10
-/// loads for 24 multiply-adds. `prefetch` walks what the next tile of B will read: without it the
-/// first row tile of each panel runs at the latency of the last-level cache, where weights live.
+/// loads for 24 multiply-adds. Each step fetches one line of what comes next, `fetch_bytes` on from the
+/// line before: without it the first row tile of each panel runs at the latency of the last-level
+/// cache, where weights live.
 template <class Arch, int R, int NV, a_layout Layout, class Finish>
 inline void tile(index depth, const float* a, index a_stride, const float* b, index b_stride,
-                 const float* prefetch, bool load_c, float* c, index c_stride, index columns,
-                 bool last, const Finish& finish, index row, index column) {
+                 const char* fetch, index fetch_bytes, bool load_c, float* c, index c_stride,
+                 index columns, bool last, const Finish& finish, index row, index column) {
   constexpr index w = simd::width<Arch>;
   using batch = simd::floats<Arch>;
   batch acc[R][NV];
 #pragma GCC unroll 16
   for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < NV; ++v) acc[r][v] = batch(0.0F);
+    for (int v = 0; v < NV; ++v) {
+      acc[r][v] = batch(0.0F);
+      __builtin_prefetch(c + r * c_stride + v * w, 1);  // here by the time it is needed
+    }
   }
+#pragma GCC unroll 2
   for (index k = 0; k < depth; ++k) {
     batch line[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) line[v] = simd::load<Arch>(b + v * w);
-    if (prefetch != nullptr) {
-      __builtin_prefetch(prefetch, 0, 2);
-      prefetch += b_stride;
-    }
+    __builtin_prefetch(fetch, 0, 2);
+    fetch += fetch_bytes;
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const batch x(Layout == a_layout::rows ? a[r * a_stride + k] : a[k * a_stride + r]);
@@ -81,14 +84,15 @@ inline void panel(index rows, index depth, const float* a, index a_stride, index
                   index c_stride, index columns, bool last, const Finish& finish, index row,
                   index column) {
   constexpr index highest = simd::tile<Arch>::rows;
-  constexpr index line = 64 / sizeof(float);
   const index tiles = (rows + highest - 1) / highest;
+  // The tiles fetch `next` together, each a stretch of it and all at the same pace: a tile that fetched
+  // more would wait for memory, and the others would leave it idle.
+  constexpr index row_bytes = NV * simd::width<Arch> * static_cast<index>(sizeof(float));
+  const index pace = next != nullptr ? (row_bytes + tiles - 1) / tiles : 0;
+  const auto* fetch = reinterpret_cast<const char*>(next != nullptr ? next : b);
   index i = 0;
   for (index t = 0; t < tiles; ++t) {
     const index end = rows * (t + 1) / tiles;
-    // Each tile fetches one cache line per step of the panel that comes next.
-    const float* fetch = next != nullptr && t * line < NV * simd::width<Arch> ? next + t * line
-                                                                             : nullptr;
     // Packed A (columns): whole tiles of `highest` rows lie a_tile_stride apart, so that tiles
     // must not straddle them; then the split is plain.
     const float* at = Layout == a_layout::rows ? a + i * a_stride : a + t * a_tile_stride;
@@ -97,8 +101,8 @@ inline void panel(index rows, index depth, const float* a, index a_stride, index
     float* out = c + i * c_stride;
 #define ONOMA_TILE(R)                                                                          \
   case R:                                                                                      \
-    tile<Arch, R, NV, Layout>(depth, at, a_stride, b, b_stride, fetch, load_c, out, c_stride,  \
-                              columns, last, finish, row + i, column);                         \
+    tile<Arch, R, NV, Layout>(depth, at, a_stride, b, b_stride, fetch, pace, load_c, out,      \
+                              c_stride, columns, last, finish, row + i, column);               \
     break;
     switch (height) {
       ONOMA_TILE(1)
@@ -110,6 +114,7 @@ inline void panel(index rows, index depth, const float* a, index a_stride, index
       default: break;
     }
 #undef ONOMA_TILE
+    fetch += pace * depth;
     i += height;
   }
 }
@@ -186,7 +191,11 @@ inline void multiply(index rows, index depth, index columns, const float* a, ind
     const float* at = Layout == a_layout::rows ? a + k : a + k * a_stride;
     for (index p = first_panel; p < last_panel; ++p) {
       const float* b = packed_b + p * nr * depth + k * nr;
-      const float* next = p + 1 < last_panel ? b + nr * depth : nullptr;
+      // After the last panel, the first one's next rows; after these, where the next task begins.
+      const float* next = p + 1 < last_panel ? b + nr * depth
+                          : k + steps < depth
+                              ? packed_b + first_panel * nr * depth + (k + steps) * nr
+                              : packed_b + last_panel * nr * depth;
       panel<Arch, simd::tile<Arch>::vectors, Layout>(
           rows, steps, at, a_stride, a_tile_stride, b, nr, next, accumulate || k > 0,
           c + p * nr, c_stride, columns - p * nr, k + steps == depth, finish, row, p * nr);
