@@ -81,6 +81,7 @@ class added_tokens {
       }
       if (found->lstrip) match.begin = std::max(begin, strip_left(text, match.begin, begin));
       if (found->rstrip) match.end = strip_right(text, match.end);
+      if (match.begin >= match.end) continue;  // the one before took all of it
       if (begin < match.begin) plain(byte_span{begin, match.begin});
       token(*found, match);
       begin = match.end;  // the next may begin in the white space that this one took

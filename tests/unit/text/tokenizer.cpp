@@ -54,6 +54,26 @@ std::string some_text(std::uint64_t key, int words) {
 
 }  // namespace
 
+// Ids and offsets of tokenizers 0.23.3.
+TEST_CASE("an added token whose white space the one before took is none") {
+  for (const bool normalized : {false, true}) {
+    CAPTURE(normalized);
+    const onoma::json file = {
+        {"normalizer", {{"type", "NFKC"}}},
+        {"pre_tokenizer", {{"type", "WhitespaceSplit"}}},
+        {"model", {{"type", "WordPiece"}, {"unk_token", "<unk>"}, {"vocab", {{"<unk>", 0}, {"a", 1}, {"b", 2}}}}},
+        {"added_tokens",
+         {{{"id", 3}, {"content", "\t\t"}, {"lstrip", true}, {"rstrip", true}, {"normalized", normalized}}}}};
+    const auto tokenizer = onoma::tokenizer_from_json(file.dump());
+    const auto inside = tokenizer.encode("a \t\t\t\tb").front();
+    CHECK(inside.ids == std::vector<std::int32_t>{1, 3, 2});
+    CHECK(inside.offsets == std::vector<onoma::byte_span>{{0, 1}, {1, 6}, {6, 7}});
+    const auto last = tokenizer.encode("a\t\t\t\t").front();
+    CHECK(last.ids == std::vector<std::int32_t>{1, 3});
+    CHECK(last.offsets == std::vector<onoma::byte_span>{{0, 1}, {1, 5}});
+  }
+}
+
 TEST_CASE("10,570 questions have the pieces and ids of bert-base-uncased") {
   ONOMA_REQUIRE_DATA_DIR(data);
   const auto folder = data / "conformance" / "hf-tokenizer";
