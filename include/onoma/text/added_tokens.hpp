@@ -121,7 +121,7 @@ class added_tokens {
 
   [[nodiscard]] static index strip_left(std::string_view text, index begin, index from) {
     while (begin > from) {
-      const index before = previous(text, begin);
+      const index before = previous_utf8(text, begin);
       if (!unicode::is_whitespace(decode_utf8(text, before).code_point)) break;
       begin = before;
     }
@@ -135,14 +135,8 @@ class added_tokens {
     }
     return end;
   }
-  [[nodiscard]] static index previous(std::string_view text, index at) {
-    do {
-      --at;
-    } while (at > 0 && (static_cast<unsigned char>(text[static_cast<std::size_t>(at)]) & 0xC0U) == 0x80U);
-    return at;
-  }
   [[nodiscard]] static bool is_word_before(std::string_view text, index at) {
-    return at > 0 && unicode::is_word(decode_utf8(text, previous(text, at)).code_point);
+    return at > 0 && unicode::is_word(decode_utf8(text, previous_utf8(text, at)).code_point);
   }
   [[nodiscard]] static bool is_word_after(std::string_view text, index at) {
     return at < static_cast<index>(text.size()) &&

@@ -79,8 +79,7 @@ struct outer_spaces {
 [[nodiscard]] inline byte_span without_spaces(std::string_view text, byte_span offset,
                                               outer_spaces spaces) {
   const auto inside = [text](index i) {
-    return i < static_cast<index>(text.size()) &&
-           (static_cast<unsigned char>(text[static_cast<std::size_t>(i)]) & 0xC0U) == 0x80U;
+    return i < static_cast<index>(text.size()) && is_continuation(text[static_cast<std::size_t>(i)]);
   };
   for (index i = 0; i < spaces.leading && offset.begin < offset.end; ++i) {
     do {

@@ -88,8 +88,7 @@ class charsmap {
       if (!has_leaf) continue;
       if (at >= units_.size()) break;
       const std::size_t begin = units_[at] & 0x7FFFFFFFU;
-      const bool inside = begin < texts_.size() &&
-                          (static_cast<unsigned char>(texts_[begin]) & 0xC0U) != 0x80U;
+      const bool inside = begin < texts_.size() && !is_continuation(texts_[begin]);
       // Nothing may stand at the very end, without a zero.
       if (!inside && begin != texts_.size()) break;
       return std::string_view(texts_).substr(begin, texts_.find('\0', begin) - begin);
@@ -216,8 +215,8 @@ class charsmap {
     if (end - begin <= longest_cluster) {
       const auto cluster = text.substr(begin, end - begin);
       if (const auto found = find(cluster)) {
-        const auto is_lead = [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U; };
-        to.replace(static_cast<std::size_t>(std::count_if(cluster.begin(), cluster.end(), is_lead)), *found);
+        const auto continued = std::count_if(cluster.begin(), cluster.end(), is_continuation);
+        to.replace(cluster.size() - static_cast<std::size_t>(continued), *found);
         return;
       }
     }

@@ -95,9 +95,7 @@ class regex {
              "'" + source_ + "'");
       }
       first += places + 1;
-      while (first < text.size() && (static_cast<unsigned char>(text[first]) & 0xC0U) == 0x80U) {
-        ++first;
-      }
+      while (first < text.size() && is_continuation(text[first])) ++first;
     }
     return false;
   }

@@ -78,9 +78,8 @@ struct scored_pieces {
 /// ALBERT leaves pieces like "1," for last, so that numbers are split from what follows.
 inline bool is_number_with_comma(std::string_view piece) {
   if (piece.size() < 2 || piece.back() != ',') return false;
-  auto at = piece.size() - 2;
-  while (at > 0 && (static_cast<unsigned char>(piece[at]) & 0xC0U) == 0x80U) --at;
-  const auto c = decode_utf8(piece, static_cast<index>(at)).code_point;
+  const index at = previous_utf8(piece, static_cast<index>(piece.size()) - 1);
+  const auto c = decode_utf8(piece, at).code_point;
   if (c < 0x80U) return c >= '0' && c <= '9';
   return unicode::contains(unicode::digit_ranges, c) || c == 0xB2U || c == 0xB3U || c == 0xB9U;
 }

@@ -49,6 +49,19 @@ struct decoded {
   return {c, 4};
 }
 
+/// Whether a byte of UTF-8 goes on with a code point and does not begin one.
+[[nodiscard]] constexpr bool is_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
+/// Where the code point begins that ends before byte `at` of valid UTF-8; `at` is not 0.
+[[nodiscard]] constexpr index previous_utf8(std::string_view text, index at) {
+  do {
+    --at;
+  } while (at > 0 && is_continuation(text[static_cast<std::size_t>(at)]));
+  return at;
+}
+
 /// Appends the UTF-8 form of a valid code point.
 constexpr void append_utf8(std::string& out, std::uint32_t c) {
   const auto put = [&out](std::uint32_t byte) { out.push_back(static_cast<char>(byte)); };

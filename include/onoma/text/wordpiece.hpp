@@ -4,6 +4,7 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/text/aligned_text.hpp>
+#include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
 
 #include <algorithm>
@@ -49,7 +50,7 @@ class wordpiece {
   void split(const word_view& word, std::vector<placed_piece>& out) const {
     const std::uint32_t size = word.size;
     const auto continues = [&](std::uint32_t at) {  // inside of a code point
-      return at < size && (static_cast<unsigned char>(word.data[at]) & 0xC0U) == 0x80U;
+      return at < size && is_continuation(word.data[at]);
     };
     if (static_cast<index>(size) > options_.max_characters) {
       index characters = 0;
