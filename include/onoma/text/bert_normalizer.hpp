@@ -60,15 +60,10 @@ class bert_normalizer {
     std::uint16_t result = 0;  ///< the code point after normalisation
     bert_class what = bert_class::context;
   };
-  struct part {
-    std::uint32_t c;
-    bool inserted;
-    int order;  // canonical combining class
-  };
   /// Memory of `normalize`, to be used again.
   struct buffers {
     aligned_code_points run;
-    std::vector<part> parts;
+    std::vector<unicode::decomposed> parts;
     std::vector<byte_span> origins;
   };
 
@@ -150,37 +145,21 @@ class bert_normalizer {
     }
   }
 
-  /// NFD, then without nonspacing marks. `inserted` says that a code point is the second or a later
-  /// one of a decomposition. Hugging Face reorders marks together with that flag and only then hands
-  /// out the original positions one after another; the same is done here.
+  /// NFD, then without nonspacing marks. Hugging Face reorders marks together with the flag that says
+  /// whether they are new, and only then hands out the original positions one after another; the same is
+  /// done here.
   static void strip_accents(buffers& b) {
     auto& a = b.run;
     auto& parts = b.parts;
     parts.clear();
-    for (const std::uint32_t c : a.code_points) {
-      const auto found = unicode::decompose(c);
-      for (std::size_t i = 0; i < found.count; ++i) {
-        const std::uint32_t piece = found.pieces[i];
-        parts.push_back({piece, i > 0, unicode::combining_class(piece)});
-      }
-    }
-    // Canonical ordering: runs of non-starters sorted by class, stably.
-    for (auto run = parts.begin(); run != parts.end();) {
-      if (run->order == 0) {
-        ++run;
-        continue;
-      }
-      auto end = run;
-      while (end != parts.end() && end->order != 0) ++end;
-      std::stable_sort(run, end, [](const part& x, const part& y) { return x.order < y.order; });
-      run = end;
-    }
+    for (const std::uint32_t c : a.code_points) unicode::append_decomposed(c, false, parts);
+    unicode::order_marks(parts);
     b.origins.assign(a.origin.begin(), a.origin.end());
     a.clear();
     std::size_t next = 0;
-    for (const part& p : parts) {
+    for (const auto& p : parts) {
       byte_span from{};
-      if (p.inserted) {
+      if (p.change > 0) {
         if (next > 0) from = b.origins[next - 1];
       } else {
         from = b.origins[next++];

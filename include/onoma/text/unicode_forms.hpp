@@ -59,17 +59,46 @@ struct decomposition {
   return order != 0 && contains(unordered_ranges, c) ? 0 : order;
 }
 
+/// A character of a decomposed text. `change` is 0 for the first one of each decomposition and 1 for the
+/// others; characters keep it as they are reordered.
+struct decomposed {
+  std::uint32_t c;
+  std::int32_t change;
+  int order;  ///< canonical combining class
+};
+
+inline void append_decomposed(std::uint32_t c, bool compatible, std::vector<decomposed>& out) {
+  if (c < 0x80U) {
+    out.push_back({c, 0, 0});
+    return;
+  }
+  const auto found = decompose(c, compatible);
+  for (std::size_t i = 0; i < found.count; ++i) {
+    out.push_back({found.pieces[i], i > 0 ? 1 : 0, combining_class(found.pieces[i])});
+  }
+}
+
+/// Canonical ordering: runs of non-starters sorted by class, stably (Unicode Standard, D109).
+inline void order_marks(std::vector<decomposed>& text) {
+  for (auto run = text.begin(); run != text.end();) {
+    if (run->order == 0) {
+      ++run;
+      continue;
+    }
+    auto end = run;
+    while (end != text.end() && end->order != 0) ++end;
+    std::stable_sort(run, end, [](const decomposed& x, const decomposed& y) { return x.order < y.order; });
+    run = end;
+  }
+}
+
 }  // namespace unicode
 
 /// One of the four forms. Source of the behaviour: Unicode Standard Annex 15; Hugging Face's crate
 /// unicode-normalization-alignments, which says of each character whether it is new.
 class unicode_form {
  public:
-  struct part {
-    std::uint32_t c;
-    std::int32_t change;
-    int order;  // canonical combining class
-  };
+  using part = unicode::decomposed;
   struct buffers {
     std::vector<part> parts;
     std::vector<rewritten> characters;
@@ -95,33 +124,15 @@ class unicode_form {
     rewrite(text, b.characters, 0, out);
   }
 
-  /// The decomposed text with its marks in canonical order. `change` is 0 for the first part of
-  /// each character and 1 for the others; marks keep it as they are reordered.
+  /// The decomposed text with its marks in canonical order.
   void decompose(std::string_view text, std::vector<part>& parts) const {
     parts.clear();
     for (index i = 0; i < static_cast<index>(text.size());) {
       const auto c = decode_utf8(text, i);
       i += c.length;
-      if (c.code_point < 0x80U) {
-        parts.push_back({c.code_point, 0, 0});
-        continue;
-      }
-      const auto found = unicode::decompose(c.code_point, compatible_);
-      for (std::size_t k = 0; k < found.count; ++k) {
-        const std::uint32_t piece = found.pieces[k];
-        parts.push_back({piece, k > 0 ? 1 : 0, unicode::combining_class(piece)});
-      }
+      unicode::append_decomposed(c.code_point, compatible_, parts);
     }
-    for (auto run = parts.begin(); run != parts.end();) {
-      if (run->order == 0) {
-        ++run;
-        continue;
-      }
-      auto end = run;
-      while (end != parts.end() && end->order != 0) ++end;
-      std::stable_sort(run, end, [](const part& x, const part& y) { return x.order < y.order; });
-      run = end;
-    }
+    unicode::order_marks(parts);
   }
 
  private:
