@@ -35,7 +35,7 @@ class bpe {
         merges_(pieces, settings.merges),
         whole_(pieces.size()) {
     if (!settings.unknown.empty()) {
-      unknown_ = require_piece(pieces, settings.unknown, "the unknown piece");
+      unknown_ = pieces.require(settings.unknown, "BPE vocabulary", "the unknown piece");
     }
     read_pieces(pieces, settings.ignore_merges);
   }

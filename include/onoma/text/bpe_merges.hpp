@@ -21,17 +21,6 @@ namespace onoma::inline ONOMA_ABI {
 /// Pairs of pieces in the order of learning, as texts.
 using merge_list = std::vector<std::pair<std::string, std::string>>;
 
-/// @throws onoma::error (missing) unless the vocabulary has the piece. `what` says what it is for.
-[[nodiscard]] inline std::int32_t require_piece(const vocabulary& pieces, std::string_view piece,
-                                                const char* what) {
-  const auto id = pieces.id(piece);
-  if (!id) {
-    fail(error_code::missing, "BPE vocabulary",
-         std::string(what) + " '" + std::string(piece) + "'", "no such piece");
-  }
-  return *id;
-}
-
 class bpe_merges {
  public:
   /// The first `prefix` bytes of a right part are not in the result.
@@ -43,15 +32,15 @@ class bpe_merges {
     merges_.resize(capacity);
     for (std::size_t rank = 0; rank < merges.size(); ++rank) {
       const auto& [left, right] = merges[rank];
-      const std::int32_t first = require_piece(pieces, left, "the part of a merge");
-      const std::int32_t second = require_piece(pieces, right, "the part of a merge");
+      const std::int32_t first = pieces.require(left, "BPE vocabulary", "the part of a merge");
+      const std::int32_t second = pieces.require(right, "BPE vocabulary", "the part of a merge");
       if (right.size() < prefix) {
         fail(error_code::format, "BPE merges", "right parts that begin with the prefix",
              "'" + right + "'");
       }
       merges_[position(first, second)] = {
           first, second, static_cast<std::int32_t>(rank),
-          require_piece(pieces, left + right.substr(prefix), "the result of a merge")};
+          pieces.require(left + right.substr(prefix), "BPE vocabulary", "the result of a merge")};
     }
   }
 

@@ -7,7 +7,6 @@
 #include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -35,18 +34,13 @@ class character_bpe {
   character_bpe(const vocabulary& pieces, const options& settings)
       : pieces_(&pieces.whole()),
         merges_(pieces, settings.merges, settings.continuing_prefix.size()),
+        bytes_(pieces.whole(), settings.byte_fallback),
         fuse_unknown_(settings.fuse_unknown),
         prefix_(settings.continuing_prefix),
         suffix_(settings.end_suffix),
         whole_(pieces.size()) {
     if (!settings.unknown.empty()) {
-      unknown_ = require_piece(pieces, settings.unknown, "the unknown piece");
-    }
-    bytes_.fill(-1);
-    for (std::size_t byte = 0; settings.byte_fallback && byte < 256; ++byte) {
-      constexpr char digits[] = "0123456789ABCDEF";
-      const char name[] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
-      bytes_[byte] = pieces_->find(std::string_view(name, 6));
+      unknown_ = pieces.require(settings.unknown, "BPE vocabulary", "the unknown piece");
     }
     find_whole_words(pieces, settings.ignore_merges);
   }
@@ -114,8 +108,8 @@ class character_bpe {
         continue;
       }
       // Bytes come before unknown characters that wait, as there.
-      if (has_bytes(character)) {
-        for (const char byte : character) push(bytes_[static_cast<unsigned char>(byte)], 1);
+      if (bytes_.have(character)) {
+        for (const char byte : character) push(bytes_.id(byte), 1);
         continue;
       }
       if (unknown_ < 0) continue;
@@ -128,16 +122,10 @@ class character_bpe {
     if (waiting > 0) push(unknown_, waiting);
     merges_.apply(out, first);
   }
-  [[nodiscard]] bool has_bytes(std::string_view character) const {
-    for (const char byte : character) {
-      if (bytes_[static_cast<unsigned char>(byte)] < 0) return false;
-    }
-    return true;
-  }
 
   const piece_table* pieces_;
   bpe_merges merges_;
-  std::array<std::int32_t, 256> bytes_{};
+  byte_pieces bytes_;
   std::int32_t unknown_ = -1;
   bool fuse_unknown_;
   std::string prefix_;

@@ -37,7 +37,10 @@ class unigram {
   /// @throws onoma::error (shape_mismatch) if there is not one score for each piece, (out_of_range) if
   /// the unknown piece is none, (format) if a score is not finite.
   unigram(const vocabulary& pieces, options settings)
-      : pieces_(&pieces.whole()), scores_(std::move(settings.scores)), trie_(pieces) {
+      : pieces_(&pieces.whole()),
+        scores_(std::move(settings.scores)),
+        trie_(pieces),
+        bytes_(pieces.whole(), settings.byte_fallback) {
     if (static_cast<index>(scores_.size()) != pieces.size()) {
       fail(error_code::shape_mismatch, "unigram",
            std::to_string(pieces.size()) + " scores, one for each piece",
@@ -57,12 +60,6 @@ class unigram {
       }
     }
     unknown_score_ = *std::min_element(scores_.begin(), scores_.end()) - 10.0;
-    bytes_.fill(-1);
-    for (std::size_t byte = 0; settings.byte_fallback && byte < 256; ++byte) {
-      constexpr char digits[] = "0123456789ABCDEF";
-      const char name[] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
-      bytes_[byte] = pieces_->find(std::string_view(name, sizeof name));
-    }
     find_whole_words(pieces);
   }
 
@@ -167,20 +164,15 @@ class unigram {
       if (const auto id = pieces_->find(text); id >= 0) {
         piece.id = id;  // characters whose scores as unknown are better than that of their piece
         best[--to] = piece;
-      } else if (has_bytes(text)) {
+      } else if (bytes_.have(text)) {
         for (std::size_t i = text.size(); i-- > 0;) {
-          best[--to] = {bytes_[static_cast<unsigned char>(text[i])], piece.begin, piece.end};
+          best[--to] = {bytes_.id(text[i]), piece.begin, piece.end};
         }
       } else {
         best[--to] = piece;
       }
     }
     return to;
-  }
-  [[nodiscard]] bool has_bytes(std::string_view text) const {
-    return std::all_of(text.begin(), text.end(), [&](char byte) {
-      return bytes_[static_cast<unsigned char>(byte)] >= 0;
-    });
   }
 
   /// Not every piece is what its own text becomes: two shorter ones may have the greater sum.
@@ -200,7 +192,7 @@ class unigram {
   std::vector<double> scores_;
   piece_trie trie_;
   std::vector<bool> is_whole_;  // by id
-  std::array<std::int32_t, 256> bytes_{};
+  byte_pieces bytes_;
   std::int32_t unknown_ = none;
   double unknown_score_ = 0.0;
 };

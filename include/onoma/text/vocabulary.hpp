@@ -174,6 +174,18 @@ class vocabulary {
     return found < 0 ? std::nullopt : std::optional(found);
   }
 
+  /// The id of a piece that a model needs; `where` and `what` name both in the message.
+  /// @throws onoma::error (missing).
+  [[nodiscard]] std::int32_t require(std::string_view piece, const char* where,
+                                     const char* what) const {
+    const auto found = whole_.find(piece);
+    if (found < 0) {
+      fail(error_code::missing, where, std::string(what) + " '" + std::string(piece) + "'",
+           "no such piece");
+    }
+    return found;
+  }
+
   /// Every piece under its full text.
   [[nodiscard]] const piece_table& whole() const noexcept { return whole_; }
   /// The pieces that begin with `prefix`, under the text behind it. Views this vocabulary.
@@ -192,6 +204,29 @@ class vocabulary {
   std::string text_;
   std::vector<std::size_t> ends_;
   piece_table whole_;
+};
+
+/// The pieces <0x00> to <0xFF>, which stand for bytes of characters that have no piece.
+class byte_pieces {
+ public:
+  /// `wanted` false: none of them.
+  byte_pieces(const piece_table& pieces, bool wanted) {
+    ids_.fill(-1);
+    for (std::size_t byte = 0; wanted && byte < 256; ++byte) {
+      constexpr char digits[] = "0123456789ABCDEF";
+      const char name[] = {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
+      ids_[byte] = pieces.find(std::string_view(name, sizeof name));
+    }
+  }
+  /// The id, or -1.
+  [[nodiscard]] std::int32_t id(char byte) const { return ids_[static_cast<unsigned char>(byte)]; }
+  /// Whether every byte of a text has a piece.
+  [[nodiscard]] bool have(std::string_view text) const {
+    return std::all_of(text.begin(), text.end(), [this](char byte) { return id(byte) >= 0; });
+  }
+
+ private:
+  std::array<std::int32_t, 256> ids_{};
 };
 
 /// Reads a vocab.txt: one piece per line, id = line number, trailing white space trimmed.

@@ -1,7 +1,6 @@
 /// WordLevel: a word is a piece of the vocabulary, or unknown.
 #pragma once
 
-#include <onoma/core/error.hpp>
 #include <onoma/text/aligned_text.hpp>
 #include <onoma/text/vocabulary.hpp>
 
@@ -19,14 +18,9 @@ class word_level {
   };
 
   /// `pieces` must outlive this. @throws onoma::error (missing) if it lacks the unknown piece.
-  word_level(const vocabulary& pieces, const options& settings) : pieces_(&pieces.whole()) {
-    const auto unknown = pieces.id(settings.unknown);
-    if (!unknown) {
-      fail(error_code::missing, "word-level vocabulary", "the piece '" + settings.unknown + "'",
-           "no such piece");
-    }
-    unknown_ = *unknown;
-  }
+  word_level(const vocabulary& pieces, const options& settings)
+      : pieces_(&pieces.whole()),
+        unknown_(pieces.require(settings.unknown, "word-level vocabulary", "the piece")) {}
 
   [[nodiscard]] std::int32_t unknown() const noexcept { return unknown_; }
   /// The id of a word that is a piece, or -1. The key is whole.
@@ -40,7 +34,7 @@ class word_level {
 
  private:
   const piece_table* pieces_;
-  std::int32_t unknown_ = 0;
+  std::int32_t unknown_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

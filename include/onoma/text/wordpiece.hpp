@@ -1,7 +1,6 @@
 /// WordPiece: a word becomes its longest known prefix, then the longest known continuation, and so on.
 #pragma once
 
-#include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/text/aligned_text.hpp>
 #include <onoma/text/utf8.hpp>
@@ -29,14 +28,8 @@ class wordpiece {
   wordpiece(const vocabulary& pieces, options settings)
       : options_(std::move(settings)),
         whole_(&pieces.whole()),
-        continuing_(pieces.continuing(options_.continuing_prefix)) {
-    const auto unknown = pieces.id(options_.unknown);
-    if (!unknown) {
-      fail(error_code::missing, "wordpiece vocabulary", "the piece '" + options_.unknown + "'",
-           "no such piece");
-    }
-    unknown_ = *unknown;
-  }
+        continuing_(pieces.continuing(options_.continuing_prefix)),
+        unknown_(pieces.require(options_.unknown, "wordpiece vocabulary", "the piece")) {}
 
   [[nodiscard]] const options& settings() const noexcept { return options_; }
   [[nodiscard]] std::int32_t unknown() const noexcept { return unknown_; }
@@ -84,7 +77,7 @@ class wordpiece {
   options options_;
   const piece_table* whole_;
   piece_table continuing_;
-  std::int32_t unknown_ = 0;
+  std::int32_t unknown_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI
