@@ -5,6 +5,7 @@
 #include <onoma/core/types.hpp>
 #include <onoma/text/utf8.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -54,6 +55,11 @@ struct aligned_text {
   }
   [[nodiscard]] index size() const { return static_cast<index>(bytes.size()); }
 };
+
+/// The most bytes that may become of a text: files whose rules blow texts up are hostile.
+[[nodiscard]] inline std::size_t largest_growth(std::size_t size) {
+  return std::min<std::size_t>(64 * size + 65536, INT32_MAX);
+}
 
 /// A character of a text that is rewritten. `change` says how it came to be: 0, it takes the place
 /// of the next character of the old text; -n, the same, and n more of them go; 1, it is new.

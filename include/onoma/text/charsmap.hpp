@@ -116,7 +116,7 @@ class charsmap {
   class writer {
    public:
     writer(const aligned_text& in, aligned_text& out)
-        : in_(in), out_(out), limit_(64 * in.bytes.size() + 65536) {
+        : in_(in), out_(out), limit_(largest_growth(in.bytes.size())) {
       out.clear();
       out.base = in.base;
     }

@@ -13,7 +13,6 @@
 #include <onoma/text/unicode_forms.hpp>
 #include <onoma/text/utf8.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,10 +25,6 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// The most bytes that may become of a text: files whose rules blow texts up are hostile.
-[[nodiscard]] inline std::size_t largest_growth(std::size_t size) {
-  return std::min<std::size_t>(64 * size + 65536, INT32_MAX);
-}
 /// @throws onoma::error (out_of_range).
 inline void check_growth(std::size_t size, std::size_t limit, const char* operation) {
   if (size > limit) {
