@@ -144,15 +144,10 @@ class regex {
     others.code_ = others.compile(std::string("\\P{") + property + "}");
     search s;
     s.start();
-    std::vector<unicode::code_point_range> found;
+    regex_syntax::ranges found;
     std::uint32_t begin = 0;
     for (std::uint32_t end = 0; others.find(all, end, begin, end, s);) {
-      const auto c = decode_utf8(all, begin).code_point;
-      if (!found.empty() && found.back().last + 1 == c) {
-        found.back().last = c;
-      } else {
-        found.push_back({c, c});
-      }
+      regex_syntax::add(found, decode_utf8(all, begin).code_point);
     }
     return regex_syntax::items(found);
   }

@@ -47,6 +47,15 @@ class regex_syntax {
     }
     return out_;
   }
+  using ranges = std::vector<unicode::code_point_range>;
+  /// Adds a code point that is greater than all in `to`.
+  static void add(ranges& to, std::uint32_t c) {
+    if (!to.empty() && to.back().last + 1 == c) {
+      to.back().last = c;
+    } else {
+      to.push_back({c, c});
+    }
+  }
   /// Items of a class, like `\x{41}-\x{5a}`.
   [[nodiscard]] static std::string items(std::span<const unicode::code_point_range> ranges) {
     std::string text;
@@ -72,7 +81,6 @@ class regex_syntax {
     return at_ + n < source_.size() ? source_[at_ + n] : '\0';
   }
 
-  using ranges = std::vector<unicode::code_point_range>;
   [[nodiscard]] static ranges others(const ranges& of) {
     ranges found;
     std::uint32_t next = 0;
@@ -84,8 +92,11 @@ class regex_syntax {
     return found;
   }
   [[nodiscard]] static ranges spaces() {
-    return {{9, 13}, {0x20, 0x20}, {0x85, 0x85}, {0xA0, 0xA0}, {0x1680, 0x1680},
-            {0x2000, 0x200A}, {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}};
+    ranges found;
+    for (std::uint32_t c = 0; c <= 0x3000U; ++c) {  // the last one
+      if (unicode::is_whitespace(c)) add(found, c);
+    }
+    return found;
   }
   [[nodiscard]] static ranges words() {
     ranges found;
