@@ -10,6 +10,7 @@
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/charsmap.hpp>
+#include <onoma/text/json_models.hpp>
 #include <onoma/text/sentencepiece_families.hpp>
 #include <onoma/text/unigram.hpp>
 
@@ -45,17 +46,9 @@ int main() {
     onoma::json answer = "ok";
     try {
       if (question.contains("vocab")) {
-        std::vector<std::string> texts;
-        onoma::unigram::options options;
-        for (const auto& entry : question["vocab"]) {
-          texts.push_back(entry[0].get<std::string>());
-          options.scores.push_back(entry[1].get<double>());
-        }
-        if (!question["unk_id"].is_null()) options.unknown = question["unk_id"].get<std::int32_t>();
-        options.byte_fallback = question["byte_fallback"].get<bool>();
         unigram.reset();
-        pieces = std::make_unique<onoma::vocabulary>(texts);
-        unigram.emplace(*pieces, std::move(options));
+        pieces = std::make_unique<onoma::vocabulary>(onoma::detail::read_scored_vocabulary(question));
+        unigram.emplace(*pieces, onoma::detail::read_unigram(question));
       } else if (question.contains("charsmap")) {
         charsmap.emplace(from_hex(question["charsmap"].get<std::string>()));
       } else if (question.contains("sentencepiece")) {
