@@ -8,7 +8,6 @@
 #include <onoma/text/utf8.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
