@@ -107,7 +107,8 @@ inline void validate_utf8(std::string_view text, std::string_view operation) {
            std::to_string(at));
 }
 
-/// it keeps one entry per non-ASCII code point, so that ASCII text costs nothing to look up.
+/// Turns places in bytes of a text into places in code points and UTF-16 units. It keeps one entry per
+/// non-ASCII code point, so that ASCII text costs nothing to look up.
 class offset_map {
  public:
   /// @throws onoma::error (parse) if the text is not UTF-8.
