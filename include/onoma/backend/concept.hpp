@@ -171,4 +171,12 @@ concept backend = requires(
   { b.adamw(step, v, v, v, v) };
 };
 
+/// A backend whose kernels can read the host's memory where it lies: of a mapped file, they then touch
+/// what they need and nothing is copied.
+template <class B>
+concept reads_host_memory = backend<B> && requires(const B& b, std::span<const stored_matrix> stored) {
+  // The matrices of `stored` below one another as one block of scalars, or null if they must be copied.
+  { b.in_place(stored) } -> std::same_as<vec<const typename B::scalar>>;
+};
+
 }  // namespace onoma::inline ONOMA_ABI

@@ -54,6 +54,11 @@ class cpu_backend {
       convert(host, first, std::min(chunk, v.size - first), v.data + first);
     });
   }
+  [[nodiscard]] vec<const float> in_place(std::span<const stored_matrix> stored) const noexcept {
+    if (stored.size() != 1) return {};
+    const auto& whole = stored.front();
+    return {rows_as_floats(stored, 0, whole.rows), whole.size()};
+  }
   void download(vec<const float> v, float* host) const {
     if (!dry_run_) std::copy(v.begin(), v.end(), host);
   }
@@ -568,6 +573,6 @@ class cpu_backend {
   std::array<aligned_memory, 3> workspaces_;
 };
 
-static_assert(backend<cpu_backend>);
+static_assert(reads_host_memory<cpu_backend>);
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -35,8 +35,15 @@ namespace onoma::inline ONOMA_ABI {
 }
 
 /// Owns the mapping of one regular file. Movable; the bytes stay where they are.
+///
+/// A mapping shows the file itself: it outlives the file's name, so that a file which is replaced by a
+/// rename or deleted changes nothing, but a file that is overwritten in place changes under its reader,
+/// and reading beyond the end of one that was cut short is a SIGBUS.
 class mapped_file {
  public:
+  /// Whether the bytes are mapped: else they are a copy in memory.
+  static constexpr bool is_mapping = ONOMA_HAS_MMAP != 0;
+
   mapped_file() = default;
 
   /// @throws onoma::error (file_not_found, io) naming the path.

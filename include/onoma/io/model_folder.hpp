@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
@@ -45,7 +46,9 @@ class model_folder {
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   [[nodiscard]] const json& config() const noexcept { return config_; }
-  [[nodiscard]] const model_weights& tensors() const noexcept { return tensors_; }
+  [[nodiscard]] const model_weights& tensors() const& noexcept { return tensors_; }
+  /// The tensors and what they view stay where they are.
+  [[nodiscard]] model_weights tensors() && noexcept { return std::move(tensors_); }
   [[nodiscard]] const json& tokenizer_config() const noexcept { return tokenizer_config_; }
 
   /// The path of one of `tokenizer_files`, if it is there.

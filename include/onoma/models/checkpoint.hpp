@@ -179,8 +179,9 @@ inline void append_list(std::string& text, const char* what,
 
 /// Gives every parameter its value: from the tensors of `match`, else a new one (normal ones from
 /// N(0, stddev), by seed). A weight without memory in the store is packed by its layer, straight from
-/// the file. Each tensor's pages are given back once it is read, so that the file and the model never
-/// lie in memory side by side.
+/// the file, and a table may be read there: then `parameters.reads_pieces()`, and `weights` must outlive
+/// the model. The pages of other tensors are given back once they are read, so that the file and the
+/// model never lie in memory side by side.
 template <backend B, class Model>
 void fill_parameters(const checkpoint_match& match, const model_weights& weights, double stddev,
                      std::uint64_t seed, parameter_store<B>& parameters, Model& model) {
@@ -191,7 +192,7 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
       const auto values = initial_values(entry, stddev, seed);
       const stored_matrix whole{reinterpret_cast<const std::byte*>(values.data()), dtype::f64,
                                 entry.rows, entry.cols};
-      return use(std::span(&whole, 1));
+      return use(std::span(&whole, 1), false);
     }
     const auto pieces = static_cast<index>(source->tensors.size());
     std::vector<stored_matrix> rows;
@@ -202,20 +203,22 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
                       entry.is_matrix ? entry.cols : entry.cols / pieces,
                       source->scales.empty() ? nullptr : source->scales[i]->bytes.data()});
     }
-    use(std::span<const stored_matrix>(rows));
+    // A file that is not mapped is in memory as a whole: better to let go of it.
+    use(std::span<const stored_matrix>(rows), mapped_file::is_mapping);
     for (const auto* tensor : source->tensors) weights.release(*tensor);
   };
   const auto entries = parameters.layout().entries();
-  for (const auto& entry : entries) {
-    if (!entry.has_value()) continue;
-    with_values(entry, [&](std::span<const stored_matrix> pieces) {
-      parameters.upload(entry, pieces);
+  model.visit(scope{}, [&](const scope&, auto& p) {
+    const auto& entry = entries[static_cast<std::size_t>(p.entry)];
+    if (!entry.has_value()) return;
+    with_values(entry, [&](std::span<const stored_matrix> pieces, bool stay) {
+      parameters.fill(p, pieces, stay);
     });
-  }
+  });
   model.visit_linears([&](auto& layer) {
     const auto& entry = entries[static_cast<std::size_t>(layer.weight().entry)];
     if (entry.has_value()) return;
-    with_values(entry, [&](std::span<const stored_matrix> pieces) {
+    with_values(entry, [&](std::span<const stored_matrix> pieces, bool) {
       layer.pack(parameters.backend(), pieces);
     });
   });

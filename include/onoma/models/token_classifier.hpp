@@ -54,12 +54,17 @@ class token_classifier {
   /// Loads a folder as the Hub publishes it (config.json, weights). `labels` replace
   /// those of config.json; empty: keep them. A checkpoint without a head gets a new one, and the
   /// report says so. A head with names for its labels is only used with these labels.
+  ///
+  /// A model for inference reads the rows of its embedding tables in the mapped file of weights, where
+  /// the file has them as aligned F32 and the backend reads host memory (io/mapped_file.hpp). Replace
+  /// such a file by a rename, as `save` does, or delete it, but do not overwrite it in place while the
+  /// model lives.
   /// @throws onoma::error (file_not_found, io, parse, format, missing, unsupported), or
   /// (invalid_argument) for a head with other labels unless `replace_head`.
   [[nodiscard]] static token_classifier load(const std::filesystem::path& path,
                                              std::vector<std::string> labels, B& device,
                                              model_options options = {}) {
-    const auto folder = model_folder::open(path);
+    auto folder = model_folder::open(path);
     auto config = encoder_config::from_json(folder.config());
     if (config.int8_weights && options.training) {
       fail(error_code::unsupported, "load '" + path.string() + "' for training",
@@ -84,6 +89,7 @@ class token_classifier {
     fill_parameters(match, folder.tensors(), model.config_.initializer_range, options.seed,
                     *model.parameters_, model);
     if (options.training) model.tokenizer_files_ = read_tokenizer_files(path);
+    if (model.parameters_->reads_pieces()) model.weights_ = std::move(folder).tensors();
     return model;
   }
 
@@ -379,6 +385,7 @@ class token_classifier {
   std::uint64_t step_ = 0;
   encoder<B> encoder_;
   linear<B> classifier_;
+  model_weights weights_;  // what `parameters_` views: none where it copied all
   std::unique_ptr<parameter_store<B>> parameters_;
   workspace<B> workspace_;
   std::uint64_t packed_version_ = 0;

@@ -46,9 +46,9 @@ class embedding {
   };
 
   explicit embedding(const sizes& s)
-      : word_(parameter<scalar>::matrix(s.vocabulary, s.width)),
-        position_(parameter<scalar>::matrix(s.positions, s.width)),
-        type_(parameter<scalar>::matrix(s.types, s.width)),
+      : word_(parameter<scalar>::table(s.vocabulary, s.width)),
+        position_(parameter<scalar>::table(s.positions, s.width)),
+        type_(parameter<scalar>::table(s.types, s.width)),
         norm_(s.width, s.eps),
         width_(s.width),
         hidden_(s.hidden),

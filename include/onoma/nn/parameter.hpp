@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <numbers>
 #include <span>
 #include <string>
@@ -23,6 +24,14 @@ enum class initial_value { normal, zeros, ones };
 /// (transformers, Trainer.get_decay_parameter_names); frozen ones keep their values.
 enum class update_rule { decayed, plain, frozen };
 
+/// How a forward reads a parameter: what inference keeps of it. Training has all of them in its flat
+/// buffers, where the optimizer changes them.
+enum class read_as {
+  values,  ///< all of it: in the flat buffer
+  rows,    ///< some rows of a table: apart, and where the backend can, in the file that they come from
+  packed,  ///< in a layout of the kernels' own: that alone
+};
+
 /// A matrix [rows, cols], or a vector (rows = 1), that a layer owns. Its memory belongs to the
 /// `parameter_store`, which binds the views: null before that. In inference `gradient` stays null, and
 /// so does the `value` of a weight that is packed.
@@ -33,22 +42,28 @@ struct parameter {
   bool is_matrix = false;
   initial_value start = initial_value::zeros;
   update_rule rule = update_rule::plain;
-  bool is_packed = false;  ///< kernels read it in a layout of their own: inference keeps that alone
-  index entry = -1;        ///< its number in the layout, once a store has bound it
-  vec<T> value;
+  read_as reading = read_as::values;
+  index entry = -1;  ///< its number in the layout, once a store has bound it
+  vec<const T> value;
   vec<T> gradient;
 
   [[nodiscard]] static parameter matrix(index rows, index cols) {
-    return {rows, cols, true, initial_value::normal, update_rule::decayed, false, -1, {}, {}};
+    return {rows, cols, true, initial_value::normal, update_rule::decayed, read_as::values, -1, {}, {}};
+  }
+  /// A matrix whose rows are looked up.
+  [[nodiscard]] static parameter table(index rows, index cols) {
+    auto p = matrix(rows, cols);
+    p.reading = read_as::rows;
+    return p;
   }
   /// The weight of a linear layer.
   [[nodiscard]] static parameter weight(index outputs, index inputs) {
     auto p = matrix(outputs, inputs);
-    p.is_packed = true;
+    p.reading = read_as::packed;
     return p;
   }
   [[nodiscard]] static parameter vector(index size, initial_value start) {
-    return {1, size, false, start, update_rule::plain, false, -1, {}, {}};
+    return {1, size, false, start, update_rule::plain, read_as::values, -1, {}, {}};
   }
 
   [[nodiscard]] index size() const noexcept { return rows * cols; }
@@ -64,12 +79,17 @@ struct parameter_entry {
   bool is_matrix = false;
   initial_value start = initial_value::zeros;
   update_rule rule = update_rule::plain;
+  read_as reading = read_as::values;
   index place = 0;   ///< among all parameters, in elements: names its stream of random numbers
   index offset = 0;  ///< in the flat buffers; -1: they leave it out
 
   [[nodiscard]] index size() const noexcept { return rows * cols; }
+  /// False for what inference keeps elsewhere: tables and packed weights.
+  [[nodiscard]] bool has_place() const noexcept { return offset >= 0; }
   /// False for a packed weight in inference: no one but its layer has it.
-  [[nodiscard]] bool has_value() const noexcept { return offset >= 0; }
+  [[nodiscard]] bool has_value() const noexcept {
+    return has_place() || reading != read_as::packed;
+  }
 };
 
 /// The order in which parameters lie in the flat buffers: all that decay, then the plain ones, then
@@ -81,7 +101,7 @@ class parameter_layout {
   static constexpr index alignment = 16;  // elements: 64 bytes of float
 
   /// `model.visit(scope, f)` calls f(scope, parameter&) for each parameter, in a fixed order.
-  /// `training`: packed weights have their place too, where the optimizer changes them.
+  /// Without `training`, tables and packed weights have no place.
   template <class T, class Model>
   [[nodiscard]] static parameter_layout of(Model& model, bool training) {
     parameter_layout layout;
@@ -89,12 +109,12 @@ class parameter_layout {
     for (const auto rule : {update_rule::decayed, update_rule::plain, update_rule::frozen}) {
       model.visit(scope{}, [&](const scope& at, const parameter<T>& p) {
         if (p.rule != rule) return;
-        const bool has_value = training || !p.is_packed;
+        const bool has_place = training || p.reading == read_as::values;
         const index padded = (p.size() + alignment - 1) / alignment * alignment;
-        layout.entries_.push_back({at.name(), p.rows, p.cols, p.is_matrix, p.start, p.rule, place,
-                                   has_value ? layout.size_ : -1});
+        layout.entries_.push_back({at.name(), p.rows, p.cols, p.is_matrix, p.start, p.rule,
+                                   p.reading, place, has_place ? layout.size_ : -1});
         place += padded;
-        if (has_value) layout.size_ += padded;
+        if (has_place) layout.size_ += padded;
       });
       layout.ends_[static_cast<std::size_t>(rule)] = layout.size_;
     }
@@ -160,7 +180,7 @@ class parameter_store {
         if (p.rule != rule) return;
         p.entry = number;
         const auto& entry = layout_.entries()[static_cast<std::size_t>(number++)];
-        if (entry.has_value()) p.value = values().slice(entry.offset, p.size());
+        if (entry.has_place()) p.value = values().slice(entry.offset, p.size());
         if (with_gradients) p.gradient = gradients().slice(entry.offset, p.size());
       });
     }
@@ -193,25 +213,43 @@ class parameter_store {
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
 
   /// Copies one parameter from host memory: `values` has entry.size() elements.
-  /// @throws onoma::error (unsupported), as all copies here, for a weight that is only packed.
+  /// @throws onoma::error (unsupported) for what inference keeps out of the flat buffers.
   void upload(const parameter_entry& entry, const scalar* from) {
     backend_->upload(from, place(values(), entry));
     changed();
   }
-  /// As a file has it: `pieces` below one another.
-  void upload(const parameter_entry& entry, std::span<const stored_matrix> pieces) {
-    auto to = place(values(), entry);
-    for (const auto& piece : pieces) {
-      backend_->upload(piece, to.slice(0, piece.size()));
-      to = to.slice(piece.size(), to.size - piece.size());
+  /// Gives a parameter that is not only packed its value as a file has it, `pieces` below one another.
+  /// `stay`: the pieces outlive the store, and a table of inference may be read there.
+  void fill(parameter<scalar>& p, std::span<const stored_matrix> pieces, bool stay) {
+    const auto& entry = layout_.entries()[static_cast<std::size_t>(p.entry)];
+    if (entry.has_place()) {
+      upload(pieces, place(values(), entry));
+      changed();
+      return;
     }
-    changed();
+    p.value = {};
+    if constexpr (reads_host_memory<B>) {
+      if (stay) p.value = backend_->in_place(pieces);
+    }
+    reads_pieces_ = reads_pieces_ || p.value;
+    if (!p.value) {
+      const auto& memory = tables_.emplace_back(backend_->allocate(bytes(p.size())));
+      const vec<scalar> copy{reinterpret_cast<scalar*>(memory.data()), p.size()};
+      upload(pieces, copy);
+      p.value = copy;
+    }
+    table_values_[entry.place] = p.value;
   }
+  /// Whether a table is read in the pieces that `fill` was given.
+  [[nodiscard]] bool reads_pieces() const noexcept { return reads_pieces_; }
+
+  /// @throws onoma::error (unsupported) for a weight that is only packed.
   [[nodiscard]] std::vector<scalar> download_value(const parameter_entry& entry) const {
-    return download(values(), entry);
+    const auto table = table_values_.find(entry.place);
+    return download(table != table_values_.end() ? table->second : place(values(), entry));
   }
   [[nodiscard]] std::vector<scalar> download_gradient(const parameter_entry& entry) const {
-    return download(gradients(), entry);
+    return download(place(gradients(), entry));
   }
 
  private:
@@ -221,15 +259,23 @@ class parameter_store {
   vec<scalar> flat(const typename B::buffer& buffer) const noexcept {
     return {reinterpret_cast<scalar*>(buffer.data()), layout_.size()};
   }
-  std::vector<scalar> download(vec<scalar> from, const parameter_entry& entry) const {
-    std::vector<scalar> host(static_cast<std::size_t>(entry.size()));
-    backend_->download(place(from, entry), host.data());
+  std::vector<scalar> download(vec<const scalar> from) const {
+    std::vector<scalar> host(static_cast<std::size_t>(from.size));
+    backend_->download(from, host.data());
     return host;
   }
+  void upload(std::span<const stored_matrix> pieces, vec<scalar> to) {
+    for (const auto& piece : pieces) {
+      backend_->upload(piece, to.slice(0, piece.size()));
+      to = to.slice(piece.size(), to.size - piece.size());
+    }
+  }
   static vec<scalar> place(vec<scalar> flat, const parameter_entry& entry) {
-    if (!entry.has_value()) {
+    if (!entry.has_place()) {
       fail(error_code::unsupported, "the value of parameter '" + entry.name + "'",
-           "a model loaded for training", "one for inference, which keeps it in packed form alone");
+           "a model loaded for training",
+           entry.has_value() ? "one for inference, which only reads it"
+                             : "one for inference, which keeps it in packed form alone");
     }
     return flat.slice(entry.offset, entry.size());
   }
@@ -238,6 +284,9 @@ class parameter_store {
   parameter_layout layout_;
   typename B::buffer values_;
   std::vector<typename B::buffer> gradients_;  // none or one
+  std::vector<typename B::buffer> tables_;     // copies of tables that the flat buffer leaves out
+  std::map<index, vec<const scalar>> table_values_;  // of all such tables, by their entry's `place`
+  bool reads_pieces_ = false;
   double gradient_scale_ = 1.0;
   std::uint64_t version_ = 1;
 };
