@@ -233,8 +233,10 @@ TEST_CASE("norms, dropout and embeddings of every instruction set agree") {
       unaligned dword_b = word;
       unaligned dposition_b = position;
       unaligned dtype_b = type;
-      a.embed_backward(rows, dy.view(), {dword.view(), dposition.view(), dtype.view()});
-      b.embed_backward(rows, dy.view(), {dword_b.view(), dposition_b.view(), dtype_b.view()});
+      a.embed_backward(rows, dy.view(),
+                       {{dword.view(), {}}, {dposition.view(), {}}, {dtype.view(), {}}});
+      b.embed_backward(rows, dy.view(),
+                       {{dword_b.view(), {}}, {dposition_b.view(), {}}, {dtype_b.view(), {}}});
       CHECK(dword.data.data == dword_b.data.data);
       CHECK(dposition.data.data == dposition_b.data.data);
       CHECK(dtype.data.data == dtype_b.data.data);

@@ -10,10 +10,13 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 namespace test {
 namespace {
@@ -371,13 +374,20 @@ TEST_CASE("embedding, loss, optimizer, norms") {
     auto dword = matrix<float>::random(g, 50, hidden);
     auto dposition = matrix<float>::random(g, 40, hidden);
     auto dtype = matrix<float>::random(g, 2, hidden);
+    std::vector<std::uint8_t> used(50);
+    std::vector<std::uint8_t> usedd(50);
     auto dwordd = dword.as<double>();
     auto dpositiond = dposition.as<double>();
     auto dtyped = dtype.as<double>();
     fast.embed_backward(rows, std::as_const(y).view(),
-                        {dword.view(), dposition.view(), dtype.view()});
+                        {{dword.view(), view(used)}, {dposition.view(), {}}, {dtype.view(), {}}});
+    for (index row = 0; row < 50; ++row) {
+      const bool is_word = std::find(ids.begin(), ids.end(), row) != ids.end();
+      CHECK((used[static_cast<std::size_t>(row)] != 0) == is_word);
+    }
     slow.embed_backward(rows, std::as_const(yd).view(),
-                        {dwordd.view(), dpositiond.view(), dtyped.view()});
+                        {{dwordd.view(), view(usedd)}, {dpositiond.view(), {}}, {dtyped.view(), {}}});
+    CHECK(used == usedd);
     CHECK(difference(dword, dwordd, sum_tolerance(tokens)) == "");
     CHECK(difference(dposition, dpositiond, sum_tolerance(tokens)) == "");
     CHECK(difference(dtype, dtyped, sum_tolerance(tokens)) == "");
@@ -424,6 +434,55 @@ TEST_CASE("embedding, loss, optimizer, norms") {
     CHECK(difference(m, md, 1e-6) == "");
     CHECK(difference(v, vd, 1e-6) == "");
     CHECK(grad == std::vector<float>(grad.size(), 0.0F));
+  }
+}
+
+TEST_CASE_TEMPLATE("a table that few rows are used of is updated as a flat range", B,
+                   onoma::cpu_backend, onoma::reference_backend<double>) {
+  using scalar = typename B::scalar;
+  generator g(12);
+  // One row per task and many; more than one task.
+  for (const auto& [rows, cols] : {std::pair<index, index>{3, 20000}, {2000, 17}, {1, 1}, {70, 400}}) {
+    INFO(rows << " x " << cols);
+    const index size = rows * cols;
+    onoma::thread_pool pool(3);
+    B device;
+    if constexpr (std::is_same_v<B, onoma::cpu_backend>) device = B(pool);
+    const auto values = g.template normals<scalar>(size);
+    // Values, gradient and moments.
+    std::vector<scalar> flat[] = {values, std::vector<scalar>(values.size()),
+                                  std::vector<scalar>(values.size()),
+                                  std::vector<scalar>(values.size())};
+    std::vector<scalar> of_table[] = {flat[0], flat[1], flat[2], flat[3]};
+    std::vector<std::uint8_t> used(static_cast<std::size_t>(rows));
+    std::vector<std::uint8_t> seen(static_cast<std::size_t>(rows));
+    std::vector<std::uint8_t> ever(static_cast<std::size_t>(rows));
+    const auto matrix_of = [&](std::vector<scalar>& v) { return mat<scalar>(v.data(), rows, cols); };
+    for (int time = 1; time <= 4; ++time) {
+      for (index row = 0; row < rows; ++row) {
+        if (g.between(0, 3) != 0) continue;
+        const auto r = static_cast<std::size_t>(row);
+        used[r] = ever[r] = 1;
+        for (index j = row * cols; j < (row + 1) * cols; ++j) {
+          const auto i = static_cast<std::size_t>(j);
+          of_table[1][i] = flat[1][i] = static_cast<scalar>(g.between(-9, 9));
+        }
+      }
+      const onoma::table_gradient<scalar> gradient{matrix_of(of_table[1]), view(used)};
+      // Sums of whole numbers: exact in any order.
+      CHECK(device.squared_norm(gradient) == device.squared_norm(view(std::as_const(flat[1]))));
+      onoma::adamw_step<scalar> step;
+      step.learning_rate = scalar(0.01);
+      step.weight_decay = time == 2 ? scalar(0) : scalar(0.1);
+      step.bias_correction1 = 1 - std::pow(0.9, time);
+      step.bias_correction2 = 1 - std::pow(0.999, time);
+      device.adamw(step, view(flat[0]), view(flat[1]), view(flat[2]), view(flat[3]));
+      device.adamw(step, matrix_of(of_table[0]), gradient, matrix_of(of_table[2]),
+                   matrix_of(of_table[3]), view(seen));
+      for (int part = 0; part < 4; ++part) CHECK(of_table[part] == flat[part]);
+      CHECK(seen == ever);
+      CHECK(used == std::vector<std::uint8_t>(used.size()));
+    }
   }
 }
 

@@ -40,6 +40,21 @@ struct embedding_tables {
   mat<T> type;      ///< [T, H], row 0 for every token if no types are given
 };
 
+/// The gradient of a table: a batch has a few of its words, so that most rows are zero.
+template <class T>
+struct table_gradient {
+  mat<T> values;           ///< [V, H]
+  vec<std::uint8_t> used;  ///< [V], not 0 for the rows that something was added to; null: not kept
+};
+
+/// The gradients of embedding_tables; one that is null is not wanted.
+template <class T>
+struct embedding_gradients {
+  table_gradient<T> word;
+  table_gradient<T> position;
+  table_gradient<T> type;
+};
+
 /// Which rows of the tables each token sums.
 struct embedding_rows {
   vec<const std::int32_t> word;      ///< [N]
@@ -97,7 +112,8 @@ concept backend = requires(
     typename B::scalar t, activation act, dropout_spec dropout,
     norm_statistics<typename B::scalar> stats, attention_shape<typename B::scalar> shape,
     embedding_tables<const typename B::scalar> tables,
-    embedding_tables<typename B::scalar> dtables, embedding_rows rows,
+    embedding_gradients<typename B::scalar> dtables, table_gradient<typename B::scalar> dtable,
+    vec<std::uint8_t> marks, embedding_rows rows,
     adamw_step<typename B::scalar> step, std::span<const stored_matrix> stored) {
   typename B::scalar;
   typename B::buffer;         // owns a block of backend memory: movable; .data() -> std::byte*, .size()
@@ -156,7 +172,7 @@ concept backend = requires(
 
   // y [N, H] = word[ids] + position[...] + type[...]
   { b.embed(rows, tables, m) };
-  // Adds each row of dy [N, H] to the gradient rows that it came from.
+  // Adds each row of dy [N, H] to the gradient rows that it came from, and marks them as used.
   { b.embed_backward(rows, cm, dtables) };
 
   // Mean cross-entropy of logits [N, L] over rows whose label is not `token_batch::ignored_label`.
@@ -169,6 +185,15 @@ concept backend = requires(
   { b.squared_norm(cv) } -> std::same_as<double>;
   // (step, parameter, gradient, first moment, second moment); sets the gradient to zero.
   { b.adamw(step, v, v, v, v) };
+
+  // Both for tables, whose rows lie one behind the other. The norm is that of the used rows: the others
+  // are zero.
+  { b.squared_norm(dtable) } -> std::same_as<double>;
+  // (step, parameter, gradient, first moment, second moment, seen [V]): a row that is used becomes seen,
+  // a row that was never used only decays, since its moments are zero too; no row is used afterwards.
+  { b.adamw(step, m, dtable, m, m, marks) };
+  // Sets marks.
+  { b.fill(marks, std::uint8_t{}) };
 };
 
 /// A backend whose kernels can read the host's memory where it lies: of a mapped file, they then touch

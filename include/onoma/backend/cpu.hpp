@@ -3,6 +3,7 @@
 
 #include <onoma/backend/concept.hpp>
 #include <onoma/core/relative_position.hpp>
+#include <onoma/backend/cpu_update.hpp>
 #include <onoma/backend/cpu_weight.hpp>
 #include <onoma/backend/dispatch.hpp>
 #include <onoma/exec/executor.hpp>
@@ -13,7 +14,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cmath>
 #include <cstring>
 #include <span>
 #include <utility>
@@ -48,7 +48,7 @@ class cpu_backend {
   }
   void upload(const stored_matrix& host, vec<float> v) const {
     if (dry_run_) return;
-    constexpr index chunk = 16 * flat_chunk;
+    constexpr index chunk = 16 * detail::flat_chunk;
     executor_.parallel_for((v.size + chunk - 1) / chunk, [&](index i) {
       const index first = i * chunk;
       convert(host, first, std::min(chunk, v.size - first), v.data + first);
@@ -67,6 +67,9 @@ class cpu_backend {
   }
   void fill(vec<float> v, float value) const {
     if (!dry_run_) std::fill(v.begin(), v.end(), value);
+  }
+  void fill(vec<std::uint8_t> marks, std::uint8_t value) const {
+    if (!dry_run_) std::fill(marks.begin(), marks.end(), value);
   }
   void copy(vec<const float> from, vec<float> to) const {
     if (!dry_run_) std::copy(from.begin(), from.end(), to.data);
@@ -304,14 +307,17 @@ class cpu_backend {
   }
 
   void embed_backward(const embedding_rows& rows, mat<const float> dy,
-                      const embedding_tables<float>& gradients) const {
+                      const embedding_gradients<float>& gradients) const {
     if (dry_run_) return;
     // Two tokens may share a row: split over columns, every task sees all tokens in their order.
     for_columns(dy.cols, [&](index first, index columns) {
-      const auto add_to = [&](mat<float> table, vec<const std::int32_t> targets) {
-        if (!table) return;
-        kernels_->scatter_add({dy.rows, columns, dy.data + first, dy.stride, table.data + first,
-                               table.stride, targets.data});
+      const auto add_to = [&](const table_gradient<float>& table, vec<const std::int32_t> targets) {
+        if (!table.values) return;
+        kernels_->scatter_add({dy.rows, columns, dy.data + first, dy.stride,
+                               table.values.data + first, table.values.stride, targets.data});
+        if (first == 0 && table.used) {
+          for (index n = 0; n < dy.rows; ++n) table.used[targets ? targets[n] : 0] = 1;
+        }
       };
       add_to(gradients.word, rows.word);
       add_to(gradients.position, rows.position);
@@ -333,41 +339,31 @@ class cpu_backend {
     if (!dry_run_) ref::softmax(x, y);
   }
 
-  [[nodiscard]] double squared_norm(vec<const float> v) {
-    if (dry_run_) return 0.0;
-    const index chunks = (v.size + flat_chunk - 1) / flat_chunk;
-    auto* partial = reinterpret_cast<double*>(workspace(0, 2 * chunks));
-    executor_.parallel_for(chunks, [&](index i) {
-      const index first = i * flat_chunk;
-      partial[i] = kernels_->sum_of_squares(std::min(flat_chunk, v.size - first), v.data + first);
-    });
-    double sum = 0.0;
-    for (index i = 0; i < chunks; ++i) sum += partial[i];
-    return sum;
+  [[nodiscard]] double squared_norm(vec<const float> v) { return norm_of(v); }
+  [[nodiscard]] double squared_norm(const table_gradient<float>& gradient) {
+    return norm_of(gradient);
   }
 
   void adamw(const adamw_step<float>& step, vec<float> parameter, vec<float> gradient,
              vec<float> moment1, vec<float> moment2) const {
     if (dry_run_) return;
-    const adamw_call k{
-        static_cast<float>(static_cast<double>(step.learning_rate) / step.bias_correction1),
-        static_cast<float>(1.0 / std::sqrt(step.bias_correction2)),
-        1.0F - step.learning_rate * step.weight_decay,
-        1.0F - step.beta1,
-        step.beta2,
-        1.0F - step.beta2,
-        step.eps,
-        step.gradient_scale};
-    executor_.parallel_for((parameter.size + flat_chunk - 1) / flat_chunk, [&](index i) {
-      const index first = i * flat_chunk;
-      kernels_->adamw(k, std::min(flat_chunk, parameter.size - first), parameter.data + first,
-                      gradient.data + first, moment1.data + first, moment2.data + first);
-    });
+    detail::adamw(step, parameter, gradient, moment1, moment2, *kernels_, executor_);
+  }
+  void adamw(const adamw_step<float>& step, mat<float> parameter,
+             const table_gradient<float>& gradient, mat<float> moment1, mat<float> moment2,
+             vec<std::uint8_t> seen) const {
+    if (dry_run_) return;
+    detail::adamw(step, parameter, gradient, moment1, moment2, seen, *kernels_, executor_);
   }
 
  private:
-  /// Elements of a flat range per task: 64 KiB, enough to hide the hand-over.
-  static constexpr index flat_chunk = 16384;
+  /// Of a flat range or of a table.
+  template <class Gradient>
+  [[nodiscard]] double norm_of(const Gradient& gradient) {
+    if (dry_run_) return 0.0;
+    auto* partial = reinterpret_cast<double*>(workspace(0, 2 * detail::norm_parts(gradient)));
+    return detail::squared_norm(gradient, partial, *kernels_, executor_);
+  }
 
   static std::size_t float_bytes(index count) {
     return static_cast<std::size_t>(count) * sizeof(float);

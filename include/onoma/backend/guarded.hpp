@@ -108,6 +108,10 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.fill(v, value);
   }
+  void fill(vec<std::uint8_t> marks, std::uint8_t value) {
+    const opened access(*regions_);
+    inner_.fill(marks, value);
+  }
   void copy(vec<const scalar> from, vec<scalar> to) {
     const opened access(*regions_);
     inner_.copy(from, to);
@@ -173,8 +177,8 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.embed(rows, tables, y);
   }
-    void embed_backward(const embedding_rows& rows, in dy, const embedding_tables<scalar>&
-                      gradients) {
+  void embed_backward(const embedding_rows& rows, in dy,
+                      const embedding_gradients<scalar>& gradients) {
     const opened access(*regions_);
     inner_.embed_backward(rows, dy, gradients);
   }
@@ -195,6 +199,15 @@ class guarded_backend {
              vec<scalar> v) {
     const opened access(*regions_);
     inner_.adamw(step, w, g, m, v);
+  }
+  [[nodiscard]] double squared_norm(const table_gradient<scalar>& gradient) {
+    const opened access(*regions_);
+    return inner_.squared_norm(gradient);
+  }
+  void adamw(const adamw_step<scalar>& step, out w, const table_gradient<scalar>& gradient,
+             out moment1, out moment2, vec<std::uint8_t> seen) {
+    const opened access(*regions_);
+    inner_.adamw(step, w, gradient, moment1, moment2, seen);
   }
 
  private:

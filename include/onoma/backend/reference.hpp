@@ -75,6 +75,9 @@ class reference_backend {
   void fill(vec<T> v, T value) const {
     if (!dry_run_) std::fill(v.begin(), v.end(), value);
   }
+  void fill(vec<std::uint8_t> marks, std::uint8_t value) const {
+    if (!dry_run_) std::fill(marks.begin(), marks.end(), value);
+  }
   void copy(vec<const T> from, vec<T> to) const {
     if (!dry_run_) std::copy(from.begin(), from.end(), to.data);
   }
@@ -169,11 +172,16 @@ class reference_backend {
     }
   }
   void embed_backward(const embedding_rows& rows, mat<const T> dy,
-                      const embedding_tables<T>& gradients) const {
-    if (!dry_run_) {
-      ref::embed_backward(rows.word, rows.position, rows.type, dy, gradients.word,
-                          gradients.position, gradients.type);
-    }
+                      const embedding_gradients<T>& gradients) const {
+    if (dry_run_) return;
+    ref::embed_backward(rows.word, rows.position, rows.type, dy, gradients.word.values,
+                        gradients.position.values, gradients.type.values);
+    const auto mark = [&](vec<std::uint8_t> used, vec<const std::int32_t> targets) {
+      for (index n = 0; used && n < dy.rows; ++n) used[targets ? targets[n] : 0] = 1;
+    };
+    mark(gradients.word.used, rows.word);
+    mark(gradients.position.used, rows.position);
+    mark(gradients.type.used, rows.type);
   }
 
   [[nodiscard]] loss_result softmax_cross_entropy(mat<const T> logits,
@@ -203,6 +211,29 @@ class reference_backend {
   void adamw(const adamw_step<T>& step, vec<T> parameter, vec<T> gradient, vec<T> moment1,
              vec<T> moment2) const {
     if (!dry_run_) ref::adamw(step, parameter, gradient, moment1, moment2);
+  }
+
+  [[nodiscard]] double squared_norm(const table_gradient<T>& gradient) const {
+    double sum = 0.0;
+    if (dry_run_) return sum;
+    for (index row = 0; row < gradient.values.rows; ++row) {
+      if (gradient.used[row] != 0) sum += squared_norm(vec<const T>(gradient.values.row(row)));
+    }
+    return sum;
+  }
+  void adamw(const adamw_step<T>& step, mat<T> parameter, const table_gradient<T>& gradient,
+             mat<T> moment1, mat<T> moment2, vec<std::uint8_t> seen) const {
+    if (dry_run_) return;
+    for (index row = 0; row < parameter.rows; ++row) {
+      seen[row] = seen[row] != 0 || gradient.used[row] != 0 ? 1 : 0;
+      gradient.used[row] = 0;
+      if (seen[row] != 0) {
+        ref::adamw(step, parameter.row(row), gradient.values.row(row), moment1.row(row),
+                   moment2.row(row));
+      } else {
+        for (T& w : parameter.row(row)) w *= T(1) - step.learning_rate * step.weight_decay;
+      }
+    }
   }
 
  private:

@@ -104,7 +104,7 @@ class embedding {
     norm_.backward(run, d, {}, kept.norm);
     run.device.embed_backward(
         rows(kept.input), d,
-        {word_.gradient_matrix(), position_.gradient_matrix(), type_.gradient_matrix()});
+        {word_.gradient_table(), position_.gradient_table(), type_.gradient_table()});
     // The padding rows are read where a text spells the padding token out, but they do not learn.
     freeze(run.device, word_, padding_);
     freeze(run.device, position_, position_padding_);

@@ -46,9 +46,14 @@ struct parameter {
   index entry = -1;  ///< its number in the layout, once a store has bound it
   vec<const T> value;
   vec<T> gradient;
+  /// Of a table in training: [rows], not 0 for the rows of `gradient` that a step may have added to.
+  /// `backend::embed_backward` marks them; who writes such a gradient otherwise must do so too, since
+  /// norms and optimizers pass by the other rows.
+  vec<std::uint8_t> used;
 
   [[nodiscard]] static parameter matrix(index rows, index cols) {
-    return {rows, cols, true, initial_value::normal, update_rule::decayed, read_as::values, -1, {}, {}};
+    return {rows, cols, true, initial_value::normal, update_rule::decayed, read_as::values,
+            -1,   {},   {},   {}};
   }
   /// A matrix whose rows are looked up.
   [[nodiscard]] static parameter table(index rows, index cols) {
@@ -63,12 +68,15 @@ struct parameter {
     return p;
   }
   [[nodiscard]] static parameter vector(index size, initial_value start) {
-    return {1, size, false, start, update_rule::plain, read_as::values, -1, {}, {}};
+    return {1, size, false, start, update_rule::plain, read_as::values, -1, {}, {}, {}};
   }
 
   [[nodiscard]] index size() const noexcept { return rows * cols; }
   [[nodiscard]] mat<const T> value_matrix() const noexcept { return {value.data, rows, cols}; }
   [[nodiscard]] mat<T> gradient_matrix() const noexcept { return {gradient.data, rows, cols}; }
+  [[nodiscard]] table_gradient<T> gradient_table() const noexcept {
+    return {gradient_matrix(), used};
+  }
 };
 
 /// Where one parameter lies in the flat buffers, and its name in the model.
@@ -82,6 +90,7 @@ struct parameter_entry {
   read_as reading = read_as::values;
   index place = 0;   ///< among all parameters, in elements: names its stream of random numbers
   index offset = 0;  ///< in the flat buffers; -1: they leave it out
+  index first_row = 0;  ///< of a table, among the rows of all tables
 
   [[nodiscard]] index size() const noexcept { return rows * cols; }
   /// False for what inference keeps elsewhere: tables and packed weights.
@@ -112,8 +121,10 @@ class parameter_layout {
         const bool has_place = training || p.reading == read_as::values;
         const index padded = (p.size() + alignment - 1) / alignment * alignment;
         layout.entries_.push_back({at.name(), p.rows, p.cols, p.is_matrix, p.start, p.rule,
-                                   p.reading, place, has_place ? layout.size_ : -1});
+                                   p.reading, place, has_place ? layout.size_ : -1,
+                                   layout.table_rows_});
         place += padded;
+        if (p.reading == read_as::rows) layout.table_rows_ += p.rows;
         if (has_place) layout.size_ += padded;
       });
       layout.ends_[static_cast<std::size_t>(rule)] = layout.size_;
@@ -128,10 +139,32 @@ class parameter_layout {
   [[nodiscard]] index end(update_rule rule) const noexcept {
     return ends_[static_cast<std::size_t>(rule)];
   }
+  /// Rows of all tables together.
+  [[nodiscard]] index table_rows() const noexcept { return table_rows_; }
+
+  /// For training: calls table(entry) for each table with this rule, and range(offset, count) for the
+  /// ranges of the flat buffers that all other parameters with this rule make, in the order of places.
+  template <class Range, class Table>
+  void for_each_part(update_rule rule, Range&& range, Table&& table) const {
+    index first = rule == update_rule::decayed
+                      ? 0
+                      : end(static_cast<update_rule>(static_cast<int>(rule) - 1));
+    const auto range_until = [&](index last) {
+      if (last > first) range(first, last - first);
+    };
+    for (const auto& entry : entries_) {
+      if (entry.rule != rule || entry.reading != read_as::rows) continue;
+      range_until(entry.offset);
+      table(entry);
+      first = entry.offset + entry.size();
+    }
+    range_until(end(rule));
+  }
 
  private:
   std::vector<parameter_entry> entries_;
   index size_ = 0;
+  index table_rows_ = 0;
   index ends_[3] = {};
 };
 
@@ -173,7 +206,10 @@ class parameter_store {
       : backend_(&backend),
         layout_(std::move(layout)),
         values_(backend.allocate(bytes(layout_.size()))) {
-    if (with_gradients) gradients_.emplace_back(backend.allocate(bytes(layout_.size())));
+    if (with_gradients) {
+      gradients_.emplace_back(backend.allocate(bytes(layout_.size())));
+      used_ = backend.allocate(static_cast<std::size_t>(layout_.table_rows()));
+    }
     index number = 0;
     for (const auto rule : {update_rule::decayed, update_rule::plain, update_rule::frozen}) {
       model.visit(scope{}, [&](const scope&, parameter<scalar>& p) {
@@ -181,7 +217,9 @@ class parameter_store {
         p.entry = number;
         const auto& entry = layout_.entries()[static_cast<std::size_t>(number++)];
         if (entry.has_place()) p.value = values().slice(entry.offset, p.size());
-        if (with_gradients) p.gradient = gradients().slice(entry.offset, p.size());
+        if (!with_gradients) return;
+        p.gradient = flat(gradients_.front()).slice(entry.offset, p.size());
+        if (p.reading == read_as::rows) p.used = marks(used_, entry);
       });
     }
   }
@@ -193,13 +231,29 @@ class parameter_store {
   [[nodiscard]] const parameter_layout& layout() const noexcept { return layout_; }
   [[nodiscard]] bool has_gradients() const noexcept { return !gradients_.empty(); }
 
-  /// The flat buffers, in backend memory: [layout().size()].
+  /// The flat buffers, in backend memory: [layout().size()]. Gradients of tables: see `parameter::used`.
   [[nodiscard]] vec<scalar> values() const noexcept { return flat(values_); }
   [[nodiscard]] vec<scalar> gradients() const noexcept {
     return gradients_.empty() ? vec<scalar>{} : flat(gradients_.front());
   }
 
-  void zero_gradients() { backend_->fill(gradients(), scalar(0)); }
+  /// That of a table, with its marks.
+  [[nodiscard]] table_gradient<scalar> gradient_table(const parameter_entry& table) const {
+    const auto values = place(gradients(), table);
+    return {{values.data, table.rows, table.cols}, marks(used_, table)};
+  }
+  /// The marks of a table's rows in a buffer with one for each row of all tables.
+  [[nodiscard]] static vec<std::uint8_t> marks(const typename B::buffer& of_all,
+                                               const parameter_entry& table) noexcept {
+    return {reinterpret_cast<std::uint8_t*>(of_all.data()) + table.first_row, table.rows};
+  }
+
+  void zero_gradients() {
+    backend_->fill(gradients(), scalar(0));
+    for (const auto& entry : layout_.entries()) {
+      if (entry.reading == read_as::rows) backend_->fill(marks(used_, entry), std::uint8_t{0});
+    }
+  }
 
   /// A factor that the optimizer applies to all gradients as it reads them: clipping costs no pass
   /// of its own. Factors multiply until an optimizer step takes them.
@@ -284,6 +338,7 @@ class parameter_store {
   parameter_layout layout_;
   typename B::buffer values_;
   std::vector<typename B::buffer> gradients_;  // none or one
+  typename B::buffer used_;                    // marks of rows, with gradients
   std::vector<typename B::buffer> tables_;     // copies of tables that the flat buffer leaves out
   std::map<index, vec<const scalar>> table_values_;  // of all such tables, by their entry's `place`
   bool reads_pieces_ = false;

@@ -31,7 +31,9 @@ class adamw {
       : parameters_(&parameters),
         options_(options),
         moment1_(parameters.backend().allocate(bytes())),
-        moment2_(parameters.backend().allocate(bytes())) {
+        moment2_(parameters.backend().allocate(bytes())),
+        seen_(parameters.backend().allocate(
+            static_cast<std::size_t>(parameters.layout().table_rows()))) {
     check(parameters.has_gradients(), error_code::invalid_argument, "adamw",
           "a model loaded for training");
     const auto is_beta = [](double beta) { return beta >= 0.0 && beta < 1.0; };
@@ -56,21 +58,31 @@ class adamw {
     update.bias_correction1 = 1.0 - std::pow(options_.beta1, t);
     update.bias_correction2 = 1.0 - std::pow(options_.beta2, t);
 
-    const auto& layout = parameters_->layout();
-    const index decayed = layout.end(update_rule::decayed);
-    apply(update, 0, decayed);
+    apply(update, update_rule::decayed);
     update.weight_decay = scalar(0);
-    apply(update, decayed, layout.end(update_rule::plain) - decayed);
+    apply(update, update_rule::plain);
     parameters_->changed();
   }
   void step() { step(options_.learning_rate); }
 
   /// Updates so far; the bias correction depends on it.
   [[nodiscard]] index steps() const noexcept { return steps_; }
-  void set_steps(index steps) noexcept { steps_ = steps; }
   /// Running means of the gradient and of its square, in backend memory, laid out as the values.
-  [[nodiscard]] vec<scalar> moment1() const noexcept { return flat(moment1_); }
-  [[nodiscard]] vec<scalar> moment2() const noexcept { return flat(moment2_); }
+  [[nodiscard]] vec<const scalar> moment1() const noexcept { return flat(moment1_); }
+  [[nodiscard]] vec<const scalar> moment2() const noexcept { return flat(moment2_); }
+
+  /// Goes on where another optimizer was after so many steps: with its moments, from host memory.
+  void restore(index steps, const scalar* moment1, const scalar* moment2) {
+    auto& device = parameters_->backend();
+    device.upload(moment1, flat(moment1_));
+    device.upload(moment2, flat(moment2_));
+    steps_ = steps;
+    for (const auto& entry : parameters_->layout().entries()) {
+      if (entry.reading != read_as::rows) continue;
+      // Rows whose moments are zero may count as seen: that costs time and changes nothing.
+      device.fill(parameter_store<B>::marks(seen_, entry), std::uint8_t{1});
+    }
+  }
 
  private:
   [[nodiscard]] std::size_t bytes() const {
@@ -79,16 +91,31 @@ class adamw {
   vec<scalar> flat(const typename B::buffer& buffer) const noexcept {
     return {reinterpret_cast<scalar*>(buffer.data()), parameters_->layout().size()};
   }
-  void apply(const adamw_step<scalar>& update, index first, index count) {
-    parameters_->backend().adamw(update, parameters_->values().slice(first, count),
-                                 parameters_->gradients().slice(first, count),
-                                 moment1().slice(first, count), moment2().slice(first, count));
+  void apply(const adamw_step<scalar>& update, update_rule rule) {
+    auto& device = parameters_->backend();
+    const auto values = parameters_->values();
+    parameters_->layout().for_each_part(
+        rule,
+        [&](index first, index count) {
+          device.adamw(update, values.slice(first, count),
+                       parameters_->gradients().slice(first, count),
+                       flat(moment1_).slice(first, count), flat(moment2_).slice(first, count));
+        },
+        [&](const parameter_entry& table) {
+          const auto matrix = [&](vec<scalar> all) {
+            return mat<scalar>(all.slice(table.offset, table.size()).data, table.rows, table.cols);
+          };
+          device.adamw(update, matrix(values), parameters_->gradient_table(table),
+                       matrix(flat(moment1_)), matrix(flat(moment2_)),
+                       parameter_store<B>::marks(seen_, table));
+        });
   }
 
   parameter_store<B>* parameters_;
   adamw_options options_;
   typename B::buffer moment1_;
   typename B::buffer moment2_;
+  typename B::buffer seen_;  // a mark for each row of a table that ever had a gradient
   index steps_ = 0;
 };
 
@@ -97,10 +124,19 @@ class adamw {
 /// the next optimizer step as it reads the gradients.
 template <backend B>
 double clip_grad_norm(parameter_store<B>& parameters, double max_norm) {
-  const index trainable = parameters.layout().end(update_rule::plain);
-  const double norm =
-      parameters.gradient_scale() *
-      std::sqrt(parameters.backend().squared_norm(parameters.gradients().slice(0, trainable)));
+  auto& device = parameters.backend();
+  double squares = 0.0;
+  for (const auto rule : {update_rule::decayed, update_rule::plain}) {
+    parameters.layout().for_each_part(
+        rule,
+        [&](index first, index count) {
+          squares += device.squared_norm(parameters.gradients().slice(first, count));
+        },
+        [&](const parameter_entry& table) {
+          squares += device.squared_norm(parameters.gradient_table(table));
+        });
+  }
+  const double norm = parameters.gradient_scale() * std::sqrt(squares);
   if (const double factor = max_norm / (norm + 1e-6); factor < 1.0) {
     parameters.scale_gradients(factor);
   }

@@ -38,7 +38,7 @@ void save_training_state(const std::filesystem::path& path, const parameter_stor
                          const std::vector<typename B::scalar>& best,
                          const training_position& position, const std::string& fingerprint) {
   using scalar = typename B::scalar;
-  const auto host = [&](vec<scalar> from) {
+  const auto host = [&](vec<const scalar> from) {
     std::vector<scalar> values(static_cast<std::size_t>(from.size));
     parameters.backend().download(from, values.data());
     return values;
@@ -118,10 +118,8 @@ template <backend B>
   best = read("best", true);
   auto& device = parameters.backend();
   device.upload(values.data(), parameters.values());
-  device.upload(moment1.data(), optimizer.moment1());
-  device.upload(moment2.data(), optimizer.moment2());
   parameters.changed();
-  optimizer.set_steps(position.step);
+  optimizer.restore(position.step, moment1.data(), moment2.data());
   return position;
 }
 
