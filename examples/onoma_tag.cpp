@@ -19,6 +19,7 @@ using onoma::json;
 
 struct settings {
   std::string model;
+  std::string packed_cache;
   std::vector<std::string> texts;
   std::vector<std::string> files;
   bool as_json = false;
@@ -100,6 +101,7 @@ class tagger {
                                     : static_cast<onoma::index>(std::thread::hardware_concurrency());
     options.strategy = onoma::aggregation_from_name(s.aggregation);
     options.stride = s.stride;
+    options.packed_cache = s.packed_cache;
     return onoma::pipeline::load(s.model, options);
   }
   void print(const std::string& text, const onoma::tagged_text& tagged) const {
@@ -165,6 +167,9 @@ int main(int argc, char** argv) {
   app.add_option("--stride", s.stride, "Tokens that windows of a long text share")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_option("--packed-cache", s.packed_cache,
+                 "File for the weights as this machine's kernels read them: written by the\n"
+                 "first start, mapped by later ones, which then begin sooner");
   app.add_option("--threads", s.threads, "Threads (default: all cores)")->check(CLI::PositiveNumber);
   app.add_option("--color", s.color, "Colours: auto, always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}))

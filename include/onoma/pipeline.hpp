@@ -33,6 +33,7 @@ struct pipeline_options {
   index max_length = 0;      ///< tokens per window; 0: as many as the model takes
   index stride = 64;         ///< tokens that windows of a long text share
   index max_tokens = 2048;   ///< tokens per batch: more use more memory, not more time
+  std::filesystem::path packed_cache{};  ///< as that of `model_options`
 };
 
 /// The entities of one text, and what happened on the way to them.
@@ -125,7 +126,8 @@ class pipeline {
       : options_(options),
         pool_(make_pool(options)),
         backend_(std::make_unique<cpu_backend>(pool_ ? executor_ref(*pool_) : options.executor)),
-        model_(token_classifier<cpu_backend>::load(folder, {}, *backend_, {.training = false})),
+        model_(token_classifier<cpu_backend>::load(
+            folder, {}, *backend_, {.training = false, .packed_cache = options.packed_cache})),
         tokens_(load_tokenizer(folder), backend_->executor()),
         tags_(model_.labels()) {
     if (!model_.report().initialised.empty()) {

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -199,9 +200,16 @@ concept backend = requires(
 /// A backend whose kernels can read the host's memory where it lies: of a mapped file, they then touch
 /// what they need and nothing is copied.
 template <class B>
-concept reads_host_memory = backend<B> && requires(const B& b, std::span<const stored_matrix> stored) {
+concept reads_host_memory =
+    backend<B> && requires(const B& b, std::span<const stored_matrix> stored, index n,
+                           const typename B::packed_weight& packed, std::span<const std::byte> bytes) {
   // The matrices of `stored` below one another as one block of scalars, or null if they must be copied.
   { b.in_place(stored) } -> std::same_as<vec<const typename B::scalar>>;
+  // What a float weight [M, K] without transpose is packed as: the name of the layout, the bytes, and a
+  // weight that reads such bytes where they lie. (M, K, bytes)
+  { b.packed_layout() } -> std::convertible_to<std::string>;
+  { b.packed_bytes(packed) } -> std::same_as<std::span<const std::byte>>;
+  { b.packed_in_place(n, n, bytes) } -> std::same_as<typename B::packed_weight>;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

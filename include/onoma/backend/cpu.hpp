@@ -16,6 +16,7 @@
 #include <atomic>
 #include <cstring>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace onoma::inline ONOMA_ABI {
@@ -104,6 +105,19 @@ class cpu_backend {
 
   void pack(std::span<const stored_matrix> pieces, packed_weight& packed) const {
     if (!dry_run_) pack_stored(pieces, packed, *kernels_, executor_);
+  }
+
+  [[nodiscard]] std::string packed_layout() const {
+    return std::string(kernels_->name) + ", panels of " + std::to_string(kernels_->panel_width);
+  }
+  [[nodiscard]] std::span<const std::byte> packed_bytes(const packed_weight& w) const noexcept {
+    return std::as_bytes(std::span(forward_panels(w), static_cast<std::size_t>(
+                                       kernels_->packed_size(w.cols, w.rows))));
+  }
+  /// @throws onoma::error (format) for another number of bytes, or bytes that are not aligned.
+  [[nodiscard]] packed_weight packed_in_place(index rows, index cols,
+                                              std::span<const std::byte> bytes) const {
+    return view_packed(rows, cols, bytes, *kernels_);
   }
 
   void linear(mat<const float> x, const packed_weight& w, vec<const float> bias, mat<float> y) {
@@ -372,6 +386,10 @@ class cpu_backend {
     return reinterpret_cast<float*>(memory.data());
   }
 
+  static const float* forward_panels(const packed_weight& w) noexcept {
+    return w.mapped != nullptr ? w.mapped : floats(w.forward);
+  }
+
   [[nodiscard]] index panels_of(index columns) const {
     return (columns + kernels_->panel_width - 1) / kernels_->panel_width;
   }
@@ -398,7 +416,7 @@ class cpu_backend {
 
   void multiply_forward(mat<const float> x, const packed_weight& w, mat<float> y,
                         const epilogue& finish) {
-    if (w.int8.empty()) return multiply(x, {floats(w.forward)}, false, y, finish);
+    if (w.int8.empty()) return multiply(x, {forward_panels(w)}, false, y, finish);
     if (dry_run_) return;
     float* codes = workspace(0, int8_weight::workspace(x.rows, x.cols));
     w.int8.multiply(x, y, finish, codes, workspace(1, x.rows), *kernels_, executor_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/backend/int8_weight.hpp>
+#include <onoma/core/error.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/view.hpp>
 #include <onoma/exec/executor.hpp>
@@ -10,7 +11,9 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
@@ -22,6 +25,7 @@ struct cpu_weight {
   index rows = 0;  ///< M
   index cols = 0;  ///< K
   aligned_memory forward;
+  const float* mapped = nullptr;  ///< instead of `forward`: the same panels in memory of the caller's
   aligned_memory transposed;
   mat<const float> source;
   int8_weight int8;  ///< instead of both, for weights stored as I8
@@ -48,6 +52,28 @@ inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight&
 }
 
 }  // namespace detail
+
+/// A weight [rows, cols] whose layout of the forward lies in `bytes`.
+/// @throws onoma::error (format) for another number of bytes, or bytes that are not aligned.
+[[nodiscard]] inline cpu_weight view_packed(index rows, index cols, std::span<const std::byte> bytes,
+                                            const kernel_table& kernels) {
+  const auto expected =
+      static_cast<std::size_t>(kernels.packed_size(cols, rows)) * sizeof(float);
+  // Kernels read whole vectors of a panel's row.
+  const auto alignment = std::min<std::size_t>(
+      64, static_cast<std::size_t>(kernels.panel_width) * sizeof(float));
+  if (bytes.size() != expected ||
+      reinterpret_cast<std::uintptr_t>(bytes.data()) % alignment != 0) {
+    fail(error_code::format, "a packed weight",
+         std::to_string(expected) + " bytes, aligned to " + std::to_string(alignment),
+         std::to_string(bytes.size()) + " bytes");
+  }
+  cpu_weight packed;
+  packed.rows = rows;
+  packed.cols = cols;
+  packed.mapped = reinterpret_cast<const float*>(bytes.data());
+  return packed;
+}
 
 /// The layout of the forward, from `pieces` below one another: float formats, or I8 with scales.
 inline void pack_stored(std::span<const stored_matrix> pieces, cpu_weight& packed,

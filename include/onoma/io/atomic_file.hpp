@@ -4,6 +4,7 @@
 #include <onoma/core/error.hpp>
 #include <onoma/io/mapped_file.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
@@ -23,7 +24,7 @@ class atomic_file {
  public:
   /// @throws onoma::error (io, file_not_found) if the folder cannot be written to.
   explicit atomic_file(std::filesystem::path target)
-      : target_(std::move(target)), temporary_(target_.string() + ".tmp") {
+      : target_(std::move(target)), temporary_(target_.string() + unique_ending()) {
     file_ = std::fopen(temporary_.string().c_str(), "wb");
     if (file_ == nullptr) fail_errno("writing", temporary_);
   }
@@ -65,6 +66,16 @@ class atomic_file {
   }
 
  private:
+  /// Several writers of one target do not meet in one temporary file.
+  static std::string unique_ending() {
+    static std::atomic<unsigned> count{0};
+    std::string ending = "." + std::to_string(count++) + ".tmp";
+#if ONOMA_HAS_MMAP
+    ending = "." + std::to_string(::getpid()) + ending;
+#endif
+    return ending;
+  }
+
   void sync_folder() const noexcept {
 #if ONOMA_HAS_MMAP
     // The rename is durable once the folder is. Where folders cannot be synced, nothing is lost

@@ -241,7 +241,8 @@ inline void write_safetensors(const std::filesystem::path& path, std::vector<ten
     offset += bytes;
   }
   std::string text = header.dump();
-  text.append((8 - text.size() % 8) % 8, ' ');
+  // Data at a multiple of 64 bytes of the file, which is a cache line where the file is mapped.
+  text.append((64 - (8 + text.size()) % 64) % 64, ' ');
   const auto length = static_cast<std::uint64_t>(text.size());
   atomic_file file(path);
   file.write(std::as_bytes(std::span(&length, 1)));

@@ -63,6 +63,8 @@ class model_weights {
   }
   /// The name of the file that was opened; of shards, of their index.
   [[nodiscard]] const std::string& file_name() const noexcept { return name_; }
+  /// The files that hold tensors.
+  [[nodiscard]] const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
 
  private:
   [[noreturn]] static void refuse(const std::filesystem::path& folder) {
@@ -79,6 +81,7 @@ class model_weights {
   template <class File>
   const File& add(const std::filesystem::path& path) {
     auto& file = std::get<std::vector<File>>(files_).emplace_back(File::open(path));
+    paths_.push_back(path);
     tensors_.insert(tensors_.end(), file.tensors().begin(), file.tensors().end());
     return file;
   }
@@ -128,6 +131,7 @@ class model_weights {
 
   std::string name_;
   std::tuple<std::vector<safetensors_file>, std::vector<pytorch_file>> files_;
+  std::vector<std::filesystem::path> paths_;
   std::vector<tensor_view> tensors_;
 };
 

@@ -182,9 +182,12 @@ inline void append_list(std::string& text, const char* what,
 /// the file, and a table may be read there: then `parameters.reads_pieces()`, and `weights` must outlive
 /// the model. The pages of other tensors are given back once they are read, so that the file and the
 /// model never lie in memory side by side.
-template <backend B, class Model>
+///
+/// is_packed(entry, layer) may give such a layer its weight otherwise, and says whether it did.
+template <backend B, class Model, class IsPacked>
 void fill_parameters(const checkpoint_match& match, const model_weights& weights, double stddev,
-                     std::uint64_t seed, parameter_store<B>& parameters, Model& model) {
+                     std::uint64_t seed, parameter_store<B>& parameters, Model& model,
+                     IsPacked&& is_packed) {
   const auto with_values = [&](const parameter_entry& entry, auto&& use) {
     const auto source = std::find_if(match.found.begin(), match.found.end(),
                                      [&](const auto& found) { return found.entry == &entry; });
@@ -217,7 +220,7 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
   });
   model.visit_linears([&](auto& layer) {
     const auto& entry = entries[static_cast<std::size_t>(layer.weight().entry)];
-    if (entry.has_value()) return;
+    if (entry.has_value() || is_packed(entry, layer)) return;
     with_values(entry, [&](std::span<const stored_matrix> pieces, bool) {
       layer.pack(parameters.backend(), pieces);
     });

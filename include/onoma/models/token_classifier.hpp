@@ -5,6 +5,7 @@
 #include <onoma/io/model_folder.hpp>
 #include <onoma/models/checkpoint.hpp>
 #include <onoma/models/encoder.hpp>
+#include <onoma/models/packed_cache.hpp>
 #include <onoma/nn/loss.hpp>
 
 #include <algorithm>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,6 +26,9 @@ struct model_options {
   bool training = true;       ///< false: no gradients, and weights only as kernels read them
   bool replace_head = false;  ///< start a new head where the checkpoint's has other labels
   bool recompute = false;     ///< less memory per token of training, a tenth more time, the same bits
+  /// A file for the packed weights of inference: mapped, if it was made from this checkpoint on such a
+  /// machine, and else written once they are packed, so that the next start maps it. Empty: none.
+  std::filesystem::path packed_cache{};
 };
 
 /// Bytes that a training step holds (docs/memory.md).
@@ -48,7 +53,8 @@ class token_classifier {
   token_classifier(encoder_config config, B& device, model_options options = {})
       : token_classifier(std::move(config), options, device) {
     allocate(parameter_layout::of<scalar>(*this, training_));
-    fill_parameters({}, {}, config_.initializer_range, seed_, *parameters_, *this);
+    fill_parameters({}, {}, config_.initializer_range, seed_, *parameters_, *this,
+                    [](const auto&, const auto&) { return false; });
   }
 
   /// Loads a folder as the Hub publishes it (config.json, weights). `labels` replace
@@ -59,8 +65,11 @@ class token_classifier {
   /// the file has them as aligned F32 and the backend reads host memory (io/mapped_file.hpp). Replace
   /// such a file by a rename, as `save` does, or delete it, but do not overwrite it in place while the
   /// model lives.
+  /// The same holds for its `packed_cache`.
   /// @throws onoma::error (file_not_found, io, parse, format, missing, unsupported), or
-  /// (invalid_argument) for a head with other labels unless `replace_head`.
+  /// (invalid_argument) for a head with other labels unless `replace_head`, or for a `packed_cache` that
+  /// is another file. A cache is unsupported for training, for int8 weights, and by backends that do not
+  /// read host memory.
   [[nodiscard]] static token_classifier load(const std::filesystem::path& path,
                                              std::vector<std::string> labels, B& device,
                                              model_options options = {}) {
@@ -86,8 +95,7 @@ class token_classifier {
     model.report_.initialised = initialised;
     // `match` points into `layout`, which keeps its entries where they are when it moves.
     model.allocate(std::move(layout));
-    fill_parameters(match, folder.tensors(), model.config_.initializer_range, options.seed,
-                    *model.parameters_, model);
+    model.fill(match, folder, options);
     if (options.training) model.tokenizer_files_ = read_tokenizer_files(path);
     if (model.parameters_->reads_pieces()) model.weights_ = std::move(folder).tensors();
     return model;
@@ -246,6 +254,53 @@ class token_classifier {
         std::make_unique<parameter_store<B>>(*device_, std::move(layout), *this, training_);
   }
 
+  /// Gives all parameters their values, from the packed cache where there is one.
+  void fill(const checkpoint_match& match, const model_folder& folder, const model_options& options) {
+    const auto fill_from = [&](auto&& is_packed) {
+      fill_parameters(match, folder.tensors(), config_.initializer_range, options.seed, *parameters_,
+                      *this, is_packed);
+    };
+    if (options.packed_cache.empty()) {
+      fill_from([](const auto&, const auto&) { return false; });
+      return;
+    }
+    if constexpr (reads_host_memory<B>) {
+      if (!options.training && !config_.int8_weights) {
+        packed_cache cache(options.packed_cache, device_->packed_layout(), folder.tensors(), match);
+        fill_from([&](const parameter_entry& entry, linear<B>& layer) {
+          const auto* weight = cache.find(entry.name);
+          if (weight == nullptr) return false;
+          layer.use(device_->packed_in_place(entry.rows, entry.cols, weight->bytes));
+          return true;
+        });
+        if (cache.is_empty()) cache.write(packed_weights(match));
+        packed_file_ = std::move(cache).take();
+        return;
+      }
+    }
+    fail(error_code::unsupported, "the packed cache " + options.packed_cache.string(),
+         "inference with float weights on the CPU",
+         options.training ? "training" : config_.int8_weights ? "int8 weights" : "another backend");
+  }
+
+  /// Those that the checkpoint has: others are new each time.
+  [[nodiscard]] std::vector<tensor_view> packed_weights(const checkpoint_match& match)
+    requires reads_host_memory<B>
+  {
+    std::vector<tensor_view> weights;
+    const auto entries = parameters_->layout().entries();
+    visit_linears([&](const linear<B>& layer) {
+      const auto* entry = &entries[static_cast<std::size_t>(layer.weight().entry)];
+      const bool in_checkpoint = std::any_of(match.found.begin(), match.found.end(),
+                                             [&](const auto& found) { return found.entry == entry; });
+      if (!in_checkpoint) return;
+      const auto bytes = device_->packed_bytes(layer.packed());
+      weights.push_back({entry->name, dtype::f32,
+                         {static_cast<index>(bytes.size() / sizeof(float))}, bytes});
+    });
+    return weights;
+  }
+
   /// Puts the requested labels into the configuration. Returns whether the head must be new.
   static bool set_labels(encoder_config& config, std::vector<std::string> labels,
                          const model_weights& tensors, const model_options& options,
@@ -386,6 +441,7 @@ class token_classifier {
   encoder<B> encoder_;
   linear<B> classifier_;
   model_weights weights_;  // what `parameters_` views: none where it copied all
+  std::optional<safetensors_file> packed_file_;  // what the layers' packed weights view, if they do
   std::unique_ptr<parameter_store<B>> parameters_;
   workspace<B> workspace_;
   std::uint64_t packed_version_ = 0;

@@ -5,6 +5,7 @@
 #include <onoma/nn/pass.hpp>
 
 #include <span>
+#include <utility>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -43,6 +44,13 @@ class linear {
     make_packed(device, false);
     device.pack(rows, packed_);
   }
+
+  /// For inference: a weight that is packed already.
+  void use(typename B::packed_weight packed) {
+    packed_ = std::move(packed);
+    is_made_ = true;
+  }
+  [[nodiscard]] const typename B::packed_weight& packed() const noexcept { return packed_; }
 
   /// y [N, M] = x [N, K] W^T + b
   void forward(B& device, mat<const scalar> x, mat<scalar> y) const {

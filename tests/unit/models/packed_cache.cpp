@@ -1,0 +1,185 @@
+/// The file of packed weights: the same bits, and never the wrong file.
+#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/reference.hpp>
+#include <onoma/models/token_classifier.hpp>
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace test {
+namespace {
+
+namespace fs = std::filesystem;
+using model = onoma::token_classifier<onoma::cpu_backend>;
+using onoma::error_code;
+using onoma::index;
+
+const fs::path data = ONOMA_TEST_DATA_DIR;
+
+struct temporary_folder {
+  fs::path path = fs::temp_directory_path() / ("onoma-packed-" + std::to_string(::getpid()));
+  temporary_folder() { fs::create_directories(path); }
+  ~temporary_folder() {
+    std::error_code ignored;
+    fs::permissions(path, fs::perms::owner_all, ignored);
+    fs::remove_all(path, ignored);
+  }
+};
+
+onoma::model_options with_cache(const fs::path& cache) {
+  onoma::model_options options;
+  options.training = false;
+  options.packed_cache = cache;
+  return options;
+}
+
+std::vector<float> logits_of(model& m) {
+  onoma::token_batch batch;
+  batch.add(std::vector<std::int32_t>{2, 11, 57, 8, 3});
+  const auto found = m.logits(batch);
+  return {found.data, found.data + found.rows * found.cols};
+}
+std::vector<float> logits_of(const fs::path& folder, const fs::path& cache) {
+  onoma::cpu_backend device;
+  auto m = model::load(folder, {}, device, with_cache(cache));
+  return logits_of(m);
+}
+
+template <class B = onoma::cpu_backend>
+error_code code_of(const fs::path& folder, const onoma::model_options& options) {
+  B device;
+  try {
+    static_cast<void>(onoma::token_classifier<B>::load(folder, {}, device, options));
+  } catch (const onoma::error& problem) {
+    INFO(problem.what());
+    return problem.code();
+  }
+  FAIL("loaded");
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("a packed cache gives the same bits, and its weights are those that are read") {
+  const temporary_folder folder;
+  for (const char* name : {"bert-tiny", "bert-tiny-f16", "electra-tiny", "roberta-tiny-shards"}) {
+    INFO(name);
+    const auto cache = folder.path / (std::string(name) + ".safetensors");
+    const auto expected = logits_of(data / name, {});
+    CHECK(logits_of(data / name, cache) == expected);  // writes it
+    CHECK(logits_of(data / name, cache) == expected);  // reads it
+    // A weight changed in the cache, and nothing else: the model must show it.
+    auto bytes = onoma::read_text_file(cache);
+    for (std::size_t i = 0; i < 4000; ++i) bytes[bytes.size() - 1 - i] = 0;
+    onoma::write_file_atomically(cache, bytes);
+    CHECK(logits_of(data / name, cache) != expected);
+  }
+}
+
+TEST_CASE("every set of kernels has caches of its own") {
+  const temporary_folder folder;
+  const auto cache = folder.path / "cache";
+  const auto& found = onoma::find_dispatched_kernels();
+  for (index i = 0; i < found.count; ++i) {
+    INFO(found.available[i]->name);
+    onoma::cpu_backend device({}, *found.available[i]);
+    auto plain = model::load(data / "bert-tiny", {}, device, with_cache({}));
+    const auto expected = logits_of(plain);
+    for (int start = 0; start < 2; ++start) {
+      auto cached = model::load(data / "bert-tiny", {}, device, with_cache(cache));
+      CHECK(logits_of(cached) == expected);
+    }
+  }
+}
+
+TEST_CASE("a cache of other weights is written again") {
+  const temporary_folder folder;
+  const auto path = folder.path / "model";
+  const auto cache = path / "packed.safetensors";  // beside the weights: no part of them
+  fs::copy(data / "bert-tiny", path);
+  const auto before = logits_of(path, cache);
+  const auto written = fs::last_write_time(cache);
+  CHECK(logits_of(path, cache) == before);
+  CHECK(fs::last_write_time(cache) == written);
+
+  // The same size and time, other values.
+  const auto weights = path / "model.safetensors";
+  const auto time = fs::last_write_time(weights);
+  auto bytes = onoma::read_text_file(weights);
+  for (std::size_t i = bytes.size() / 2; i < bytes.size(); i += 4) bytes[i] ^= 1;
+  onoma::write_file_atomically(weights, bytes);
+  fs::last_write_time(weights, time);
+  const auto after = logits_of(path, {});
+  CHECK(after != before);
+  CHECK(logits_of(path, cache) == after);
+
+  // The same content, another time.
+  const auto again = fs::last_write_time(cache);
+  fs::last_write_time(weights, time + std::chrono::seconds(5));
+  CHECK(logits_of(path, cache) == after);
+  CHECK(fs::last_write_time(cache) != again);
+}
+
+TEST_CASE("no other file is taken for a cache or replaced by one") {
+  const temporary_folder folder;
+  const auto file = folder.path / "file";
+  const auto options = with_cache(file);
+  const auto copy_of_weights = onoma::read_text_file(data / "bert-tiny" / "model.safetensors");
+  for (const std::string& content : {std::string("my notes"), copy_of_weights, std::string()}) {
+    onoma::write_file_atomically(file, content);
+    CHECK(code_of(data / "bert-tiny", options) == error_code::invalid_argument);
+    CHECK(onoma::read_text_file(file) == content);
+  }
+  fs::remove(file);
+  static_cast<void>(logits_of(data / "bert-tiny", file));
+  auto cut = onoma::read_text_file(file);
+  cut.resize(cut.size() - 100);
+  onoma::write_file_atomically(file, cut);
+  CHECK(code_of(data / "bert-tiny", options) == error_code::invalid_argument);
+  CHECK(code_of(data / "bert-tiny", with_cache(folder.path)) == error_code::io);  // a folder
+  CHECK(code_of(data / "bert-tiny", with_cache(folder.path / "no" / "folder")) ==
+        error_code::file_not_found);
+}
+
+TEST_CASE("a packed cache is for float weights in inference on the CPU") {
+  const temporary_folder folder;
+  auto options = with_cache(folder.path / "cache");
+  CHECK(code_of<onoma::reference_backend<double>>(data / "bert-tiny", options) ==
+        error_code::unsupported);
+  options.training = true;
+  CHECK(code_of(data / "bert-tiny", options) == error_code::unsupported);
+  CHECK_FALSE(fs::exists(options.packed_cache));
+}
+
+TEST_CASE("a new head is packed each time") {
+  const temporary_folder folder;
+  onoma::cpu_backend device;
+  for (const std::uint64_t seed : {1, 2}) {
+    auto options = with_cache({});
+    options.seed = seed;
+    auto plain = model::load(data / "bert-tiny-bare", {"O", "B-X"}, device, options);
+    options.packed_cache = folder.path / "cache";
+    auto cached = model::load(data / "bert-tiny-bare", {"O", "B-X"}, device, options);
+    CHECK(logits_of(cached) == logits_of(plain));
+  }
+}
+
+TEST_CASE("the mapping of a cache lives as long as the model") {
+  const temporary_folder folder;
+  const auto cache = folder.path / "cache";
+  const auto expected = logits_of(data / "bert-tiny", cache);
+  onoma::cpu_backend device;
+  auto m = model::load(data / "bert-tiny", {}, device, with_cache(cache));
+  fs::remove(cache);
+  model moved = std::move(m);
+  CHECK(logits_of(moved) == expected);
+}
+
+}  // namespace test
