@@ -88,6 +88,7 @@ class packed_cache {
       for (const auto* tensor : source.tensors) {
         tensors.push_back({source.entry->name, tensor->name, to_string(tensor->type), tensor->shape,
                            sample(tensor->bytes)});
+        weights.release(*tensor);  // reading a line maps the pages around it
       }
     }
     return json{{"version", version}, {"layout", layout}, {"files", files}, {"tensors", tensors}}.dump();
