@@ -1,4 +1,5 @@
 /// safetensors: what is written is read back, and no damaged file gets through.
+#include "support/temporary_folder.hpp"
 #include "support/data_dir.hpp"
 
 #include <onoma/io/safetensors.hpp>
@@ -17,15 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A folder of its own for one test, removed afterwards.
-struct temporary_folder {
-  fs::path path = fs::temp_directory_path() / ("onoma-io-" + std::to_string(::getpid()));
-  temporary_folder() { fs::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
-
 std::string file_of(const std::string& header, const std::string& data) {
   const std::uint64_t length = header.size();
   std::string bytes(8, '\0');

@@ -1,9 +1,9 @@
 /// The weights of a folder, whichever of the Hub's files hold them.
+#include "support/temporary_folder.hpp"
+
 #include <onoma/io/weights.hpp>
 
 #include <doctest/doctest.h>
-
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -14,15 +14,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
-
-struct temporary_folder {
-  fs::path path = fs::temp_directory_path() / ("onoma-weights-" + std::to_string(::getpid()));
-  temporary_folder() { fs::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 /// The message of the refusal, or "" if the folder's weights are read.
 std::string refusal(const fs::path& folder) {

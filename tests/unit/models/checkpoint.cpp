@@ -1,10 +1,10 @@
 /// Checkpoints as training scripts leave them: heads of other tasks, buffers, names without prefix.
+#include "support/temporary_folder.hpp"
+
 #include <onoma/backend/reference.hpp>
 #include <onoma/models/token_classifier.hpp>
 
 #include <doctest/doctest.h>
-
-#include <unistd.h>
 
 #include <filesystem>
 #include <string>
@@ -19,15 +19,6 @@ using backend = onoma::reference_backend<float>;
 using model = onoma::token_classifier<backend>;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
-
-struct temporary_folder {
-  fs::path path = fs::temp_directory_path() / ("onoma-models-" + std::to_string(::getpid()));
-  temporary_folder() { fs::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 /// A model of tests/golden/data whose tensors can be renamed and joined by others.
 struct altered {

@@ -1,12 +1,12 @@
 /// What a model for inference reads in its mapped file, and what it copies.
+#include "support/temporary_folder.hpp"
+
 #include <onoma/backend/cpu.hpp>
 #include <onoma/backend/guarded.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/models/token_classifier.hpp>
 
 #include <doctest/doctest.h>
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -25,15 +25,6 @@ using backend = onoma::cpu_backend;
 using model = onoma::token_classifier<backend>;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
-
-struct temporary_folder {
-  fs::path path = fs::temp_directory_path() / ("onoma-mapped-" + std::to_string(::getpid()));
-  temporary_folder() { fs::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 template <class B>
 std::vector<typename B::scalar> logits_of(onoma::token_classifier<B>& m) {

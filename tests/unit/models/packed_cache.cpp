@@ -1,11 +1,11 @@
 /// The file of packed weights: the same bits, and never the wrong file.
+#include "support/temporary_folder.hpp"
+
 #include <onoma/backend/cpu.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/models/token_classifier.hpp>
 
 #include <doctest/doctest.h>
-
-#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -22,16 +22,6 @@ using onoma::error_code;
 using onoma::index;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
-
-struct temporary_folder {
-  fs::path path = fs::temp_directory_path() / ("onoma-packed-" + std::to_string(::getpid()));
-  temporary_folder() { fs::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::permissions(path, fs::perms::owner_all, ignored);
-    fs::remove_all(path, ignored);
-  }
-};
 
 onoma::model_options with_cache(const fs::path& cache) {
   onoma::model_options options;

@@ -1,4 +1,6 @@
 /// Int8 and bfloat16 folders: round trips, what they cost in accuracy, and damaged ones.
+#include "support/temporary_folder.hpp"
+
 #include <onoma/backend/cpu.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/exec/thread_pool.hpp>
@@ -6,8 +8,6 @@
 #include <onoma/models/token_classifier.hpp>
 
 #include <doctest/doctest.h>
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,15 +25,6 @@ using backend = onoma::cpu_backend;
 using model = onoma::token_classifier<backend>;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
-
-struct temporary_folder {
-  fs::path path = fs::temp_directory_path() / ("onoma-quantize-" + std::to_string(::getpid()));
-  temporary_folder() { fs::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 onoma::token_batch some_batch() {
   onoma::token_batch batch;

@@ -1,5 +1,6 @@
 /// Training's promises: the same bits for any number of threads and after a resume, no allocation,
 /// saved models that load again, and a task that is learned.
+#include "support/temporary_folder.hpp"
 #include "support/count_new.hpp"
 
 #include <onoma/backend/cpu.hpp>
@@ -28,15 +29,6 @@ using model = onoma::token_classifier<onoma::cpu_backend>;
 
 const std::string tiny = std::string(ONOMA_TEST_DATA_DIR) + "/bert-tiny";
 const std::vector<std::string> labels = {"B-LOC", "B-PER", "I-LOC", "I-PER", "O"};
-
-struct temporary_folder {
-  fs::path path = fs::temp_directory_path() / ("onoma-train-" + std::to_string(::getpid()));
-  temporary_folder() { fs::create_directories(path); }
-  ~temporary_folder() {
-    std::error_code ignored;
-    fs::remove_all(path, ignored);
-  }
-};
 
 onoma::sentence make(std::vector<std::string> words, std::vector<std::string> tags) {
   return {std::move(words), std::move(tags), false};
