@@ -38,6 +38,13 @@ struct checkpoint_match {
   std::vector<parameter_source> found;
   std::vector<const parameter_entry*> initialised;
   std::vector<std::string> ignored;
+
+  /// Null for a parameter that no tensor provides.
+  [[nodiscard]] const parameter_source* source_of(const parameter_entry& entry) const {
+    const auto source = std::find_if(found.begin(), found.end(),
+                                     [&](const auto& each) { return each.entry == &entry; });
+    return source == found.end() ? nullptr : &*source;
+  }
 };
 
 namespace detail {
@@ -189,9 +196,8 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
                      std::uint64_t seed, parameter_store<B>& parameters, Model& model,
                      IsPacked&& is_packed) {
   const auto with_values = [&](const parameter_entry& entry, auto&& use) {
-    const auto source = std::find_if(match.found.begin(), match.found.end(),
-                                     [&](const auto& found) { return found.entry == &entry; });
-    if (source == match.found.end()) {
+    const auto* source = match.source_of(entry);
+    if (source == nullptr) {
       const auto values = initial_values(entry, stddev, seed);
       const stored_matrix whole{reinterpret_cast<const std::byte*>(values.data()), dtype::f64,
                                 entry.rows, entry.cols};

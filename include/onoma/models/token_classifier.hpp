@@ -290,12 +290,10 @@ class token_classifier {
     std::vector<tensor_view> weights;
     const auto entries = parameters_->layout().entries();
     visit_linears([&](const linear<B>& layer) {
-      const auto* entry = &entries[static_cast<std::size_t>(layer.weight().entry)];
-      const bool in_checkpoint = std::any_of(match.found.begin(), match.found.end(),
-                                             [&](const auto& found) { return found.entry == entry; });
-      if (!in_checkpoint) return;
+      const auto& entry = entries[static_cast<std::size_t>(layer.weight().entry)];
+      if (match.source_of(entry) == nullptr) return;
       const auto bytes = device_->packed_bytes(layer.packed());
-      weights.push_back({entry->name, dtype::f32,
+      weights.push_back({entry.name, dtype::f32,
                          {static_cast<index>(bytes.size() / sizeof(float))}, bytes});
     });
     return weights;
