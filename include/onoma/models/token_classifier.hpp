@@ -214,7 +214,8 @@ class token_classifier {
     return memory;
   }
 
-  /// Bytes of activations and scratch that this model holds now: they grow to the largest batch.
+  /// Bytes of activations and scratch that this model holds now: they grow to the largest batch, with
+  /// up to a quarter to spare.
   [[nodiscard]] index workspace_size() const noexcept { return workspace_.size(); }
 
   /// Calls visitor(scope, parameter) for every parameter, in a fixed order.

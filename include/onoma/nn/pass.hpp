@@ -46,15 +46,16 @@ class dry_run_scope {
   B& device_;
 };
 
-/// The two blocks of memory that passes use. They grow to the largest shape seen and stay: a step
-/// allocates nothing once its shape has been seen.
+/// The two blocks of memory that passes use. They grow to the largest shape seen, with a quarter to
+/// spare, and stay: real batches differ a little in size, and each new block begins as pages that the
+/// system must find and clear. What is spare is never touched.
 template <backend B>
 class workspace {
  public:
   explicit workspace(B& device)
       : device_(&device), activations_(device.allocate(1)), scratch_(device.allocate(1)) {}
 
-  /// Bytes of both blocks.
+  /// Bytes of both blocks, including what is spare.
   [[nodiscard]] index size() const noexcept {
     return static_cast<index>(activations_.size() + scratch_.size());
   }
@@ -85,7 +86,7 @@ class workspace {
     const auto needed = static_cast<std::size_t>(bytes);
     if (buffer.size() >= needed) return;
     buffer = device_->allocate(1);  // first, so that old and new never exist together
-    buffer = device_->allocate(needed);
+    buffer = device_->allocate(needed + needed / 4);
   }
   static arena over(typename B::buffer& buffer) {
     return {buffer.data(), static_cast<index>(buffer.size())};
