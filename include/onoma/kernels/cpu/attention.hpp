@@ -213,9 +213,12 @@ inline void attention_backward(const attention_head& h, const float* log_sum_exp
                           [=](batch s) { return simd::exp<Arch>(xsimd::fma(s, scale, lse)); },
                           static_cast<const float*>(p_row));
       if (h.dropout.active()) {
-        const index number = h.first_number + (i + r) * h.number_stride;
-        dropout_row<Arch>(h.dropout, number, h.length, p_row, dropped + r * columns);
-        dropout_row<Arch>(h.dropout, number, h.length, dp_row, dp_row);
+        float* dropped_row = dropped + r * columns;
+        for_kept<Arch>(h.dropout, h.first_number + (i + r) * h.number_stride, h.length,
+                       [=](index j, index n, auto mask, batch factor) {
+                         keep_some<Arch>(mask, factor, n, p_row + j, dropped_row + j);
+                         keep_some<Arch>(mask, factor, n, dp_row + j, dp_row + j);
+                       });
       }
     }
     // dv += dropped(p)^T dout: before p is turned into ds.
@@ -223,11 +226,8 @@ inline void attention_backward(const attention_head& h, const float* log_sum_exp
                                                d + i * d_stride, d_stride, i > 0, g.dv,
                                                g.gradient_stride);
     for (index r = 0; r < rows; ++r) {
-      float delta = 0.0F;
-      for (index c = 0; c < h.width; ++c) {
-        delta += dout[(i + r) * dout_stride + c] * out[(i + r) * out_stride + c];
-      }
-      const batch shift(delta);
+      const batch shift(simd::sum_row<Arch>(h.width, [](batch a, batch b) { return a * b; },
+                                            dout + (i + r) * dout_stride, out + (i + r) * out_stride));
       simd::map_row<Arch>(h.length, p + r * columns,
                           [=](batch a, batch b) { return a * (b - shift) * scale; },
                           static_cast<const float*>(p + r * columns),

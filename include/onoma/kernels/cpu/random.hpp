@@ -7,6 +7,7 @@
 #include <onoma/simd/batch.hpp>
 #include <onoma/simd/integer.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace onoma::inline ONOMA_ABI::cpu {
@@ -21,16 +22,18 @@ inline constexpr index random_chunk = 2 * dropout_spec::group;
 template <class Arch>
 inline void random_numbers(std::uint64_t key, std::uint64_t chunk, float* out) {
   using batch = simd::long_words<Arch>;
+  using integers = simd::words<Arch>;
   constexpr auto lanes = static_cast<index>(batch::size);
   constexpr index blocks = random_chunk / 8;
-  alignas(64) std::uint64_t counters[blocks];
-  alignas(64) std::uint64_t c01[blocks];  // numbers 0 and 1 of each block
-  alignas(64) std::uint64_t c23[blocks];
-  for (index i = 0; i < blocks; ++i) {
-    counters[i] = chunk * static_cast<std::uint64_t>(blocks) + static_cast<std::uint64_t>(i);
+  // Lanes 2 l and 2 l + 1 compute blocks l and lanes / 2 + l, so that zipping pairs of lanes at the end
+  // leaves blocks in their order.
+  alignas(64) std::uint64_t numbers[static_cast<std::size_t>(lanes)];
+  for (index i = 0; i < lanes; ++i) {
+    numbers[i] = static_cast<std::uint64_t>(i % 2 * (lanes / 2) + i / 2);
   }
+  const batch first = batch::load_aligned(numbers) + batch(chunk * std::uint64_t{blocks});
   for (index i = 0; i < blocks; i += lanes) {
-    batch c0 = batch::load_aligned(counters + i);
+    batch c0 = first + batch(static_cast<std::uint64_t>(i));
     batch c1 = c0 >> 32;
     batch c2(std::uint64_t{0});
     batch c3(std::uint64_t{0});
@@ -47,33 +50,26 @@ inline void random_numbers(std::uint64_t key, std::uint64_t chunk, float* out) {
       k1 += 0xBB67AE85U;
     }
     const batch low(std::uint64_t{0xFFFFFFFFU});
-    ((c0 & low) | (c1 << 32)).store_aligned(c01 + i);
-    ((c2 & low) | (c3 << 32)).store_aligned(c23 + i);
-  }
-  // 16 numbers of 32 bits are a group: low halves for its first 16 elements, high halves for the rest.
-  alignas(64) std::int32_t drawn[4 * blocks];
-  for (index b = 0; b < blocks; ++b) {
-    drawn[4 * b] = static_cast<std::int32_t>(c01[b]);
-    drawn[4 * b + 1] = static_cast<std::int32_t>(c01[b] >> 32);
-    drawn[4 * b + 2] = static_cast<std::int32_t>(c23[b]);
-    drawn[4 * b + 3] = static_cast<std::int32_t>(c23[b] >> 32);
-  }
-  using integers = simd::words<Arch>;
-  constexpr index half = dropout_spec::group / 2;
-  for (index g = 0; g < random_chunk / dropout_spec::group; ++g) {
-    for (index i = 0; i < half; i += simd::width<Arch>) {
-      const auto pair = integers::load_unaligned(drawn + g * half + i);
-      float* to = out + g * dropout_spec::group + i;
+    const batch c01 = (c0 & low) | (c1 << 32);
+    const batch c23 = (c2 & low) | (c3 << 32);
+    // 16 words of 32 bits are a group: low halves for its first 16 elements, high halves for the rest.
+    constexpr index half = dropout_spec::group / 2;
+    const auto unpack = [out](index word, batch words) {
+      const auto pair = xsimd::bitwise_cast<integers>(words);
+      float* to = out + word / half * dropout_spec::group + word % half;
       simd::store<Arch>(to, xsimd::batch_cast<float>(pair & 0xFFFF));
       simd::store<Arch>(to + half, xsimd::batch_cast<float>((pair >> 16) & 0xFFFF));
-    }
+    };
+    unpack(4 * i, xsimd::zip_lo(c01, c23));
+    unpack(4 * i + 2 * lanes, xsimd::zip_hi(c01, c23));
   }
 }
 
-/// y[i] = dropout(x[i]) for elements numbered first, first + 1, ... (see dropout_spec).
-template <class Arch>
-inline void dropout_row(const dropout_spec& spec, index first, index count, const float* x,
-                        float* y) {
+/// f(i, n, kept, scale) for vectors of elements i .. i + n of [0, count), which are numbered first + i:
+/// the lanes that dropout keeps and their factor (see dropout_spec). n is the width but at the ends of
+/// chunks and rows.
+template <class Arch, class F>
+inline void for_kept(const dropout_spec& spec, index first, index count, F f) {
   using batch = simd::floats<Arch>;
   constexpr index w = simd::width<Arch>;
   const batch threshold(static_cast<float>(spec.threshold()));
@@ -86,19 +82,27 @@ inline void dropout_row(const dropout_spec& spec, index first, index count, cons
     const index left = random_chunk - offset;
     const index n = count - i < left ? count - i : left;
     for (index j = 0; j < n; j += w) {
-      const auto kept = simd::load<Arch>(numbers + offset + j) >= threshold;
-      const auto drop = [&](batch value) {
-        return xsimd::select(kept, value * scale, batch(0.0F));
-      };
-      if (n - j >= w) {
-        simd::store<Arch>(y + i + j, drop(simd::load<Arch>(x + i + j)));
-      } else {
-        simd::store_partial<Arch>(y + i + j, drop(simd::load_partial<Arch>(x + i + j, n - j)),
-                                  n - j);
-      }
+      f(i + j, n - j < w ? n - j : w, simd::load<Arch>(numbers + offset + j) >= threshold, scale);
     }
     i += n;
   }
+}
+
+/// y[i] = x[i] scale for the lanes i < n <= width that are kept, 0 for the others.
+template <class Arch>
+inline void keep_some(xsimd::batch_bool<float, Arch> kept, simd::floats<Arch> scale, index n,
+                      const float* x, float* y) {
+  const simd::floats<Arch> scaled = simd::load_some<Arch>(x, n) * scale;
+  simd::store_some<Arch>(y, xsimd::select(kept, scaled, simd::floats<Arch>(0.0F)), n);
+}
+
+/// y[i] = dropout(x[i]) for elements numbered first, first + 1, ...
+template <class Arch>
+inline void dropout_row(const dropout_spec& spec, index first, index count, const float* x,
+                        float* y) {
+  for_kept<Arch>(spec, first, count, [=](index i, index n, auto kept, simd::floats<Arch> scale) {
+    keep_some<Arch>(kept, scale, n, x + i, y + i);
+  });
 }
 
 }  // namespace onoma::inline ONOMA_ABI::cpu
