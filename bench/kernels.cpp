@@ -108,8 +108,8 @@ void activation_backward(benchmark::State& state) {
   const auto pre = normals(tokens * hidden, 5);
   auto d = normals(tokens * hidden, 6);
   for (auto _ : state) {
-    device.activation_backward(onoma::activation::gelu, {pre.data(), tokens, hidden},
-                               {d.data(), tokens, hidden});
+    device.kernels().activation_backward(onoma::activation::gelu, tokens, hidden, pre.data(), hidden,
+                                         d.data(), hidden);
   }
   state.SetItemsProcessed(state.iterations() * tokens * hidden);
 }

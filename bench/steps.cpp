@@ -136,8 +136,7 @@ void backward_layer(onoma::cpu_backend& d, layer& w, kept& k,
   d.add_norm_backward(k.f.view(), {k.mean2.flat(), k.r2.flat()}, gamma, dy, drop, dy, dh, dgamma,
                       dbeta);
   d.linear_dw(k.activated.view(), dh, w.contract.gradient.view(), db(hidden));
-  d.linear_dx(dh, w.contract.packed, onoma::set, dinner);
-  d.activation_backward(onoma::activation::gelu, k.pre.view(), dinner);
+  d.linear_dx(dh, w.contract.packed, onoma::activation::gelu, k.pre.view(), dinner);
   d.linear_dw(k.h.view(), dinner, w.expand.gradient.view(), db(dinner.cols));
   d.linear_dx(dinner, w.expand.packed, onoma::add, dy);
   d.add_norm_backward(k.a.view(), {k.mean1.flat(), k.r1.flat()}, gamma, dy, drop, dy, dh, dgamma,

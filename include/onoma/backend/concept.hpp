@@ -148,10 +148,10 @@ concept backend = requires(
   // dx [N, K] (set | add) = dy [N, M] w
   { b.linear_dx(cm, cpacked, set, m) };
   { b.linear_dx(cm, cpacked, add, m) };
+  // dx [N, K] = (dy w) act'(pre), pre [N, K].  (dy, w, act, pre, dx)
+  { b.linear_dx(cm, cpacked, act, cm, m) };
   // dw [M, K] += dy^T x; db [M] += column sums of dy (null: no bias).  (x, dy, dw, db)
   { b.linear_dw(cm, cm, m, v) };
-  // d [N, M] *= act'(pre), in place.  (act, pre, d)
-  { b.activation_backward(act, cm, m) };
 
   // x becomes z = residual + dropout(x) (residual may be null); y = gamma * normalised(z) + beta.
   // (x, residual, dropout, gamma, beta, eps, y, statistics). y may be x only if nothing is kept.

@@ -139,6 +139,13 @@ class cpu_backend {
   void linear_dx(mat<const float> dy, const packed_weight& w, add_t, mat<float> dx) {
     multiply(dy, rows_of(w), true, dx, {});
   }
+  void linear_dx(mat<const float> dy, const packed_weight& w, activation function,
+                 mat<const float> pre, mat<float> dx) {
+    multiply(dy, rows_of(w), false, dx, {}, [&](index n, index rows, index first, index columns) {
+      kernels_->activation_backward(function, rows, columns, pre.row_data(n) + first, pre.stride,
+                                    dx.row_data(n) + first, dx.stride);
+    });
+  }
 
   void linear_dw(mat<const float> x, mat<const float> dy, mat<float> dw, vec<float> db) {
     if (dry_run_) return;
@@ -192,14 +199,6 @@ class cpu_backend {
           call.scratch = scratch;
           kernels_->gemm_packed(call);
         });
-  }
-
-  void activation_backward(activation function, mat<const float> pre, mat<float> d) const {
-    if (dry_run_) return;
-    for_rows(d.rows, [&](index n, index rows) {
-      kernels_->activation_backward(function, rows, d.cols, pre.row_data(n), pre.stride,
-                                    d.row_data(n), d.stride);
-    });
   }
 
   void add_norm(mat<float> x, mat<const float> residual, const dropout_spec& spec,
@@ -422,10 +421,15 @@ class cpu_backend {
     w.int8.multiply(x, y, finish, codes, workspace(1, x.rows), *kernels_, executor_);
   }
 
+  struct ignore_done {
+    void operator()(index, index, index, index) const noexcept {}
+  };
   /// y (= | +=) x B: tasks are blocks of rows times groups of panels. Few rows: many groups, so that
-  /// every thread streams its own part of the weights.
+  /// every thread streams its own part of the weights. After each task, done(row, rows, column, columns)
+  /// finds its part of y in the cache.
+  template <class Done = ignore_done>
   void multiply(mat<const float> x, b_operand b, bool accumulate, mat<float> y,
-                const epilogue& finish) {
+                const epilogue& finish, Done done = {}) {
     if (dry_run_ || x.rows == 0) return;
     const index panels = panels_of(y.cols);
     const index blocks = (x.rows + kernels_->row_block - 1) / kernels_->row_block;
@@ -456,6 +460,9 @@ class cpu_backend {
           const bool same_rows = previous >= 0 && previous / groups == block;
           if (kernels_->gemm_prepare != nullptr && !same_rows) kernels_->gemm_prepare(call);
           kernels_->gemm(call);
+          const index column = call.first_panel * kernels_->panel_width;
+          done(first, call.rows, column,
+               std::min(y.cols, call.last_panel * kernels_->panel_width) - column);
         });
   }
 

@@ -141,13 +141,13 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.linear_dx(dy, w, add, dx);
   }
+  void linear_dx(in dy, const packed_weight& w, activation act, in pre, out dx) {
+    const opened access(*regions_);
+    inner_.linear_dx(dy, w, act, pre, dx);
+  }
   void linear_dw(in x, in dy, out dw, vec<scalar> db) {
     const opened access(*regions_);
     inner_.linear_dw(x, dy, dw, db);
-  }
-  void activation_backward(activation act, in pre, out d) {
-    const opened access(*regions_);
-    inner_.activation_backward(act, pre, d);
   }
     void add_norm(out x, in residual, const dropout_spec& spec, vec<const scalar> gamma, vec<const
                 scalar> beta, scalar eps, out y, norm_statistics<scalar> kept) {

@@ -124,11 +124,14 @@ class reference_backend {
   void linear_dx(mat<const T> dy, const packed_weight& w, add_t, mat<T> dx) const {
     if (!dry_run_) ref::linear_dx(dy, w.view(), true, dx);
   }
+  void linear_dx(mat<const T> dy, const packed_weight& w, activation function, mat<const T> pre,
+                 mat<T> dx) const {
+    if (dry_run_) return;
+    ref::linear_dx(dy, w.view(), false, dx);
+    ref::activation_backward(function, pre, dx);
+  }
   void linear_dw(mat<const T> x, mat<const T> dy, mat<T> dw, vec<T> db) const {
     if (!dry_run_) ref::linear_dw(x, dy, dw, db);
-  }
-  void activation_backward(activation function, mat<const T> pre, mat<T> d) const {
-    if (!dry_run_) ref::activation_backward(function, pre, d);
   }
 
   void add_norm(mat<T> x, mat<const T> residual, const dropout_spec& spec, vec<const T> gamma,

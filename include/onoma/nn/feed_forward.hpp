@@ -57,8 +57,7 @@ class feed_forward {
       after = activated;
     }
     const auto d = run.scratch.template take<scalar>(dy.rows, inner_);
-    contract_.backward(run.device, after, dy, set, d);
-    run.device.activation_backward(function_, before, d);
+    contract_.backward(run.device, after, dy, function_, before, d);
     expand_.backward(run.device, kept.x, d, add, dx);
   }
 

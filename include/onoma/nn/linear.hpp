@@ -70,6 +70,12 @@ class linear {
     device.linear_dw(x, dy, weight_.gradient_matrix(), bias_.gradient);
     device.linear_dx(dy, packed_, mode, dx);
   }
+  /// The same where x is f(pre): dx is set to the gradient of pre [N, K].
+  void backward(B& device, mat<const scalar> x, mat<const scalar> dy, activation function,
+                mat<const scalar> pre, mat<scalar> dx) const {
+    device.linear_dw(x, dy, weight_.gradient_matrix(), bias_.gradient);
+    device.linear_dx(dy, packed_, function, pre, dx);
+  }
 
  private:
   void make_packed(B& device, bool with_transpose) {
