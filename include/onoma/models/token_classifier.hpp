@@ -215,7 +215,7 @@ class token_classifier {
   }
 
   /// Bytes of activations and scratch that this model holds now: they grow to the largest batch, with
-  /// up to a quarter to spare.
+  /// half as much to spare.
   [[nodiscard]] index workspace_size() const noexcept { return workspace_.size(); }
 
   /// Calls visitor(scope, parameter) for every parameter, in a fixed order.

@@ -46,7 +46,7 @@ class dry_run_scope {
   B& device_;
 };
 
-/// The two blocks of memory that passes use. They grow to the largest shape seen, with a quarter to
+/// The two blocks of memory that passes use. They grow to the largest shape seen, with half as much to
 /// spare, and stay: real batches differ a little in size, and each new block begins as pages that the
 /// system must find and clear. What is spare is never touched.
 template <backend B>
@@ -86,7 +86,7 @@ class workspace {
     const auto needed = static_cast<std::size_t>(bytes);
     if (buffer.size() >= needed) return;
     buffer = device_->allocate(1);  // first, so that old and new never exist together
-    buffer = device_->allocate(needed + needed / 4);
+    buffer = device_->allocate(needed + needed / 2);
   }
   static arena over(typename B::buffer& buffer) {
     return {buffer.data(), static_cast<index>(buffer.size())};

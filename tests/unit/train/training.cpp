@@ -316,7 +316,7 @@ TEST_CASE("recomputing the feed-forward gives the same bits for less memory") {
   for (const auto* m : {&kept, &recomputed}) {
     const auto memory =
         model::measure_training(m->config(), device, batch, {.recompute = m == &recomputed});
-    const auto with_spare = [](index bytes) { return bytes + bytes / 4; };
+    const auto with_spare = [](index bytes) { return bytes + bytes / 2; };
     CHECK(m->workspace_size() == with_spare(memory.activations) + with_spare(memory.scratch));
     CHECK(memory.parameters == 4 * 4 * m->parameters().layout().size());
   }
