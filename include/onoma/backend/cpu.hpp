@@ -2,7 +2,7 @@
 #pragma once
 
 #include <onoma/backend/concept.hpp>
-#include <onoma/core/relative_position.hpp>
+#include <onoma/backend/cpu_bias.hpp>
 #include <onoma/backend/cpu_update.hpp>
 #include <onoma/backend/cpu_weight.hpp>
 #include <onoma/backend/dispatch.hpp>
@@ -175,7 +175,7 @@ class cpu_backend {
     // Tiles of rows in blocks, panels in groups.
     const index block = std::max(group, kernels_->row_block / tile / group * group);
     const index blocks = (tiles + block - 1) / block;
-    const index panel_groups = groups_of(panels, blocks);
+    const index panel_groups = groups_of(panels, blocks, dy.cols);
     const index most_panels = (panels + panel_groups - 1) / panel_groups;
     const index scratch_bytes =
         kernels_->gemm_packed_scratch(std::min(dy.cols, block * tile), tokens, most_panels);
@@ -301,7 +301,7 @@ class cpu_backend {
                 if (dbias) call.dbias = by_distance + 2 * (a * qkv.rows + first) + head.length;
                 kernels_->attention_backward(call);
               });
-    if (dbias) add_bias_gradient(shape, qkv.rows, by_distance, dbias);
+    if (dbias) detail::add_bias_gradient(shape, qkv.rows, by_distance, dbias, executor_);
   }
 
   void embed(const embedding_rows& rows, const embedding_tables<const float>& tables,
@@ -403,11 +403,12 @@ class cpu_backend {
     return {w.source.data, w.source.stride};
   }
 
-  /// How many groups of panels make a few tasks per thread, which evens out their speeds: four, or eight
-  /// where a task has nothing to prepare.
-  [[nodiscard]] index groups_of(index panels, index blocks) const {
+  /// How many groups of panels make a few tasks per thread, which evens out their speeds: eight where a
+  /// task has nothing to prepare, else two, since a task begins with work that its products do not hide;
+  /// four where rows are few and most of the time goes into reading B.
+  [[nodiscard]] index groups_of(index panels, index blocks, index rows) const {
     const index threads = executor_.concurrency();
-    const index each = kernels_->gemm_prepare != nullptr ? 4 : 8;
+    const index each = kernels_->gemm_prepare == nullptr ? 8 : rows > 64 ? 2 : 4;
     const index wanted = threads == 1 ? 1 : (each * threads + blocks - 1) / blocks;
     const index least = (panels - 1) / kernels_->panel_block + 1;
     return std::min(panels, std::max(wanted, least));
@@ -433,7 +434,7 @@ class cpu_backend {
     if (dry_run_ || x.rows == 0) return;
     const index panels = panels_of(y.cols);
     const index blocks = (x.rows + kernels_->row_block - 1) / kernels_->row_block;
-    const index groups = groups_of(panels, blocks);
+    const index groups = groups_of(panels, blocks, x.rows);
     const index scratch_bytes = kernels_->gemm_scratch(
         (x.rows + blocks - 1) / blocks, x.cols, (panels + groups - 1) / groups);
     for_each_with_scratch(
@@ -512,39 +513,12 @@ class cpu_backend {
     });
   }
 
-  /// The bias of each head by distance, divided by the scale since kernels add it to the products:
-  /// [A, 2 longest], distance d of head a at (a, longest + d). Null without a bias.
+  /// Null without a bias.
   [[nodiscard]] const float* bias_by_distance(const attention_shape<float>& shape) {
     if (!shape.bias) return nullptr;
-    const index longest = shape.batch.max_length();
-    float* expanded = workspace(1, shape.heads * 2 * longest);
-    for (index d = 1 - longest; d < longest; ++d) {
-      const float* row = shape.bias.row_data(relative_position_bucket(d));
-      for (index a = 0; a < shape.heads; ++a) {
-        expanded[(2 * a + 1) * longest + d] = row[a] / shape.scale;
-      }
-    }
+    float* expanded = workspace(1, shape.heads * 2 * shape.batch.max_length());
+    detail::expand_bias(shape, expanded);
     return expanded;
-  }
-
-  /// The reverse for gradients [A, 2 N], distance d of a sequence of n tokens from `first` on at
-  /// (a, 2 first + n + d). Each head is a column of its own, so heads are tasks.
-  void add_bias_gradient(const attention_shape<float>& shape, index tokens,
-                         const float* by_distance, mat<float> dbias) const {
-    executor_.parallel_for(shape.heads, [&](index a) {
-      std::array<double, relative_position_buckets> sums{};
-      for (index b = 0; b < shape.batch.count(); ++b) {
-        const index length = shape.batch.length(b);
-        const float* center = by_distance + 2 * (a * tokens + shape.batch.begin(b)) + length;
-        for (index d = 1 - length; d < length; ++d) {
-          sums[static_cast<std::size_t>(relative_position_bucket(d))] +=
-              static_cast<double>(center[d]);
-        }
-      }
-      for (index k = 0; k < relative_position_buckets; ++k) {
-        dbias(k, a) += static_cast<float>(sums[static_cast<std::size_t>(k)]) / shape.scale;
-      }
-    });
   }
 
   /// f(head, first token, number of the head) for all sequences and heads.
@@ -582,8 +556,8 @@ class cpu_backend {
   [[nodiscard]] float* workspace(std::size_t which, index count) {
     auto& memory = workspaces_[which];
     if (memory.size() < float_bytes(count)) {
-      // A quarter more than asked: batches of slightly growing size do not allocate each time.
-      memory = aligned_memory(float_bytes(count + count / 4));
+      // Half as much again: batches of slightly growing size do not allocate each time.
+      memory = aligned_memory(float_bytes(count + count / 2));
     }
     return floats(memory);
   }
