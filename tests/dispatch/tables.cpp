@@ -136,6 +136,14 @@ TEST_CASE("products of every instruction set agree") {
       b.linear_activation(x.view(), packed_b, all(bias), function, preb.view(), yb.view());
       CHECK(differ(preb, prea, sum_tolerance(in)) == "");
       CHECK(differ(yb, ya, sum_tolerance(in) + 1e-6) == "");  // and GELU's own error, 5e-7
+      unaligned dprea = dy;
+      unaligned dpreb = dy;
+      for (auto [backend, d] : {std::pair{&a, &dprea}, std::pair{&b, &dpreb}}) {
+        backend->kernels().activation_backward(function, tokens, out, prea.view().data,
+                                               prea.view().stride, d->view().data, d->view().stride);
+      }
+      // The bound of the tanh form's derivative, times dy, which stays below 4.
+      CHECK(differ(dpreb, dprea, 4 * 2.5e-6) == "");
       const unaligned at(g, tokens, in);
       unaligned da(g, tokens, in);
       unaligned db = da;

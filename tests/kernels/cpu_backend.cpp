@@ -163,6 +163,12 @@ TEST_CASE("linear: forward, activation, both gradients") {
         matrix<float> only(s.tokens, s.out, gap);
         fast.linear_activation(x.view(), packed, view(bias), act, {}, only.view());
         CHECK(only.data == y.data);
+        auto dpre = dy;
+        auto dpred = dyd;
+        fast.kernels().activation_backward(act, s.tokens, s.out, pre.view().data, pre.view().stride,
+                                           dpre.view().data, dpre.view().stride);
+        onoma::ref::activation_backward<double>(act, pre.as<double>().view(), dpred.view());
+        CHECK(difference(dpre, dpred, 2e-6) == "");
         const auto at = matrix<float>::random(g, s.tokens, s.in, gap);
         auto d = matrix<float>::random(g, s.tokens, s.in, gap);
         auto dd = d.as<double>();

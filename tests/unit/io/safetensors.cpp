@@ -1,6 +1,6 @@
 /// safetensors: what is written is read back, and no damaged file gets through.
-#include "support/temporary_folder.hpp"
 #include "support/data_dir.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <onoma/io/safetensors.hpp>
 
@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder of its own for one test, removed afterwards.
 std::string file_of(const std::string& header, const std::string& data) {
   const std::uint64_t length = header.size();
   std::string bytes(8, '\0');
