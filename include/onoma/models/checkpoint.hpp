@@ -184,6 +184,11 @@ inline void append_list(std::string& text, const char* what,
   return match;
 }
 
+/// For `fill_parameters`: all weights come from the checkpoint.
+struct none_is_packed {
+  bool operator()(const auto& /*entry*/, const auto& /*layer*/) const noexcept { return false; }
+};
+
 /// Gives every parameter its value: from the tensors of `match`, else a new one (normal ones from
 /// N(0, stddev), by seed). A weight without memory in the store is packed by its layer, straight from
 /// the file, and a table may be read there: then `parameters.reads_pieces()`, and `weights` must outlive
@@ -191,10 +196,10 @@ inline void append_list(std::string& text, const char* what,
 /// model never lie in memory side by side.
 ///
 /// is_packed(entry, layer) may give such a layer its weight otherwise, and says whether it did.
-template <backend B, class Model, class IsPacked>
+template <backend B, class Model, class IsPacked = none_is_packed>
 void fill_parameters(const checkpoint_match& match, const model_weights& weights, double stddev,
                      std::uint64_t seed, parameter_store<B>& parameters, Model& model,
-                     IsPacked&& is_packed) {
+                     IsPacked is_packed = {}) {
   const auto with_values = [&](const parameter_entry& entry, auto&& use) {
     const auto* source = match.source_of(entry);
     if (source == nullptr) {

@@ -53,8 +53,7 @@ class token_classifier {
   token_classifier(encoder_config config, B& device, model_options options = {})
       : token_classifier(std::move(config), options, device) {
     allocate(parameter_layout::of<scalar>(*this, training_));
-    fill_parameters({}, {}, config_.initializer_range, seed_, *parameters_, *this,
-                    [](const auto&, const auto&) { return false; });
+    fill_parameters({}, {}, config_.initializer_range, seed_, *parameters_, *this);
   }
 
   /// Loads a folder as the Hub publishes it (config.json, weights). `labels` replace
@@ -257,18 +256,15 @@ class token_classifier {
 
   /// Gives all parameters their values, from the packed cache where there is one.
   void fill(const checkpoint_match& match, const model_folder& folder, const model_options& options) {
-    const auto fill_from = [&](auto&& is_packed) {
+    const auto fill_all = [&](auto... is_packed) {
       fill_parameters(match, folder.tensors(), config_.initializer_range, options.seed, *parameters_,
-                      *this, is_packed);
+                      *this, is_packed...);
     };
-    if (options.packed_cache.empty()) {
-      fill_from([](const auto&, const auto&) { return false; });
-      return;
-    }
+    if (options.packed_cache.empty()) return fill_all();
     if constexpr (reads_host_memory<B>) {
       if (!options.training && !config_.int8_weights) {
         packed_cache cache(options.packed_cache, device_->packed_layout(), folder.tensors(), match);
-        fill_from([&](const parameter_entry& entry, linear<B>& layer) {
+        fill_all([&](const parameter_entry& entry, linear<B>& layer) {
           const auto* weight = cache.find(entry.name);
           if (weight == nullptr) return false;
           layer.use(device_->packed_in_place(entry.rows, entry.cols, weight->bytes));
