@@ -9,6 +9,7 @@
 #include <golden/golden.hpp>
 #include <support/compare.hpp>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -75,6 +76,24 @@ void check_gradients(const token_classifier<B>& model, const test::golden& golde
   CHECK(checked == expected);
 }
 
+/// The batch with the labels of those tokens alone for which keep(n) holds.
+template <class Keep>
+token_batch with_labels(const token_batch& batch, Keep keep) {
+  token_batch some;
+  some.clear();
+  const auto layout = batch.layout();
+  for (index b = 0; b < layout.count(); ++b) {
+    std::vector<std::int32_t> ids;
+    std::vector<std::int32_t> labels;
+    for (index n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
+      ids.push_back(batch.ids()[n]);
+      labels.push_back(keep(n) ? batch.labels()[n] : token_batch::ignored_label);
+    }
+    some.add(ids, labels);
+  }
+  return some;
+}
+
 template <class B>
 void check_model(const std::string& name) {
   INFO(name);
@@ -95,6 +114,17 @@ void check_model(const std::string& name) {
   const auto loss = model.forward_loss(batch);
   CHECK(test::difference(std::vector<double>{loss.mean()}, golden.floats("loss"), promised) == "");
   model.backward();
+  check_gradients(model, golden);
+
+  // The last layer computes what the loss reads: the parts of a loss, and a batch that has none of it.
+  model.parameters().zero_gradients();
+  index labelled = 0;
+  for (const int part : {0, 1, 2, 3}) {
+    const auto some = with_labels(batch, [&](index n) { return n % 3 == part; });
+    labelled += model.forward_loss(some, loss.count).count;
+    model.backward();
+  }
+  CHECK(labelled == loss.count);
   check_gradients(model, golden);
 }
 

@@ -348,6 +348,37 @@ TEST_CASE("attention over ragged sequences, and back") {
   }
 }
 
+TEST_CASE("rows by number: taken, and put back among zeros") {
+  generator g(21);
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend fast(pool);
+  reference slow;
+  const index all = 301;
+  for (const index every : {1, 2, 7, 300}) {
+    INFO(every);
+    std::vector<std::int32_t> rows;
+    for (index n = every - 1; n < all; n += every) rows.push_back(static_cast<std::int32_t>(n));
+    const auto some = static_cast<index>(rows.size());
+    const auto x = matrix<float>::random(g, all, 70, 3);
+    const auto xd = x.as<double>();
+    matrix<float> y(some, 70, 2);
+    matrix<double> yd(some, 70, 2);
+    fast.gather(x.view(), view(std::as_const(rows)), y.view());
+    slow.gather(xd.view(), view(std::as_const(rows)), yd.view());
+    CHECK(y.data == yd.as<float>().data);
+    CHECK(y.view().row(some - 1)[69] == x.view().row(rows.back())[69]);
+    matrix<float> z(all, 70, 1);
+    matrix<double> zd(all, 70, 1);
+    fast.scatter(std::as_const(y).view(), view(std::as_const(rows)), z.view());
+    slow.scatter(std::as_const(yd).view(), view(std::as_const(rows)), zd.view());
+    CHECK(z.data == zd.as<float>().data);
+    double sum = 0.0;
+    for (const double value : zd.values()) sum += std::abs(value);
+    for (const double value : yd.values()) sum -= std::abs(value);
+    CHECK(std::abs(sum) < 1e-9);  // 20,000 doubles of order 1: the others are zero
+  }
+}
+
 TEST_CASE("embedding, loss, optimizer, norms") {
   generator g(5);
   onoma::thread_pool pool(2);

@@ -176,6 +176,11 @@ concept backend = requires(
   // Adds each row of dy [N, H] to the gradient rows that it came from, and marks them as used.
   { b.embed_backward(rows, cm, dtables) };
 
+  // Rows by number. y [M, H]: row i is row ids[i] of x [N, H].  (x, ids, y)
+  { b.gather(cm, ids, m) };
+  // y [N, H]: row ids[i] is row i of x [M, H], all others are zero; ids ascend.  (x, ids, y)
+  { b.scatter(cm, ids, m) };
+
   // Mean cross-entropy of logits [N, L] over rows whose label is not `token_batch::ignored_label`.
   // dlogits [N, L] is set to t * d(sum of losses)/d(logits); null view: loss only.
   { b.softmax_cross_entropy(cm, ids, t, m) } -> std::same_as<loss_result>;

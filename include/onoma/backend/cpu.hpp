@@ -338,6 +338,28 @@ class cpu_backend {
     });
   }
 
+  void gather(mat<const float> x, vec<const std::int32_t> rows, mat<float> y) const {
+    if (dry_run_) return;
+    for_rows(y.rows, [&](index first, index count) {
+      for (index i = first; i < first + count; ++i) {
+        std::copy_n(x.row_data(rows[i]), y.cols, y.row_data(i));
+      }
+    });
+  }
+  void scatter(mat<const float> x, vec<const std::int32_t> rows, mat<float> y) const {
+    if (dry_run_) return;
+    for_rows(y.rows, [&](index first, index count) {
+      const auto* from = std::lower_bound(rows.begin(), rows.end(), first);
+      for (index n = first; n < first + count; ++n) {
+        if (from != rows.end() && *from == n) {
+          std::copy_n(x.row_data(from++ - rows.begin()), y.cols, y.row_data(n));
+        } else {
+          std::fill_n(y.row_data(n), y.cols, 0.0F);
+        }
+      }
+    });
+  }
+
   /// Labels are few, so this is a small part of a step: the reference, on the calling thread.
   [[nodiscard]] loss_result softmax_cross_entropy(mat<const float> logits,
                                                   vec<const std::int32_t> labels, float scale,

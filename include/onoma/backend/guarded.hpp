@@ -182,6 +182,14 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.embed_backward(rows, dy, gradients);
   }
+  void gather(in x, vec<const std::int32_t> rows, out y) {
+    const opened access(*regions_);
+    inner_.gather(x, rows, y);
+  }
+  void scatter(in x, vec<const std::int32_t> rows, out y) {
+    const opened access(*regions_);
+    inner_.scatter(x, rows, y);
+  }
     [[nodiscard]] loss_result softmax_cross_entropy(in logits, vec<const std::int32_t> labels,
                                                   scalar scale, out dlogits) {
     const opened access(*regions_);

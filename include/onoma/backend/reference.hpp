@@ -187,6 +187,13 @@ class reference_backend {
     mark(gradients.type.used, rows.type);
   }
 
+  void gather(mat<const T> x, vec<const std::int32_t> rows, mat<T> y) const {
+    if (!dry_run_) ref::gather(x, rows, y);
+  }
+  void scatter(mat<const T> x, vec<const std::int32_t> rows, mat<T> y) const {
+    if (!dry_run_) ref::scatter(x, rows, y);
+  }
+
   [[nodiscard]] loss_result softmax_cross_entropy(mat<const T> logits,
                                                   vec<const std::int32_t> labels, T scale,
                                                   mat<T> dlogits) const {

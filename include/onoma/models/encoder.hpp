@@ -16,6 +16,9 @@ namespace onoma::inline ONOMA_ABI {
 struct encoder_input {
   embedding_input tokens;  // N packed tokens
   sequences batch;         // where each of B sequences begins
+  // [M] the rows of the last hidden states that are wanted, ascending; empty: all. Of the last layer only
+  // keys and values are computed for the others.
+  vec<const std::int32_t> wanted{};
 };
 
 /// BERT and its relatives (checkpoint_names.hpp lists them): the configuration says what differs.
@@ -28,7 +31,8 @@ class encoder {
     encoder_input input;
     typename embedding<B>::saved embeddings;
     std::vector<typename encoder_layer<B>::saved> layers;
-    /// The embeddings' and each layer's output [N, H]; in inference only the last is still there.
+    /// The embeddings' and each layer's output [N, H], the last one's [M, H]; in inference only that
+    /// is still there.
     std::vector<mat<scalar>> states;
   };
 
@@ -55,32 +59,41 @@ class encoder {
     for (auto& layer : layers_) layer.visit_linears(visitor);
   }
 
-  /// Returns the last hidden states [N, H].
+  /// Returns the wanted rows of the last hidden states, [M, H].
   mat<scalar> forward(const pass<B>& run, const encoder_input& input, saved& keep) const {
     keep.input = input;
     keep.layers.resize(layers_.size());
     keep.states.resize(layers_.size() + 1);
-    const auto context = context_of(input);
     keep.states[0] = embeddings_.forward(run, input.tokens, keep.embeddings);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      keep.states[i + 1] = layers_[i].forward(run, keep.states[i], context, keep.layers[i]);
+      keep.states[i + 1] =
+          layers_[i].forward(run, keep.states[i], context_of(i, input), keep.layers[i]);
     }
     return keep.states.back();
   }
 
-  /// d [N, H]: the gradient of the last hidden states; overwritten.
+  /// d [M, H]: the gradient of what `forward` returned; overwritten.
   void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const {
-    const auto context = context_of(kept.input);
-    for (std::size_t i = layers_.size(); i-- > 0;) {
-      layers_[i].backward(run, d, context, kept.layers[i]);
+    auto all = d;  // [N, H]
+    if (!kept.input.wanted.empty()) {
+      all = run.scratch.template take<scalar>(kept.input.tokens.ids.size, d.cols);
     }
-    embeddings_.backward(run, d, kept.embeddings);
+    for (std::size_t i = layers_.size(); i-- > 0;) {
+      const bool last = i + 1 == layers_.size();
+      layers_[i].backward(run, last ? d : all, context_of(i, kept.input), all, kept.layers[i]);
+    }
+    embeddings_.backward(run, all, kept.embeddings);
   }
 
  private:
-  attention_context<scalar> context_of(const encoder_input& input) const {
-    if (!relative_bias_) return {input.batch};
-    return {input.batch, relative_bias_->value_matrix(), relative_bias_->gradient_matrix()};
+  attention_context<scalar> context_of(std::size_t layer, const encoder_input& input) const {
+    attention_context<scalar> context{input.batch};
+    if (relative_bias_) {
+      context.bias = relative_bias_->value_matrix();
+      context.dbias = relative_bias_->gradient_matrix();
+    }
+    if (layer + 1 == layers_.size()) context.wanted = input.wanted;
+    return context;
   }
   static typename embedding<B>::sizes embedding_sizes(const encoder_config& c) {
     return {c.vocabulary,

@@ -234,7 +234,7 @@ class token_classifier {
   struct saved {
     dropout_masks masks;
     typename encoder<B>::saved encoder;
-    mat<scalar> hidden;  // [N, H] after the classifier's dropout
+    mat<scalar> hidden;  // [M, H] of the wanted tokens, after the classifier's dropout
     typename cross_entropy<B>::saved loss;
   };
 
@@ -367,23 +367,21 @@ class token_classifier {
     return labelled;
   }
 
+  vec<const std::int32_t> upload(const pass<B>& run, vec<const std::int32_t> host) const {
+    const auto ids = run.kept().template take<std::int32_t>(host.size);
+    device_->upload_ids(host, ids);
+    return ids;
+  }
   encoder_input upload(const pass<B>& run, const token_batch& batch) const {
-    const auto layout = batch.layout();
-    const auto to_device = [&](vec<const std::int32_t> host) -> vec<const std::int32_t> {
-      const auto ids = run.kept().template take<std::int32_t>(host.size);
-      device_->upload_ids(host, ids);
-      return ids;
-    };
-    const auto ids = to_device(batch.ids());
-    const auto positions = to_device({positions_.data(), batch.tokens()});
-    return {{ids, positions}, {to_device(layout.offsets)}};
+    return {{upload(run, batch.ids()), upload(run, {positions_.data(), batch.tokens()})},
+            {upload(run, batch.layout().offsets)}};
   }
 
-  /// Returns the logits [N, L] in backend memory.
-  mat<scalar> forward(const pass<B>& run, const token_batch& batch) {
-    saved_.hidden = encoder_.forward(run, upload(run, batch), saved_.encoder);
+  /// Returns the logits of the wanted tokens, [M, L], in backend memory.
+  mat<scalar> forward(const pass<B>& run, const encoder_input& input) {
+    saved_.hidden = encoder_.forward(run, input, saved_.encoder);
     device_->dropout(saved_.hidden, classifier_mask(run));
-    const auto scores = run.keep(batch.tokens(), static_cast<index>(config_.labels.size()));
+    const auto scores = run.keep(saved_.hidden.rows, static_cast<index>(config_.labels.size()));
     classifier_.forward(*device_, saved_.hidden, scores);
     return scores;
   }
@@ -393,9 +391,21 @@ class token_classifier {
   }
 
   loss_result run_loss(const pass<B>& run, const token_batch& batch, double divisor) {
-    const auto scores = forward(run, batch);
-    const auto labels = run.kept().template take<std::int32_t>(batch.tokens());
-    device_->upload_ids(batch.labels(), labels);
+    // The loss reads the logits of labelled tokens alone.
+    for (auto* numbers : {&wanted_, &labels_}) {
+      numbers->clear();
+      numbers->reserve(static_cast<std::size_t>(batch.tokens()));
+    }
+    for (index n = 0; n < batch.tokens(); ++n) {
+      if (batch.labels()[n] == token_batch::ignored_label) continue;
+      wanted_.push_back(static_cast<std::int32_t>(n));
+      labels_.push_back(batch.labels()[n]);
+    }
+    const bool some = !wanted_.empty() && static_cast<index>(wanted_.size()) < batch.tokens();
+    auto input = upload(run, batch);
+    if (some) input.wanted = upload(run, view_of(wanted_));
+    const auto scores = forward(run, input);
+    const auto labels = upload(run, some ? view_of(labels_) : batch.labels());
     return cross_entropy<B>::forward(run, scores, labels, divisor, saved_.loss);
   }
 
@@ -404,6 +414,10 @@ class token_classifier {
     classifier_.backward(*device_, saved_.hidden, cross_entropy<B>::backward(saved_.loss), set, d);
     device_->dropout(d, classifier_mask(run));
     encoder_.backward(run, d, saved_.encoder);
+  }
+
+  static vec<const std::int32_t> view_of(const std::vector<std::int32_t>& numbers) {
+    return {numbers.data(), static_cast<index>(numbers.size())};
   }
 
   dropout_spec classifier_mask(const pass<B>& run) const {
@@ -420,7 +434,7 @@ class token_classifier {
     host_.resize(static_cast<std::size_t>(batch.tokens() * labels));
     workspace_.run(true, [&](arena& activations, arena& scratch) {
       const pass<B> run{*device_, activations, scratch, false, {}};
-      const auto scores = forward(run, batch);
+      const auto scores = forward(run, upload(run, batch));
       finish(run, scores);
       device_->download(vec<const scalar>{scores.data, scores.rows * scores.cols}, host_.data());
     });
@@ -443,6 +457,8 @@ class token_classifier {
   bool pending_ = false;
   saved saved_;
   std::vector<std::int32_t> positions_;  // [N] of the current batch
+  std::vector<std::int32_t> wanted_;     // [M] its labelled tokens
+  std::vector<std::int32_t> labels_;     // [M] their labels
   std::vector<scalar> host_;             // [N, L] of the last inference
   load_report report_;
   std::map<std::string, std::string> tokenizer_files_;  // by name: saved with the model

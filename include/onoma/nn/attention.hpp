@@ -13,6 +13,7 @@ struct attention_context {
   sequences batch;
   mat<const T> bias{};  ///< of relative positions, [relative_position_buckets, A]; null: none
   mat<T> dbias{};       ///< its gradient, which every layer adds to
+  vec<const std::int32_t> wanted{};  ///< [M] the rows whose output is wanted, ascending; empty: all
 };
 
 /// out = concat_heads(softmax(q k^T / sqrt(D) + bias) v) Wo^T + bo, each sequence by itself; the bias
@@ -29,6 +30,7 @@ class attention {
     mat<const scalar> x;            // [N, H]
     mat<const scalar> qkv;          // [N, 3H]
     mat<const scalar> mixed;        // [N, H] what the heads computed, before Wo
+    mat<const scalar> wanted;       // [M, H] its wanted rows
     mat<const scalar> log_sum_exp;  // [A, N]
   };
 
@@ -51,7 +53,7 @@ class attention {
     output_.visit_linears(visitor);
   }
 
-  /// out [N, H] from x [N, H]; `dropout` on the probabilities.
+  /// out [M, H], the wanted rows, from x [N, H]; `dropout` on the probabilities.
   void forward(const pass<B>& run, mat<const scalar> x, const attention_context<scalar>& context,
                const dropout_spec& dropout, mat<scalar> out, saved& keep) const {
     const auto qkv = run.keep(x.rows, 3 * hidden_);
@@ -59,16 +61,27 @@ class attention {
     const auto log_sum_exp = run.training ? run.keep(heads_, x.rows) : mat<scalar>{};
     query_key_value_.forward(run.device, x, qkv);
     run.device.attention(qkv, shape(context, dropout), mixed, log_sum_exp);
-    output_.forward(run.device, mixed, out);
-    keep = {x, qkv, mixed, log_sum_exp};
+    auto wanted = mixed;
+    if (!context.wanted.empty()) {
+      wanted = run.keep(context.wanted.size, hidden_);
+      run.device.gather(mixed, context.wanted, wanted);
+    }
+    output_.forward(run.device, wanted, out);
+    keep = {x, qkv, mixed, wanted, log_sum_exp};
   }
 
-  /// Adds the gradient of x to dx [N, H]. dx may be dout: it is written last.
+  /// Adds the gradient of x to dx [N, H]; dout [M, H]. dx may be dout: it is written last.
   void backward(const pass<B>& run, mat<const scalar> dout, const attention_context<scalar>& context,
                 const dropout_spec& dropout, mat<scalar> dx, const saved& kept) const {
     const auto dmixed = run.scratch.template take<scalar>(dx.rows, hidden_);
     const auto dqkv = run.scratch.template take<scalar>(dx.rows, 3 * hidden_);
-    output_.backward(run.device, kept.mixed, dout, set, dmixed);
+    if (!context.wanted.empty()) {
+      const auto dwanted = run.scratch.template take<scalar>(dout.rows, hidden_);
+      output_.backward(run.device, kept.wanted, dout, set, dwanted);
+      run.device.scatter(dwanted, context.wanted, dmixed);
+    } else {
+      output_.backward(run.device, kept.wanted, dout, set, dmixed);
+    }
     run.device.attention_backward(kept.qkv, shape(context, dropout), kept.mixed, kept.log_sum_exp,
                                   dmixed, dqkv, context.dbias);
     query_key_value_.backward(run.device, kept.x, dqkv, add, dx);

@@ -54,25 +54,34 @@ class encoder_layer {
     feed_forward_.visit_linears(visitor);
   }
 
-  /// Returns y [N, H]. Training keeps x; inference overwrites it with y.
+  /// Returns y [M, H], the rows that `context` wants, from x [N, H]. Training keeps x; inference
+  /// overwrites it with y.
   mat<scalar> forward(const pass<B>& run, mat<scalar> x, const attention_context<scalar>& context,
                       saved& keep) const {
     const arena_scope release(run.scratch);
     const auto m = masks(run);
 
-    const auto a = run.keep(x.rows, x.cols);
+    const index wanted = context.wanted.empty() ? x.rows : context.wanted.size;
+    const auto a = run.keep(wanted, x.cols);
     attention_.forward(run, x, context, m.probabilities, a, keep.attention_block);
-    const auto h = attention_norm_.forward(run, a, x, m.attention_output, keep.attention_norm);
+    mat<const scalar> residual = x;
+    if (!context.wanted.empty()) {
+      const auto rows = run.scratch.template take<scalar>(wanted, x.cols);
+      run.device.gather(x, context.wanted, rows);
+      residual = rows;
+    }
+    const auto h = attention_norm_.forward(run, a, residual, m.attention_output, keep.attention_norm);
 
-    const auto f = run.training ? run.keep(x.rows, x.cols) : x;
+    const auto f = run.training ? run.keep(wanted, x.cols) : x.rows_slice(0, wanted);
     feed_forward_.forward(run, h, f, keep.feed_forward_block);
     return feed_forward_norm_.forward(run, f, h, m.feed_forward_output, keep.feed_forward_norm);
   }
 
-  /// d [N, H] holds the gradient of y and becomes the gradient of x: each norm leaves the
-  /// residual's gradient in d, and the block beside the residual adds its own.
+  /// d [M, H] holds the gradient of y, and dx [N, H] becomes the gradient of x; dx may be d where all
+  /// rows are wanted. Each norm leaves the residual's gradient in d, and the block beside the residual
+  /// adds its own.
   void backward(const pass<B>& run, mat<scalar> d, const attention_context<scalar>& context,
-                const saved& kept) const {
+                mat<scalar> dx, const saved& kept) const {
     const auto m = masks(run);
     {
       const arena_scope release(run.scratch);
@@ -83,7 +92,8 @@ class encoder_layer {
     {
       const arena_scope release(run.scratch);
       const auto da = attention_norm_.backward(run, d, m.attention_output, kept.attention_norm);
-      attention_.backward(run, da, context, m.probabilities, d, kept.attention_block);
+      if (!context.wanted.empty()) run.device.scatter(d, context.wanted, dx);
+      attention_.backward(run, da, context, m.probabilities, dx, kept.attention_block);
     }
   }
 

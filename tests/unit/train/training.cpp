@@ -13,6 +13,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -215,6 +216,42 @@ TEST_CASE("sequences of a batch do not see each other, and their order does not 
   for (const std::size_t i : {0U, 1U, 2U}) {
     CHECK(rows({i})[0] == all[i]);
     CHECK(reversed[2 - i] == all[i]);
+  }
+}
+
+TEST_CASE("gradients are the slopes of the loss, with dropout and tokens without a label") {
+  using exact = onoma::token_classifier<onoma::reference_backend<double>>;
+  onoma::reference_backend<double> device;
+  exact m(config_with_dropout(), device, {.seed = 5});
+  onoma::token_batch batch;
+  batch.add(std::vector<std::int32_t>{2, 17, 18, 19, 3},
+            std::vector<std::int32_t>{-100, 1, -100, 4, -100});
+  batch.add(std::vector<std::int32_t>{2, 30, 17, 3}, std::vector<std::int32_t>{-100, 0, 2, -100});
+  const auto loss = [&] {
+    m.set_dropout(11, 4);
+    return m.forward_loss(batch).mean();
+  };
+  loss();
+  m.backward();
+  auto& parameters = m.parameters();
+  const double step = 1e-5;
+  for (const auto& entry : parameters.layout().entries()) {
+    INFO(entry.name);
+    const auto gradient = parameters.download_gradient(entry);
+    const auto largest = std::max_element(gradient.begin(), gradient.end());
+    const auto at = static_cast<std::size_t>(largest - gradient.begin());
+    auto values = parameters.download_value(entry);
+    const double before = values[at];
+    double slope = 0.0;
+    for (const int sign : {1, -1}) {
+      values[at] = before + sign * step;
+      parameters.upload(entry, values.data());
+      slope += sign * loss() / (2.0 * step);
+    }
+    values[at] = before;
+    parameters.upload(entry, values.data());
+    // The third derivative times step^2, and the rounding of a loss of order 1 over the step.
+    CHECK(std::abs(slope - *largest) < 1e-8);
   }
 }
 

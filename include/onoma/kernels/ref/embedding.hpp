@@ -1,4 +1,5 @@
-/// Sum of word, position and token-type embeddings, and the scatter that is its backward.
+/// Sum of word, position and token-type embeddings, and the scatter that is its backward; and rows of
+/// activations by number.
 #pragma once
 
 #include <onoma/core/view.hpp>
@@ -35,6 +36,25 @@ void embed_backward(vec<const std::int32_t> words, vec<const std::int32_t> posit
       dposition(positions[n], h) += dy(n, h);
       if (dtype) dtype(t, h) += dy(n, h);
     }
+  }
+}
+
+/// y [M, H]: row i is row rows[i] of x [N, H].
+template <class T>
+void gather(mat<const T> x, vec<const std::int32_t> rows, mat<T> y) {
+  for (index i = 0; i < y.rows; ++i) {
+    for (index h = 0; h < y.cols; ++h) y(i, h) = x(rows[i], h);
+  }
+}
+
+/// y [N, H]: row rows[i] is row i of x [M, H], all others are zero.
+template <class T>
+void scatter(mat<const T> x, vec<const std::int32_t> rows, mat<T> y) {
+  for (index n = 0; n < y.rows; ++n) {
+    for (index h = 0; h < y.cols; ++h) y(n, h) = T(0);
+  }
+  for (index i = 0; i < x.rows; ++i) {
+    for (index h = 0; h < x.cols; ++h) y(rows[i], h) = x(i, h);
   }
 }
 
