@@ -398,7 +398,7 @@ def all_cases():
     cases["int8-base"] = (4, script("compare_int8.py", int8_arguments("base"), int8_row("base")))
     cases["int8-minilm"] = (2, script("compare_int8.py", int8_arguments("minilm"), int8_row("minilm")))
     cases["training-step"] = (5, training_step)
-    cases["training-wnut17"] = (6, training_real)
+    cases["training-wnut17"] = (12, training_real)
     for name, arguments, row_of in (
             ("tokenizer", tokenizer_arguments, tokenizer_row("WordPiece", 20)),
             ("tokenizer-bpe", built_tokenizer_arguments("roberta"), tokenizer_row("byte-level BPE", 15)),

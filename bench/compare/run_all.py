@@ -6,7 +6,7 @@ a Python with the peers; --venv FOLDER makes one, installs them and goes on with
 
 Results are kept in --work after each case and shown again: an interrupted run goes on where it was,
 --fresh begins anew. A case that lacks its data is reported and skipped. --list names the cases with
-their time at 7 pairs on two cores: about 75 minutes for all. --minutes bounds the whole run: a case
+their time at 7 pairs on two cores: about 80 minutes for all. --minutes bounds the whole run: a case
 that would not fit any more is left for the next run.
 """
 
