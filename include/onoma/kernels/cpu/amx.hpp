@@ -346,10 +346,6 @@ inline void block(const char* a0, const char* a1, index height, const char* b, i
   stream = next;
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// The sums of one pair of row tiles that are ready, on their way to C: a few rows at a time between the
 /// products of the next pair, which hide them.
 template <class Finish>
@@ -357,7 +353,7 @@ class ready_rows {
  public:
   ready_rows(index height, const Finish& finish) : finish_(finish), height_(height) {}
 
-  /// Rows [row, end) of `columns` columns from `column` on; sums of `block_floats` for each tile.
+  /// Rows [row, end) of the pair, `columns` columns from `column` on; `sums` as `block` leaves them.
   void start(const float* sums, index row, index end, index column, index columns) {
     sums_ = sums;
     first_ = row_ = row;
@@ -454,7 +450,7 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
         detail::block<1>(a0, a0, height, buffers[s % 2], count, c, k > 0, stream, pace);
       }
       if (k + count < blocks) continue;
-      ready.step(rows);
+      ready.step(rows);  // what is left of the pair before, all of it where there was one tile
       const index end = (t + 2) * height;
       ready.start(c, t * height, end < rows ? end : rows, column, b.columns - column);
     }
