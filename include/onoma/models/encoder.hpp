@@ -16,8 +16,8 @@ namespace onoma::inline ONOMA_ABI {
 struct encoder_input {
   embedding_input tokens;  // N packed tokens
   sequences batch;         // where each of B sequences begins
-  // [M] the rows of the last hidden states that are wanted, ascending; empty: all. Of the last layer only
-  // keys and values are computed for the others.
+  // [M] the rows of the last hidden states that are wanted, ascending; empty: all. The last layer
+  // computes nothing behind its attention for the others.
   vec<const std::int32_t> wanted{};
 };
 
