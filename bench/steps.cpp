@@ -233,10 +233,12 @@ void training_step(benchmark::State& state) {
     norm = device.squared_norm(table.gradient.flat());
     each([&](weight& w) { norm += device.squared_norm(w.gradient.flat()); });
     const auto update = [&](weight& w) {
-      device.adamw(step, w.value.flat(), w.gradient.flat(), w.moment1.flat(), w.moment2.flat());
+      device.adamw(step, w.value.view(), w.gradient.view(), w.moment1.view(), w.moment2.view(),
+                   w.packed);
     };
-    update(table);
-    each([&](weight& w) { update(w), w.pack(device); });
+    device.adamw(step, table.value.flat(), table.gradient.flat(), table.moment1.flat(),
+                 table.moment2.flat());
+    each(update);
   };
   run();
   for (auto _ : state) run();

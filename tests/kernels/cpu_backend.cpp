@@ -40,13 +40,15 @@ std::vector<To> as(const std::vector<From>& v) {
   return {v.begin(), v.end()};
 }
 
-/// Shapes with whole tiles, tails in every direction, one row, and more than one block of depth.
+/// Shapes with whole tiles, tails in every direction, one row, more than one block of depth, and
+/// more columns than are packed together.
 struct linear_shape {
   index tokens, in, out;
 };
 const std::vector<linear_shape> linear_shapes = {
     {1, 8, 3},    {2, 40, 72},   {5, 17, 65},    {6, 64, 64},   {7, 384, 9},  {13, 100, 130},
-    {16, 384, 384}, {23, 385, 63}, {97, 800, 129}, {200, 33, 200}, {390, 64, 48}};
+    {16, 384, 384}, {23, 385, 63}, {97, 800, 129}, {200, 33, 200}, {390, 64, 48},
+    {9, 1100, 70}};
 
 /// Values as a file has them: in `type`, beginning `shift` bytes behind a multiple of 64.
 std::vector<std::byte> stored_as(onoma::dtype type, const std::vector<float>& values, index shift) {
@@ -523,6 +525,49 @@ TEST_CASE_TEMPLATE("a table that few rows are used of is updated as a flat range
       CHECK(seen == ever);
       CHECK(used == std::vector<std::uint8_t>(used.size()));
     }
+  }
+}
+
+TEST_CASE_TEMPLATE("a weight is updated as a flat range and then packed", B, onoma::cpu_backend,
+                   onoma::reference_backend<double>) {
+  using scalar = typename B::scalar;
+  generator g(13);
+  // Less than a panel, tails in both directions, more columns than are packed together.
+  for (const auto& [rows, cols] : {std::pair<index, index>{1, 1}, {70, 33}, {130, 2100}, {5, 1024}}) {
+    INFO(rows << " x " << cols);
+    const index size = rows * cols;
+    onoma::thread_pool pool(3);
+    B device;
+    if constexpr (std::is_same_v<B, onoma::cpu_backend>) device = B(pool);
+    // Values, gradient and moments.
+    std::vector<scalar> flat[] = {g.template normals<scalar>(size), g.template normals<scalar>(size),
+                                  g.template normals<scalar>(size), g.template normals<scalar>(size)};
+    for (auto& v : flat[3]) v *= v;
+    std::vector<scalar> matrix[] = {flat[0], flat[1], flat[2], flat[3]};
+    const auto matrix_of = [&](std::vector<scalar>& v) { return mat<scalar>(v.data(), rows, cols); };
+    onoma::adamw_step<scalar> step;
+    step.learning_rate = scalar(0.01);
+    step.weight_decay = scalar(0.1);
+    step.bias_correction1 = 0.1;
+    step.bias_correction2 = 0.001;
+    auto expected = device.make_packed(rows, cols, true);
+    device.adamw(step, view(flat[0]), view(flat[1]), view(flat[2]), view(flat[3]));
+    device.pack(matrix_of(flat[0]), expected);
+    auto packed = device.make_packed(rows, cols, true);
+    device.adamw(step, matrix_of(matrix[0]), matrix_of(matrix[1]), matrix_of(matrix[2]),
+                 matrix_of(matrix[3]), packed);
+    for (int part = 0; part < 4; ++part) CHECK(matrix[part] == flat[part]);
+
+    const auto x = g.template normals<scalar>(3 * cols);
+    const auto dy = g.template normals<scalar>(3 * rows);
+    const auto products = [&](const auto& weight) {
+      std::vector<scalar> y(static_cast<std::size_t>(3 * rows));
+      std::vector<scalar> dx(static_cast<std::size_t>(3 * cols));
+      device.linear({x.data(), 3, cols}, weight, {}, {y.data(), 3, rows});
+      device.linear_dx({dy.data(), 3, rows}, weight, onoma::set, {dx.data(), 3, cols});
+      return std::pair(y, dx);
+    };
+    CHECK(products(packed) == products(expected));
   }
 }
 

@@ -192,6 +192,10 @@ concept backend = requires(
   // (step, parameter, gradient, first moment, second moment); sets the gradient to zero.
   { b.adamw(step, v, v, v, v) };
 
+  // The same for a weight [M, K], which lies row behind row, and then packed: with transpose, by
+  // make_packed. (step, parameter, gradient, first moment, second moment, packed)
+  { b.adamw(step, m, m, m, m, packed) };
+
   // Both for tables, whose rows lie one behind the other. The norm is that of the used rows: the others
   // are zero.
   { b.squared_norm(dtable) } -> std::same_as<double>;

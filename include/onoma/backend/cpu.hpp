@@ -88,19 +88,7 @@ class cpu_backend {
   }
 
   void pack(mat<const float> w, packed_weight& packed) const {
-    if (dry_run_) return;
-    packed.source = w;
-    const index forward_panels = panels_of(w.rows);
-    const index all = forward_panels + (packed.transposed.size() > 0 ? panels_of(w.cols) : 0);
-    executor_.parallel_for(all, [&](index i) {
-      if (i < forward_panels) {
-        kernels_->pack({w.data, w.stride, w.cols, w.rows, true, i, i + 1, floats(packed.forward)});
-      } else {
-        const index p = i - forward_panels;
-        kernels_->pack(
-            {w.data, w.stride, w.rows, w.cols, false, p, p + 1, floats(packed.transposed)});
-      }
-    });
+    if (!dry_run_) pack_values(w, packed, *kernels_, executor_);
   }
 
   void pack(std::span<const stored_matrix> pieces, packed_weight& packed) const {
@@ -383,6 +371,11 @@ class cpu_backend {
              vec<float> moment1, vec<float> moment2) const {
     if (dry_run_) return;
     detail::adamw(step, parameter, gradient, moment1, moment2, *kernels_, executor_);
+  }
+  void adamw(const adamw_step<float>& step, mat<float> parameter, mat<float> gradient,
+             mat<float> moment1, mat<float> moment2, packed_weight& packed) const {
+    if (dry_run_) return;
+    detail::adamw(step, parameter, gradient, moment1, moment2, packed, *kernels_, executor_);
   }
   void adamw(const adamw_step<float>& step, mat<float> parameter,
              const table_gradient<float>& gradient, mat<float> moment1, mat<float> moment2,

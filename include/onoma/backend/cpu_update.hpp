@@ -3,6 +3,7 @@
 #pragma once
 
 #include <onoma/backend/concept.hpp>
+#include <onoma/backend/cpu_weight.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/kernels/table.hpp>
 
@@ -104,6 +105,21 @@ inline void adamw(const adamw_step<float>& step, vec<float> parameter, vec<float
     kernels.adamw(call, std::min(flat_chunk, parameter.size - first), parameter.data + first,
                   gradient.data + first, moment1.data + first, moment2.data + first);
   });
+}
+
+/// The same for a weight, each block of which is packed while it is in the cache.
+inline void adamw(const adamw_step<float>& step, mat<float> parameter, mat<float> gradient,
+                  mat<float> moment1, mat<float> moment2, cpu_weight& packed,
+                  const kernel_table& kernels, executor_ref executor) {
+  const auto call = kernel_call(step);
+  pack_values(parameter, packed, kernels, executor,
+              [&](index first, index rows, index column, index columns) {
+                for (index row = first; row < first + rows; ++row) {
+                  kernels.adamw(call, columns, parameter.row_data(row) + column,
+                                gradient.row_data(row) + column, moment1.row_data(row) + column,
+                                moment2.row_data(row) + column);
+                }
+              });
 }
 
 /// Rows that were never used are not read but for their values, and those only where they decay: on

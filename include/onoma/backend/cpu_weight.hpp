@@ -75,6 +75,40 @@ inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight&
   return packed;
 }
 
+/// Packs the values of a weight [M, K], block by block so that each is read from memory once. First,
+/// compute(row, rows, column, columns) may set the values of the block that its thread packs next.
+template <class Compute>
+void pack_values(mat<const float> w, cpu_weight& packed, const kernel_table& kernels,
+                 executor_ref executor, Compute compute) {
+  const index width = kernels.panel_width;
+  // A panel of rows, in parts of at most 256 KiB that stay in the L2 cache.
+  const index most_columns = 1024 / width * width;
+  const index parts = (w.cols + most_columns - 1) / most_columns;
+  auto* const forward = reinterpret_cast<float*>(packed.forward.data());
+  auto* const transposed = reinterpret_cast<float*>(packed.transposed.data());
+  packed.source = w;
+  executor.parallel_for((w.rows + width - 1) / width * parts, [&](index i) {
+    const index row = i / parts * width;
+    const index rows = std::min(width, w.rows - row);
+    const index column = i % parts * most_columns;
+    const index columns = std::min(most_columns, w.cols - column);
+    compute(row, rows, column, columns);
+    const float* block = w.row_data(row) + column;
+    kernels.pack({block, w.stride, columns, rows, true, 0, 1,
+                  forward + kernels.packed_size(w.cols, row) + column * width});
+    if (transposed == nullptr) return;
+    for (index c = 0; c < columns; c += width) {
+      kernels.pack({block + c, w.stride, rows, std::min(width, columns - c), false, 0, 1,
+                    transposed + kernels.packed_size(w.rows, column + c) + row * width});
+    }
+  });
+}
+
+inline void pack_values(mat<const float> w, cpu_weight& packed, const kernel_table& kernels,
+                        executor_ref executor) {
+  pack_values(w, packed, kernels, executor, [](index, index, index, index) {});
+}
+
 /// The layout of the forward, from `pieces` below one another: float formats, or I8 with scales.
 inline void pack_stored(std::span<const stored_matrix> pieces, cpu_weight& packed,
                         const kernel_table& kernels, executor_ref executor) {

@@ -128,7 +128,7 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.linear(x, w, bias, y);
   }
-    void linear_activation(in x, const packed_weight& w, vec<const scalar> bias, activation act, out
+  void linear_activation(in x, const packed_weight& w, vec<const scalar> bias, activation act, out
                          pre, out y) {
     const opened access(*regions_);
     inner_.linear_activation(x, w, bias, act, pre, y);
@@ -203,10 +203,14 @@ class guarded_backend {
     const opened access(*regions_);
     return inner_.squared_norm(v);
   }
-    void adamw(const adamw_step<scalar>& step, vec<scalar> w, vec<scalar> g, vec<scalar> m,
+  void adamw(const adamw_step<scalar>& step, vec<scalar> w, vec<scalar> g, vec<scalar> m,
              vec<scalar> v) {
     const opened access(*regions_);
     inner_.adamw(step, w, g, m, v);
+  }
+  void adamw(const adamw_step<scalar>& step, out w, out g, out m, out v, packed_weight& packed) {
+    const opened access(*regions_);
+    inner_.adamw(step, w, g, m, v, packed);
   }
   [[nodiscard]] double squared_norm(const table_gradient<scalar>& gradient) {
     const opened access(*regions_);

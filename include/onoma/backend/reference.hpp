@@ -222,6 +222,14 @@ class reference_backend {
              vec<T> moment2) const {
     if (!dry_run_) ref::adamw(step, parameter, gradient, moment1, moment2);
   }
+  void adamw(const adamw_step<T>& step, mat<T> parameter, mat<T> gradient, mat<T> moment1,
+             mat<T> moment2, packed_weight& packed) const {
+    if (dry_run_) return;
+    for (index row = 0; row < parameter.rows; ++row) {
+      ref::adamw(step, parameter.row(row), gradient.row(row), moment1.row(row), moment2.row(row));
+    }
+    pack(parameter, packed);
+  }
 
   [[nodiscard]] double squared_norm(const table_gradient<T>& gradient) const {
     double sum = 0.0;

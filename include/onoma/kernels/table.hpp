@@ -275,7 +275,8 @@ struct kernel_table {
   bool reads_rows;     ///< B may lie row by row as well: then it need not be packed for `gemm_packed`
 
   // Products. B is packed once and read in panels, whose layout is the table's own affair. They lie
-  // one after another: panel p begins at packed_size(depth, p * panel_width).
+  // one after another: panel p begins at packed_size(depth, p * panel_width), row k of B in it at
+  // k * panel_width, so that a part of a panel can be packed alone.
   index (*packed_size)(index depth, index columns);  ///< floats of a packed B
   void (*pack)(const pack_call&);
   index (*gemm_scratch)(index rows, index depth, index panels);  ///< bytes of one task, may be 0

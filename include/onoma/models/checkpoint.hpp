@@ -186,16 +186,16 @@ inline void append_list(std::string& text, const char* what,
 
 /// For `fill_parameters`: all weights come from the checkpoint.
 struct none_is_packed {
-  bool operator()(const auto& /*entry*/, const auto& /*layer*/) const noexcept { return false; }
+  bool operator()(const parameter_entry& /*entry*/) const noexcept { return false; }
 };
 
 /// Gives every parameter its value: from the tensors of `match`, else a new one (normal ones from
-/// N(0, stddev), by seed). A weight without memory in the store is packed by its layer, straight from
-/// the file, and a table may be read there: then `parameters.reads_pieces()`, and `weights` must outlive
-/// the model. The pages of other tensors are given back once they are read, so that the file and the
-/// model never lie in memory side by side.
+/// N(0, stddev), by seed). A weight that is only packed goes there straight from the file, and a table
+/// may be read in the file: then `parameters.reads_pieces()`, and `weights` must outlive the model. The
+/// pages of other tensors are given back once they are read, so that the file and the model never lie
+/// in memory side by side.
 ///
-/// is_packed(entry, layer) may give such a layer its weight otherwise, and says whether it did.
+/// is_packed(entry) may pack such a weight otherwise, and says whether it did.
 template <backend B, class Model, class IsPacked = none_is_packed>
 void fill_parameters(const checkpoint_match& match, const model_weights& weights, double stddev,
                      std::uint64_t seed, parameter_store<B>& parameters, Model& model,
@@ -221,19 +221,12 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
     use(std::span<const stored_matrix>(rows), mapped_file::is_mapping);
     for (const auto* tensor : source->tensors) weights.release(*tensor);
   };
-  const auto entries = parameters.layout().entries();
   model.visit(scope{}, [&](const scope&, auto& p) {
-    const auto& entry = entries[static_cast<std::size_t>(p.entry)];
-    if (!entry.has_value()) return;
+    const auto& entry = parameters.entry_of(p);
+    if (!entry.has_value() && is_packed(entry)) return;
     with_values(entry, [&](std::span<const stored_matrix> pieces, bool stay) {
-      parameters.fill(p, pieces, stay);
-    });
-  });
-  model.visit_linears([&](auto& layer) {
-    const auto& entry = entries[static_cast<std::size_t>(layer.weight().entry)];
-    if (entry.has_value() || is_packed(entry, layer)) return;
-    with_values(entry, [&](std::span<const stored_matrix> pieces, bool) {
-      layer.pack(parameters.backend(), pieces);
+      if (entry.has_value()) return parameters.fill(p, pieces, stay);
+      parameters.pack(entry, pieces);
     });
   });
 }

@@ -264,10 +264,11 @@ class token_classifier {
     if constexpr (reads_host_memory<B>) {
       if (!options.training && !config_.int8_weights) {
         packed_cache cache(options.packed_cache, device_->packed_layout(), folder.tensors(), match);
-        fill_all([&](const parameter_entry& entry, linear<B>& layer) {
+        fill_all([&](const parameter_entry& entry) {
           const auto* weight = cache.find(entry.name);
           if (weight == nullptr) return false;
-          layer.use(device_->packed_in_place(entry.rows, entry.cols, weight->bytes));
+          parameters_->packed(entry) =
+              device_->packed_in_place(entry.rows, entry.cols, weight->bytes);
           return true;
         });
         if (cache.is_empty()) cache.write(packed_weights(match));
@@ -285,14 +286,12 @@ class token_classifier {
     requires reads_host_memory<B>
   {
     std::vector<tensor_view> weights;
-    const auto entries = parameters_->layout().entries();
-    visit_linears([&](const linear<B>& layer) {
-      const auto& entry = entries[static_cast<std::size_t>(layer.weight().entry)];
-      if (match.source_of(entry) == nullptr) return;
-      const auto bytes = device_->packed_bytes(layer.packed());
+    for (const auto& entry : parameters_->layout().entries()) {
+      if (entry.has_value() || match.source_of(entry) == nullptr) continue;
+      const auto bytes = device_->packed_bytes(parameters_->packed(entry));
       weights.push_back({entry.name, dtype::f32,
                          {static_cast<index>(bytes.size() / sizeof(float))}, bytes});
-    });
+    }
     return weights;
   }
 
@@ -345,11 +344,7 @@ class token_classifier {
             padding ? static_cast<std::int32_t>(config_.padding_id) : position++;
       }
     }
-    // In inference, loading has packed them, and no one changes them.
-    if (training_ && packed_version_ != parameters_->version()) {
-      visit_linears([&](linear<B>& layer) { layer.pack(*device_); });
-      packed_version_ = parameters_->version();
-    }
+    if (training_) parameters_->pack_changed();
   }
 
   index check_labels(const token_batch& batch) const {
@@ -453,7 +448,6 @@ class token_classifier {
   std::optional<safetensors_file> packed_file_;  // what the layers' packed weights view, if they do
   std::unique_ptr<parameter_store<B>> parameters_;
   workspace<B> workspace_;
-  std::uint64_t packed_version_ = 0;
   bool pending_ = false;
   saved saved_;
   std::vector<std::int32_t> positions_;  // [N] of the current batch

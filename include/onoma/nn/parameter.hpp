@@ -119,13 +119,12 @@ class parameter_layout {
       model.visit(scope{}, [&](const scope& at, const parameter<T>& p) {
         if (p.rule != rule) return;
         const bool has_place = training || p.reading == read_as::values;
-        const index padded = (p.size() + alignment - 1) / alignment * alignment;
         layout.entries_.push_back({at.name(), p.rows, p.cols, p.is_matrix, p.start, p.rule,
                                    p.reading, place, has_place ? layout.size_ : -1,
                                    layout.table_rows_});
-        place += padded;
+        place += padded(p.size());
         if (p.reading == read_as::rows) layout.table_rows_ += p.rows;
-        if (has_place) layout.size_ += padded;
+        if (has_place) layout.size_ += padded(p.size());
       });
       layout.ends_[static_cast<std::size_t>(rule)] = layout.size_;
     }
@@ -142,10 +141,11 @@ class parameter_layout {
   /// Rows of all tables together.
   [[nodiscard]] index table_rows() const noexcept { return table_rows_; }
 
-  /// For training: calls table(entry) for each table with this rule, and range(offset, count) for the
-  /// ranges of the flat buffers that all other parameters with this rule make, in the order of places.
-  template <class Range, class Table>
-  void for_each_part(update_rule rule, Range&& range, Table&& table) const {
+  /// For training: calls alone(entry) for each parameter with this rule for which is_alone(entry), and
+  /// range(offset, count) for the ranges of the flat buffers that the others make, in the order of
+  /// places.
+  template <class IsAlone, class Alone, class Range>
+  void for_each_part(update_rule rule, IsAlone&& is_alone, Alone&& alone, Range&& range) const {
     index first = rule == update_rule::decayed
                       ? 0
                       : end(static_cast<update_rule>(static_cast<int>(rule) - 1));
@@ -153,15 +153,19 @@ class parameter_layout {
       if (last > first) range(first, last - first);
     };
     for (const auto& entry : entries_) {
-      if (entry.rule != rule || entry.reading != read_as::rows) continue;
+      if (entry.rule != rule || !is_alone(entry)) continue;
       range_until(entry.offset);
-      table(entry);
-      first = entry.offset + entry.size();
+      alone(entry);
+      first = entry.offset + padded(entry.size());
     }
     range_until(end(rule));
   }
 
  private:
+  static constexpr index padded(index size) {
+    return (size + alignment - 1) / alignment * alignment;
+  }
+
   std::vector<parameter_entry> entries_;
   index size_ = 0;
   index table_rows_ = 0;
@@ -189,18 +193,21 @@ class parameter_layout {
   return values;
 }
 
-/// Owns the values and gradients of a model's parameters in backend memory.
+/// Owns the values and gradients of a model's parameters in backend memory, and the weights of its
+/// linear layers once more, packed as the kernels read them.
 ///
-/// A writer of values calls `changed()` (the optimizer does): layers that keep a weight in another
-/// layout refresh it before the next forward when the version differs. Not copyable or movable: a
-/// model holds it by pointer, so that an optimizer's reference survives a move of the model.
+/// Who writes the value of a weight packs it too, as `adamw` does, or calls `changed()`: then all are
+/// packed before the next forward. Not copyable or movable: a model holds it by pointer, so that its
+/// layers' views and an optimizer's reference survive a move of the model.
 template <backend B>
 class parameter_store {
  public:
   using scalar = typename B::scalar;
+  using packed_weight = typename B::packed_weight;
 
-  /// Allocates (zeroed) and binds the views of every parameter of `model`. Gradients need a layout
-  /// for training.
+  /// Allocates (zeroed) and binds the views of every parameter of `model`, and the packed weights of
+  /// its linear layers: model.visit_linears(f) calls f(linear<B>&). Gradients need a layout for
+  /// training.
   template <class Model>
   parameter_store(B& backend, parameter_layout layout, Model& model, bool with_gradients)
       : backend_(&backend),
@@ -222,6 +229,12 @@ class parameter_store {
         if (p.reading == read_as::rows) p.used = marks(used_, entry);
       });
     }
+    model.visit_linears([&](auto& layer) {
+      const auto& entry = entry_of(layer.weight());
+      auto& packed = packed_[entry.place];
+      if (entry.has_place()) packed = backend.make_packed(entry.rows, entry.cols, true);
+      layer.read(packed);
+    });
   }
 
   parameter_store(const parameter_store&) = delete;
@@ -229,6 +242,9 @@ class parameter_store {
 
   [[nodiscard]] B& backend() const noexcept { return *backend_; }
   [[nodiscard]] const parameter_layout& layout() const noexcept { return layout_; }
+  [[nodiscard]] const parameter_entry& entry_of(const parameter<scalar>& p) const {
+    return layout_.entries()[static_cast<std::size_t>(p.entry)];
+  }
   [[nodiscard]] bool has_gradients() const noexcept { return !gradients_.empty(); }
 
   /// The flat buffers, in backend memory: [layout().size()]. Gradients of tables: see `parameter::used`.
@@ -263,8 +279,26 @@ class parameter_store {
   }
   [[nodiscard]] double gradient_scale() const noexcept { return gradient_scale_; }
 
-  void changed() noexcept { ++version_; }
-  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+  /// The value of a linear layer's weight as kernels read it. The reference stays valid.
+  [[nodiscard]] packed_weight& packed(const parameter_entry& weight) {
+    return packed_.at(weight.place);
+  }
+  /// In training: some packed weights are not what the values are.
+  void changed() noexcept { is_packed_ = false; }
+  /// In training: packs all weights if something changed.
+  void pack_changed() {
+    if (std::exchange(is_packed_, true)) return;
+    for (const auto& entry : layout_.entries()) {
+      if (entry.reading != read_as::packed) continue;
+      const mat<const scalar> value{place(values(), entry).data, entry.rows, entry.cols};
+      backend_->pack(value, packed(entry));
+    }
+  }
+  /// In inference: packs a weight from host memory as a file has it, `pieces` below one another.
+  void pack(const parameter_entry& weight, std::span<const stored_matrix> pieces) {
+    packed(weight) = backend_->make_packed(weight.rows, weight.cols, false);
+    backend_->pack(pieces, packed(weight));
+  }
 
   /// Copies one parameter from host memory: `values` has entry.size() elements.
   /// @throws onoma::error (unsupported) for what inference keeps out of the flat buffers.
@@ -275,7 +309,7 @@ class parameter_store {
   /// Gives a parameter that is not only packed its value as a file has it, `pieces` below one another.
   /// `stay`: the pieces outlive the store, and a table of inference may be read there.
   void fill(parameter<scalar>& p, std::span<const stored_matrix> pieces, bool stay) {
-    const auto& entry = layout_.entries()[static_cast<std::size_t>(p.entry)];
+    const auto& entry = entry_of(p);
     if (entry.has_place()) {
       upload(pieces, place(values(), entry));
       changed();
@@ -341,9 +375,10 @@ class parameter_store {
   typename B::buffer used_;                    // marks of rows, with gradients
   std::vector<typename B::buffer> tables_;     // copies of tables that the flat buffer leaves out
   std::map<index, vec<const scalar>> table_values_;  // of all such tables, by their entry's `place`
+  std::map<index, packed_weight> packed_;            // of all linear weights, likewise
+  bool is_packed_ = false;  // in training: they are what the values are
   bool reads_pieces_ = false;
   double gradient_scale_ = 1.0;
-  std::uint64_t version_ = 1;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -44,7 +44,7 @@ class adamw {
   }
 
   /// One update of every trainable parameter, with the gradients times the store's pending scale;
-  /// gradients are zero afterwards.
+  /// gradients are zero afterwards, and weights packed.
   void step(double learning_rate) {
     ++steps_;
     const auto t = static_cast<double>(steps_);
@@ -61,7 +61,6 @@ class adamw {
     apply(update, update_rule::decayed);
     update.weight_decay = scalar(0);
     apply(update, update_rule::plain);
-    parameters_->changed();
   }
   void step() { step(options_.learning_rate); }
 
@@ -94,20 +93,27 @@ class adamw {
   void apply(const adamw_step<scalar>& update, update_rule rule) {
     auto& device = parameters_->backend();
     const auto values = parameters_->values();
+    const auto matrix = [](vec<scalar> all, const parameter_entry& entry) {
+      return mat<scalar>(all.slice(entry.offset, entry.size()).data, entry.rows, entry.cols);
+    };
     parameters_->layout().for_each_part(
-        rule,
+        rule, [](const parameter_entry& entry) { return entry.reading != read_as::values; },
+        [&](const parameter_entry& entry) {
+          const auto value = matrix(values, entry);
+          const auto m = matrix(flat(moment1_), entry);
+          const auto v = matrix(flat(moment2_), entry);
+          if (entry.reading == read_as::rows) {
+            device.adamw(update, value, parameters_->gradient_table(entry), m, v,
+                         parameter_store<B>::marks(seen_, entry));
+          } else {
+            device.adamw(update, value, matrix(parameters_->gradients(), entry), m, v,
+                         parameters_->packed(entry));
+          }
+        },
         [&](index first, index count) {
           device.adamw(update, values.slice(first, count),
                        parameters_->gradients().slice(first, count),
                        flat(moment1_).slice(first, count), flat(moment2_).slice(first, count));
-        },
-        [&](const parameter_entry& table) {
-          const auto matrix = [&](vec<scalar> all) {
-            return mat<scalar>(all.slice(table.offset, table.size()).data, table.rows, table.cols);
-          };
-          device.adamw(update, matrix(values), parameters_->gradient_table(table),
-                       matrix(flat(moment1_)), matrix(flat(moment2_)),
-                       parameter_store<B>::marks(seen_, table));
         });
   }
 
@@ -128,12 +134,12 @@ double clip_grad_norm(parameter_store<B>& parameters, double max_norm) {
   double squares = 0.0;
   for (const auto rule : {update_rule::decayed, update_rule::plain}) {
     parameters.layout().for_each_part(
-        rule,
-        [&](index first, index count) {
-          squares += device.squared_norm(parameters.gradients().slice(first, count));
-        },
+        rule, [](const parameter_entry& entry) { return entry.reading == read_as::rows; },
         [&](const parameter_entry& table) {
           squares += device.squared_norm(parameters.gradient_table(table));
+        },
+        [&](index first, index count) {
+          squares += device.squared_norm(parameters.gradients().slice(first, count));
         });
   }
   const double norm = parameters.gradient_scale() * std::sqrt(squares);
