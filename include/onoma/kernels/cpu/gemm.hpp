@@ -3,6 +3,7 @@
 
 #include <onoma/core/types.hpp>
 #include <onoma/kernels/cpu/epilogue.hpp>
+#include <onoma/kernels/cpu/fetch.hpp>
 #include <onoma/simd/batch.hpp>
 #include <onoma/simd/transpose.hpp>
 
@@ -18,24 +19,19 @@ enum class a_layout { rows, columns };
 /// element is summed depends on nothing else, so that a row of a batch equals a batch of one.
 inline constexpr index depth_block = 384;
 
-/// What a tile fetches while it computes: in each step of depth the lines of `at` and of `at + second`,
-/// and then `at` moves on by `pace` bytes.
-struct fetch_ahead {
-  const char* at = nullptr;
-  index pace = 0;
-  index second = 0;
-};
+/// Bytes of a row of NV vectors.
+template <class Arch, int NV>
+inline constexpr index row_bytes = NV * simd::width<Arch> * static_cast<index>(sizeof(float));
 
 /// One register tile: C[R, columns] = finish(C0 + A[R, depth] B[depth, NV * width]), where C0 is C
 /// if `load_c` and 0 otherwise. `columns` <= NV * width: beyond it nothing of C is touched.
 ///
 /// Per step of depth: NV loads of B, R broadcasts of A, R * NV multiply-adds; 6 x 4 vectors need 10
-/// loads for 24 multiply-adds. Each step fetches some of what comes next: without it the first row tile
-/// of each panel runs at the latency of the last-level cache, where weights live.
+/// loads for 24 multiply-adds.
 template <class Arch, int R, int NV, a_layout Layout, class Finish>
 inline void tile(index depth, const float* a, index a_stride, const float* b, index b_stride,
-                 fetch_ahead fetch, bool load_c, float* c, index c_stride, index columns, bool last,
-                 const Finish& finish, index row, index column) {
+                 fetch_ahead<row_bytes<Arch, NV>> fetch, bool load_c, float* c, index c_stride,
+                 index columns, bool last, const Finish& finish, index row, index column) {
   constexpr index w = simd::width<Arch>;
   using batch = simd::floats<Arch>;
   batch acc[R][NV];
@@ -52,9 +48,7 @@ inline void tile(index depth, const float* a, index a_stride, const float* b, in
     batch line[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) line[v] = simd::load<Arch>(b + v * w);
-    __builtin_prefetch(fetch.at, 0, 2);
-    __builtin_prefetch(fetch.at + fetch.second, 0, 2);
-    fetch.at += fetch.pace;
+    fetch.step();
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const batch x(Layout == a_layout::rows ? a[r * a_stride + k] : a[k * a_stride + r]);
@@ -93,18 +87,8 @@ inline void panel(index rows, index depth, const float* a, index a_stride, index
                   index column) {
   constexpr index highest = simd::tile<Arch>::rows;
   const index tiles = (rows + highest - 1) / highest;
-  // The tiles fetch `next` together, each a stretch of it and all at the same pace: a tile that fetched
-  // more would wait for memory, and the others would leave it idle. Two or three tiles fetch two lines
-  // in a step, which is all of `next`; with every other line, or three of four, 16 rows of BERT-base's
-  // weights run at 69 GFLOP/s on a Zen 4 core instead of 107 (of 118). One tile has no time for more.
-  constexpr index line = 64;
-  constexpr index row_bytes = NV * simd::width<Arch> * static_cast<index>(sizeof(float));
-  fetch_ahead fetch{reinterpret_cast<const char*>(b)};
-  if (next != nullptr) {
-    fetch.at = reinterpret_cast<const char*>(next);
-    fetch.pace = (row_bytes + tiles - 1) / tiles;
-    if (tiles > 1 && fetch.pace > line) fetch.second = line;
-  }
+  fetch_ahead<row_bytes<Arch, NV>> fetch{reinterpret_cast<const char*>(b)};
+  if (next != nullptr) fetch = fetch.shared(next, tiles);
   index i = 0;
   for (index t = 0; t < tiles; ++t) {
     const index end = rows * (t + 1) / tiles;
@@ -129,7 +113,7 @@ inline void panel(index rows, index depth, const float* a, index a_stride, index
       default: break;
     }
 #undef ONOMA_TILE
-    fetch.at += fetch.pace * depth;
+    fetch.skip(depth);
     i += height;
   }
 }

@@ -4,6 +4,7 @@
 
 #include <onoma/core/quantize.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/kernels/cpu/fetch.hpp>
 #include <onoma/kernels/table.hpp>
 #include <onoma/simd/batch.hpp>
 #include <onoma/simd/integer.hpp>
@@ -108,6 +109,10 @@ inline void int8_finish_strip(const int8_gemm_call& p, const std::int32_t* sums,
   }
 }
 
+/// For tiles of so many strips, which read a group of each in a step.
+template <index Strips>
+using int8_fetch = fetch_ahead<Strips * int8_strip * int8_group>;
+
 /// A register tile per call: rows split evenly into heights of at most `Tile::rows`, `Tile::strips`
 /// strips at a time.
 template <class Tile, class Finish>
@@ -115,14 +120,17 @@ inline void int8_multiply_tiles(const int8_gemm_call& p, const Finish& finish) {
   const index tiles = (p.rows + Tile::rows - 1) / Tile::rows;
   for (index s = p.first_strip; s < p.last_strip; s += Tile::strips) {
     const bool whole = s + Tile::strips <= p.last_strip;
+    auto fetch = int8_fetch<Tile::strips>::shared(
+        p.strips + (s + Tile::strips) * int8_strip * p.depth, tiles);
     for (index t = 0; t < tiles; ++t) {
       const index first = p.rows * t / tiles;
       const index height = p.rows * (t + 1) / tiles - first;
       if (whole) {
-        Tile::template run<Tile::strips>(p, first, height, s, finish);
+        Tile::template run<Tile::strips>(p, first, height, s, fetch, finish);
+        fetch.skip(p.depth / int8_group);
       } else {
         for (index one = s; one < p.last_strip; ++one) {
-          Tile::template run<1>(p, first, height, one, finish);
+          Tile::template run<1>(p, first, height, one, fetch, finish);
         }
       }
     }
@@ -137,7 +145,7 @@ struct int8_plain {
 
   template <int S, class Finish>
   static void run(const int8_gemm_call& p, index row, index /*height*/, index strip,
-                  const Finish& finish) {
+                  int8_fetch<strips> /*fetch*/, const Finish& finish) {
     std::int32_t sums[int8_strip] = {};
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;

@@ -21,12 +21,12 @@ struct int8_avx2 {
 
   template <int S, class Finish>
   static void run(const int8_gemm_call& p, index row, index height, index strip,
-                  const Finish& finish) {
+                  int8_fetch<strips> fetch, const Finish& finish) {
     switch (height) {
-      case 1: tile<1>(p, row, strip, finish); break;
-      case 2: tile<2>(p, row, strip, finish); break;
-      case 3: tile<3>(p, row, strip, finish); break;
-      case 4: tile<4>(p, row, strip, finish); break;
+      case 1: tile<1>(p, row, strip, fetch, finish); break;
+      case 2: tile<2>(p, row, strip, fetch, finish); break;
+      case 3: tile<3>(p, row, strip, fetch, finish); break;
+      case 4: tile<4>(p, row, strip, fetch, finish); break;
       default: break;
     }
   }
@@ -38,7 +38,8 @@ struct int8_avx2 {
 
  private:
   template <int R, class Finish>
-  static void tile(const int8_gemm_call& p, index row, index strip, const Finish& finish) {
+  static void tile(const int8_gemm_call& p, index row, index strip, int8_fetch<strips> fetch,
+                   const Finish& finish) {
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
     const __m256i ones = _mm256_set1_epi16(1);
@@ -49,6 +50,7 @@ struct int8_avx2 {
       const __m256i b0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b));
       const __m256i b1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 32));
       b += int8_strip * int8_group;
+      fetch.step();
 #pragma GCC unroll 4
       for (int r = 0; r < R; ++r) {
         std::uint32_t four = 0;

@@ -17,14 +17,14 @@ struct int8_vnni {
 
   template <int S, class Finish>
   ONOMA_TARGET_VNNI static void run(const int8_gemm_call& p, index row, index height, index strip,
-                                    const Finish& finish) {
+                                    int8_fetch<strips> fetch, const Finish& finish) {
     switch (height) {
-      case 1: tile<1, S>(p, row, strip, finish); break;
-      case 2: tile<2, S>(p, row, strip, finish); break;
-      case 3: tile<3, S>(p, row, strip, finish); break;
-      case 4: tile<4, S>(p, row, strip, finish); break;
-      case 5: tile<5, S>(p, row, strip, finish); break;
-      case 6: tile<6, S>(p, row, strip, finish); break;
+      case 1: tile<1, S>(p, row, strip, fetch, finish); break;
+      case 2: tile<2, S>(p, row, strip, fetch, finish); break;
+      case 3: tile<3, S>(p, row, strip, fetch, finish); break;
+      case 4: tile<4, S>(p, row, strip, fetch, finish); break;
+      case 5: tile<5, S>(p, row, strip, fetch, finish); break;
+      case 6: tile<6, S>(p, row, strip, fetch, finish); break;
       default: break;
     }
   }
@@ -37,7 +37,7 @@ struct int8_vnni {
  private:
   template <int R, int S, class Finish>
   ONOMA_TARGET_VNNI static void tile(const int8_gemm_call& p, index row, index strip,
-                                     const Finish& finish) {
+                                     int8_fetch<strips> fetch, const Finish& finish) {
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
     const index b_stride = int8_strip * p.depth;
@@ -52,6 +52,7 @@ struct int8_vnni {
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) line[s] = _mm512_loadu_si512(b + s * b_stride);
       b += int8_strip * int8_group;
+      fetch.step();
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
         std::int32_t four = 0;
