@@ -25,6 +25,9 @@ template <class Arch>
   p = xsimd::fma(p, r, batch(0.49999993450081415F));
   p = xsimd::fma(p, r, batch(1.0F));
   p = xsimd::fma(p, r, batch(1.0F));
+#if defined(__AVX512F__)
+  if constexpr (width<Arch> == 16) return _mm512_scalef_ps(p, n);  // the same in one instruction
+#endif
   const integers exponent = xsimd::batch_cast<std::int32_t>(n);
   const integers half = exponent >> 1;
   const batch scale1 = xsimd::bitwise_cast<batch>((half + 127) << 23);
@@ -37,7 +40,8 @@ template <class Arch>
 /// Phi(-t) = erfc(t / sqrt 2) / 2 and erfc(z) = exp(-z^2) P(u), u = 1 / (1 + 0.4 z): the scaled
 /// complementary error function is smooth in u. P has degree 8; the fit, made for this file,
 /// minimises the absolute error of erfc (1.9e-9; the relative error stays below 5e-6 up to z = 6,
-/// where forms with 1 + erf lose every digit). In float: |error of Phi| <= 1.5e-7.
+/// where forms with 1 + erf lose every digit). In float: |error of Phi| <= 1.5e-7. Below, 0.4 / sqrt 2
+/// is one factor, and P is halved.
 template <class Arch>
 struct normal {
   floats<Arch> distribution;
@@ -47,18 +51,17 @@ struct normal {
 template <class Arch>
 [[nodiscard]] inline normal<Arch> normal_distribution(floats<Arch> x) {
   using batch = floats<Arch>;
-  const batch z = xsimd::abs(x) * batch(0.70710678F);
-  const batch u = batch(1.0F) / xsimd::fma(batch(0.4F), z, batch(1.0F));
-  batch p(0.07552729096210786F);
-  p = xsimd::fma(p, u, batch(-0.3986325285142857F));
-  p = xsimd::fma(p, u, batch(0.6884133029924664F));
-  p = xsimd::fma(p, u, batch(-0.3731119850637877F));
-  p = xsimd::fma(p, u, batch(0.4043456794416324F));
-  p = xsimd::fma(p, u, batch(0.1430166266253662F));
-  p = xsimd::fma(p, u, batch(0.23536292389975783F));
-  p = xsimd::fma(p, u, batch(0.2250786878221244F));
+  const batch u = batch(1.0F) / xsimd::fma(batch(0.28284271F), xsimd::abs(x), batch(1.0F));
+  batch p(0.07552729096210786F / 2);
+  p = xsimd::fma(p, u, batch(-0.3986325285142857F / 2));
+  p = xsimd::fma(p, u, batch(0.6884133029924664F / 2));
+  p = xsimd::fma(p, u, batch(-0.3731119850637877F / 2));
+  p = xsimd::fma(p, u, batch(0.4043456794416324F / 2));
+  p = xsimd::fma(p, u, batch(0.1430166266253662F / 2));
+  p = xsimd::fma(p, u, batch(0.23536292389975783F / 2));
+  p = xsimd::fma(p, u, batch(0.2250786878221244F / 2));
   const batch exponential = exp<Arch>(x * x * batch(-0.5F));
-  const batch tail = batch(0.5F) * u * p * exponential;
+  const batch tail = u * p * exponential;
   return {xsimd::select(x < batch(0.0F), tail, batch(1.0F) - tail), exponential};
 }
 
