@@ -87,8 +87,8 @@ inline void panel(index rows, index depth, const float* a, index a_stride, index
                   index column) {
   constexpr index highest = simd::tile<Arch>::rows;
   const index tiles = (rows + highest - 1) / highest;
-  fetch_ahead<row_bytes<Arch, NV>> fetch{reinterpret_cast<const char*>(b)};
-  if (next != nullptr) fetch = fetch.shared(next, tiles);
+  using plan = fetch_ahead<row_bytes<Arch, NV>>;
+  auto fetch = next != nullptr ? plan::shared(next, tiles) : plan{reinterpret_cast<const char*>(b)};
   index i = 0;
   for (index t = 0; t < tiles; ++t) {
     const index end = rows * (t + 1) / tiles;
