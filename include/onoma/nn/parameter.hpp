@@ -253,10 +253,13 @@ class parameter_store {
     return gradients_.empty() ? vec<scalar>{} : flat(gradients_.front());
   }
 
-  /// That of a table, with its marks.
+  /// One parameter in a buffer that is laid out as the values.
+  [[nodiscard]] static mat<scalar> matrix(vec<scalar> of_all, const parameter_entry& entry) {
+    return {place(of_all, entry).data, entry.rows, entry.cols};
+  }
+  /// The gradient of a table, with its marks.
   [[nodiscard]] table_gradient<scalar> gradient_table(const parameter_entry& table) const {
-    const auto values = place(gradients(), table);
-    return {{values.data, table.rows, table.cols}, marks(used_, table)};
+    return {matrix(gradients(), table), marks(used_, table)};
   }
   /// The marks of a table's rows in a buffer with one for each row of all tables.
   [[nodiscard]] static vec<std::uint8_t> marks(const typename B::buffer& of_all,
@@ -290,8 +293,7 @@ class parameter_store {
     if (std::exchange(is_packed_, true)) return;
     for (const auto& entry : layout_.entries()) {
       if (entry.reading != read_as::packed) continue;
-      const mat<const scalar> value{place(values(), entry).data, entry.rows, entry.cols};
-      backend_->pack(value, packed(entry));
+      backend_->pack(matrix(values(), entry), packed(entry));
     }
   }
   /// In inference: packs a weight from host memory as a file has it, `pieces` below one another.

@@ -93,20 +93,18 @@ class adamw {
   void apply(const adamw_step<scalar>& update, update_rule rule) {
     auto& device = parameters_->backend();
     const auto values = parameters_->values();
-    const auto matrix = [](vec<scalar> all, const parameter_entry& entry) {
-      return mat<scalar>(all.slice(entry.offset, entry.size()).data, entry.rows, entry.cols);
-    };
     parameters_->layout().for_each_part(
         rule, [](const parameter_entry& entry) { return entry.reading != read_as::values; },
         [&](const parameter_entry& entry) {
-          const auto value = matrix(values, entry);
-          const auto m = matrix(flat(moment1_), entry);
-          const auto v = matrix(flat(moment2_), entry);
+          using store = parameter_store<B>;
+          const auto value = store::matrix(values, entry);
+          const auto m = store::matrix(flat(moment1_), entry);
+          const auto v = store::matrix(flat(moment2_), entry);
           if (entry.reading == read_as::rows) {
             device.adamw(update, value, parameters_->gradient_table(entry), m, v,
-                         parameter_store<B>::marks(seen_, entry));
+                         store::marks(seen_, entry));
           } else {
-            device.adamw(update, value, matrix(parameters_->gradients(), entry), m, v,
+            device.adamw(update, value, store::matrix(parameters_->gradients(), entry), m, v,
                          parameters_->packed(entry));
           }
         },
