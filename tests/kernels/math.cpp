@@ -74,6 +74,16 @@ TEST_CASE("GELU and its derivatives: the stated absolute errors") {
               against(onoma::ref::gelu_tanh_derivative<double>)) <= 2.5e-6);
 }
 
+TEST_CASE("GELU keeps digits in its negative tail, and NaN") {
+  CHECK(worst(-5.5, 0, 1'000'000, [](batch x) { return onoma::simd::gelu<arch>(x); },
+              [](double found, double x) {
+                return x == 0 ? std::abs(found) : std::abs(found / onoma::ref::gelu<double>(x) - 1);
+              }) <= 2e-4);
+  const batch nan(std::numeric_limits<float>::quiet_NaN());
+  CHECK(xsimd::all(xsimd::isnan(onoma::simd::gelu<arch>(nan))));
+  CHECK(xsimd::all(xsimd::isnan(onoma::simd::gelu_derivative<arch>(nan))));
+}
+
 TEST_CASE("vectors of dropout keep and drop what the generator says, from any place") {
   const std::vector<float> ones(300, 1.0F);
   std::vector<float> out(ones.size());

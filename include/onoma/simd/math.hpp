@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/simd/batch.hpp>
+#include <onoma/simd/gelu_tables.hpp>
 
 namespace onoma::inline ONOMA_ABI::simd {
 
@@ -65,15 +66,49 @@ template <class Arch>
   return {xsimd::select(x < batch(0.0F), tail, batch(1.0F) - tail), exponential};
 }
 
-/// x Phi(x); absolute error <= 5e-7 on [-10, 10].
+#if defined(__AVX512F__)
+/// The polynomial of `table`, [coefficient][interval], for each t >= 0; 0 beyond the intervals. One
+/// instruction looks up a coefficient for 16 lanes: GELU and its derivative take 16 cycles per vector on
+/// a Zen 4 instead of the 28 of `normal_distribution`.
+template <class Arch>
+[[nodiscard]] inline floats<Arch> by_intervals(const float (&table)[6][16], floats<Arch> t) {
+  using batch = floats<Arch>;
+  t = xsimd::min(batch(15.0F * gelu_step), t);  // in this order NaN stays
+  // Beside 1.5 * 2^23 a float has no fraction left: its low bits are the number of the interval.
+  const batch shift(12582912.0F);
+  const batch number = xsimd::fma(t, batch(1.0F / gelu_step), shift);
+  const batch d = xsimd::fnma(number - shift, batch(gelu_step), t);
+  const auto coefficient = [&table, &number](int k) {
+    return batch(_mm512_permutexvar_ps(_mm512_castps_si512(number), _mm512_load_ps(table[k])));
+  };
+  batch p = coefficient(5);
+#pragma GCC unroll 5
+  for (int k = 4; k >= 0; --k) p = xsimd::fma(p, d, coefficient(k));
+  return p;
+}
+#endif
+
+/// x Phi(x); absolute error <= 5e-7 on [-10, 10], relative error <= 2e-4 on [-5.5, 0].
 template <class Arch>
 [[nodiscard]] inline floats<Arch> gelu(floats<Arch> x) {
+#if defined(__AVX512F__)
+  if constexpr (width<Arch> == 16) {
+    const auto tail = x * by_intervals<Arch>(normal_tail, xsimd::abs(x));
+    return xsimd::select(x < floats<Arch>(0.0F), tail, x - tail);
+  }
+#endif
   return x * normal_distribution<Arch>(x).distribution;
 }
 
 /// Phi(x) + x phi(x); absolute error <= 5e-7 on [-10, 10].
 template <class Arch>
 [[nodiscard]] inline floats<Arch> gelu_derivative(floats<Arch> x) {
+#if defined(__AVX512F__)
+  if constexpr (width<Arch> == 16) {
+    const auto tail = by_intervals<Arch>(gelu_derivative_tail, xsimd::abs(x));
+    return xsimd::select(x < floats<Arch>(0.0F), tail, floats<Arch>(1.0F) - tail);
+  }
+#endif
   const auto n = normal_distribution<Arch>(x);
   return xsimd::fma(x * floats<Arch>(0.39894228F), n.exponential, n.distribution);
 }
