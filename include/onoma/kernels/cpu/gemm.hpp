@@ -28,10 +28,10 @@ inline constexpr index row_bytes = NV * simd::width<Arch> * static_cast<index>(s
 ///
 /// Per step of depth: NV loads of B, R broadcasts of A, R * NV multiply-adds; 6 x 4 vectors need 10
 /// loads for 24 multiply-adds.
-template <class Arch, int R, int NV, a_layout Layout, class Finish>
-inline void tile(index depth, const float* a, index a_stride, const float* b, index b_stride,
-                 fetch_ahead<row_bytes<Arch, NV>> fetch, bool load_c, float* c, index c_stride,
-                 index columns, bool last, const Finish& finish, index row, index column) {
+template <class Arch, int R, int NV, a_layout Layout, class Fetch, class Finish>
+inline void tile(Fetch fetch, index depth, const float* a, index a_stride,
+                 const float* b, index b_stride, bool load_c, float* c, index c_stride, index columns,
+                 bool last, const Finish& finish, index row, index column) {
   constexpr index w = simd::width<Arch>;
   using batch = simd::floats<Arch>;
   batch acc[R][NV];
@@ -78,17 +78,20 @@ inline void tile(index depth, const float* a, index a_stride, const float* b, in
   }
 }
 
+template <class Arch>
+[[nodiscard]] constexpr index tiles_of(index rows) {
+  return (rows + simd::tile<Arch>::rows - 1) / simd::tile<Arch>::rows;
+}
+
 /// All row tiles against one panel of NV * width columns. The rows are split evenly, 16 into 6, 5, 5
 /// and not 6, 6, 4: a low tile wastes loads of B.
-template <class Arch, int NV, a_layout Layout, class Finish>
-inline void panel(index rows, index depth, const float* a, index a_stride, index a_tile_stride,
-                  const float* b, index b_stride, const float* next, bool load_c, float* c,
+template <class Arch, int NV, a_layout Layout, class Fetch, class Finish>
+inline void panel(Fetch fetch, index rows, index depth, const float* a, index a_stride,
+                  index a_tile_stride, const float* b, index b_stride, bool load_c, float* c,
                   index c_stride, index columns, bool last, const Finish& finish, index row,
                   index column) {
   constexpr index highest = simd::tile<Arch>::rows;
-  const index tiles = (rows + highest - 1) / highest;
-  using plan = fetch_ahead<row_bytes<Arch, NV>>;
-  auto fetch = next != nullptr ? plan::shared(next, tiles) : plan{reinterpret_cast<const char*>(b)};
+  const index tiles = tiles_of<Arch>(rows);
   index i = 0;
   for (index t = 0; t < tiles; ++t) {
     const index end = rows * (t + 1) / tiles;
@@ -100,7 +103,7 @@ inline void panel(index rows, index depth, const float* a, index a_stride, index
     float* out = c + i * c_stride;
 #define ONOMA_TILE(R)                                                                          \
   case R:                                                                                      \
-    tile<Arch, R, NV, Layout>(depth, at, a_stride, b, b_stride, fetch, load_c, out, c_stride,  \
+    tile<Arch, R, NV, Layout>(fetch, depth, at, a_stride, b, b_stride, load_c, out, c_stride,  \
                               columns, last, finish, row + i, column);                         \
     break;
     switch (height) {
@@ -185,6 +188,8 @@ inline void multiply(index rows, index depth, index columns, const float* a, ind
                      index last_panel, bool accumulate, float* c, index c_stride,
                      const Finish& finish, index row) {
   constexpr index nr = panel_width<Arch>;
+  constexpr int vectors = simd::tile<Arch>::vectors;
+  const index tiles = tiles_of<Arch>(rows);
   for (index k = 0; k < depth; k += depth_block) {
     const index steps = depth - k < depth_block ? depth - k : depth_block;
     const float* at = Layout == a_layout::rows ? a + k : a + k * a_stride;
@@ -195,9 +200,10 @@ inline void multiply(index rows, index depth, index columns, const float* a, ind
                           : k + steps < depth
                               ? packed_b + first_panel * nr * depth + (k + steps) * nr
                               : packed_b + last_panel * nr * depth;
-      panel<Arch, simd::tile<Arch>::vectors, Layout>(
-          rows, steps, at, a_stride, a_tile_stride, b, nr, next, accumulate || k > 0,
-          c + p * nr, c_stride, columns - p * nr, k + steps == depth, finish, row, p * nr);
+      panel<Arch, vectors, Layout>(
+          fetch_ahead<row_bytes<Arch, vectors>>::shared(next, tiles), rows, steps, at, a_stride,
+          a_tile_stride, b, nr, accumulate || k > 0, c + p * nr, c_stride, columns - p * nr,
+          k + steps == depth, finish, row, p * nr);
     }
   }
 }
@@ -215,7 +221,7 @@ inline void multiply_in_place(index rows, index depth, index columns, const floa
     const index left = columns - j;
     const index vectors = left >= most * w ? most : (left + w - 1) / w;
     const auto run = [&]<int NV>(std::integral_constant<int, NV>) {
-      panel<Arch, NV, Layout>(rows, depth, a, a_stride, highest, b + j, b_stride, nullptr,
+      panel<Arch, NV, Layout>(fetch_nothing{}, rows, depth, a, a_stride, highest, b + j, b_stride,
                               accumulate, c + j, c_stride, left, true, finish_nothing{}, 0, 0);
     };
     switch (vectors) {
