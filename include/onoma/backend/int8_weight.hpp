@@ -69,10 +69,10 @@ class int8_weight {
     const index most = std::max(tile, block_bytes / depth_ / tile * tile);
     const index blocks = (x.rows + most - 1) / most;
     // Few rows: many groups of columns, of four strips at least, which a register tile takes at most.
-    // About four tasks per thread even out their speeds.
+    // About eight tasks per thread even out their speeds.
     const index quads = (strips_ + 3) / 4;
     const index threads = executor.concurrency();
-    const index wanted = threads == 1 ? 1 : (4 * threads + blocks - 1) / std::max<index>(blocks, 1);
+    const index wanted = threads == 1 ? 1 : (8 * threads + blocks - 1) / std::max<index>(blocks, 1);
     const index groups = std::min(quads, wanted);
     const index tiles = (x.rows + tile - 1) / tile;
     executor.parallel_for(blocks * groups, [&](index i) {

@@ -45,7 +45,10 @@ struct int8_vnni {
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
-      for (int s = 0; s < S; ++s) sums[r][s] = _mm512_setzero_si512();
+      for (int s = 0; s < S; ++s) {
+        sums[r][s] = _mm512_setzero_si512();
+        __builtin_prefetch(p.c + (row + r) * p.c_stride + (strip + s) * int8_strip, 1);
+      }
     }
     for (index k = 0; k < p.depth; k += int8_group) {
       __m512i line[S];
