@@ -123,6 +123,9 @@ concept backend = requires(
   requires std::default_initializable<typename B::packed_weight>;
   { b.dry_run(flag) };
   { b.dry_run() } -> std::convertible_to<bool>;
+  // How many rows of so many values find room in the caches, at least 1: inference takes so many tokens
+  // through the layers together.
+  { b.rows_at_once(n) } -> std::same_as<index>;
 
   // Memory. `allocate` zeroes. Uploads and downloads copy between host memory and the backend's.
   { b.allocate(bytes) } -> std::same_as<typename B::buffer>;

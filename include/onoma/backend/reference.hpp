@@ -58,6 +58,7 @@ class reference_backend {
 
   void dry_run(bool on) noexcept { dry_run_ = on; }
   [[nodiscard]] bool dry_run() const noexcept { return dry_run_; }
+  [[nodiscard]] index rows_at_once(index /*values*/) const noexcept { return 1024; }
 
   [[nodiscard]] buffer allocate(std::size_t bytes) const { return buffer(bytes); }
   void upload(const T* host, vec<T> v) const {

@@ -142,7 +142,7 @@ class token_classifier {
     pending_ = false;
     workspace_.run(true, [&](arena& activations, arena& scratch) {
       const pass<B> run{*device_, activations, scratch, true, {}};
-      encoder_.forward(run, upload(run, batch), saved_.encoder);
+      encoder_.forward(run, upload(run, batch, 0, batch.count()), saved_.encoder);
     });
     std::vector<std::vector<scalar>> states;
     for (const auto& state : saved_.encoder.states) {
@@ -367,9 +367,16 @@ class token_classifier {
     device_->upload_ids(host, ids);
     return ids;
   }
-  encoder_input upload(const pass<B>& run, const token_batch& batch) const {
-    return {{upload(run, batch.ids()), upload(run, {positions_.data(), batch.tokens()})},
-            {upload(run, batch.layout().offsets)}};
+  /// Sequences first to last of `batch`.
+  encoder_input upload(const pass<B>& run, const token_batch& batch, index first, index last) {
+    const auto all = batch.layout();
+    const index begin = all.begin(first);
+    offsets_.clear();
+    for (index b = first; b <= last; ++b) offsets_.push_back(all.offsets[b] - all.offsets[first]);
+    const index tokens = offsets_.back();
+    return {{upload(run, {batch.ids().data + begin, tokens}),
+             upload(run, {positions_.data() + begin, tokens})},
+            {upload(run, view_of(offsets_))}};
   }
 
   /// Returns the logits of the wanted tokens, [M, L], in backend memory.
@@ -397,7 +404,7 @@ class token_classifier {
       labels_.push_back(batch.labels()[n]);
     }
     const bool some = !wanted_.empty() && static_cast<index>(wanted_.size()) < batch.tokens();
-    auto input = upload(run, batch);
+    auto input = upload(run, batch, 0, batch.count());
     if (some) input.wanted = upload(run, view_of(wanted_));
     const auto scores = forward(run, input);
     const auto labels = upload(run, some ? view_of(labels_) : batch.labels());
@@ -427,12 +434,23 @@ class token_classifier {
     pending_ = false;
     const auto labels = static_cast<index>(config_.labels.size());
     host_.resize(static_cast<std::size_t>(batch.tokens() * labels));
-    workspace_.run(true, [&](arena& activations, arena& scratch) {
-      const pass<B> run{*device_, activations, scratch, false, {}};
-      const auto scores = forward(run, upload(run, batch));
-      finish(run, scores);
-      device_->download(vec<const scalar>{scores.data, scores.rows * scores.cols}, host_.data());
-    });
+    // In parts of whole sequences, each in the part that its first token falls in.
+    const auto layout = batch.layout();
+    const index most = device_->rows_at_once(2 * config_.hidden + config_.inner);
+    const index parts = (batch.tokens() + most - 1) / most;
+    index last = 0;
+    for (index part = 0; part < parts; ++part) {
+      const index first = last;
+      while (last < layout.count() && layout.begin(last) * parts / batch.tokens() <= part) ++last;
+      if (first == last) continue;
+      workspace_.run(true, [&](arena& activations, arena& scratch) {
+        const pass<B> run{*device_, activations, scratch, false, {}};
+        const auto scores = forward(run, upload(run, batch, first, last));
+        finish(run, scores);
+        device_->download(vec<const scalar>{scores.data, scores.rows * scores.cols},
+                          host_.data() + layout.begin(first) * labels);
+      });
+    }
     return {host_.data(), batch.tokens(), labels};
   }
 
@@ -451,6 +469,7 @@ class token_classifier {
   bool pending_ = false;
   saved saved_;
   std::vector<std::int32_t> positions_;  // [N] of the current batch
+  std::vector<std::int32_t> offsets_;    // of the sequences that are computed together
   std::vector<std::int32_t> wanted_;     // [M] its labelled tokens
   std::vector<std::int32_t> labels_;     // [M] their labels
   std::vector<scalar> host_;             // [N, L] of the last inference
