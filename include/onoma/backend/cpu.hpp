@@ -3,6 +3,7 @@
 
 #include <onoma/backend/concept.hpp>
 #include <onoma/backend/cpu_bias.hpp>
+#include <onoma/backend/cpu_tasks.hpp>
 #include <onoma/backend/cpu_update.hpp>
 #include <onoma/backend/cpu_weight.hpp>
 #include <onoma/backend/dispatch.hpp>
@@ -427,11 +428,8 @@ class cpu_backend {
   /// task has nothing to prepare, else two, since a task begins with work that its products do not hide;
   /// four where rows are few and most of the time goes into reading B.
   [[nodiscard]] index groups_of(index panels, index blocks, index rows) const {
-    const index threads = executor_.concurrency();
     const index each = kernels_->gemm_prepare == nullptr ? 8 : rows > 64 ? 2 : 4;
-    const index wanted = threads == 1 ? 1 : (each * threads + blocks - 1) / blocks;
-    const index least = (panels - 1) / kernels_->panel_block + 1;
-    return std::min(panels, std::max(wanted, least));
+    return detail::panel_groups(panels, kernels_->panel_block, blocks, each, executor_.concurrency());
   }
 
   void multiply_forward(mat<const float> x, const packed_weight& w, mat<float> y,
@@ -453,7 +451,8 @@ class cpu_backend {
                 const epilogue& finish, Done done = {}) {
     if (dry_run_ || x.rows == 0) return;
     const index panels = panels_of(y.cols);
-    const index blocks = (x.rows + kernels_->row_block - 1) / kernels_->row_block;
+    const index blocks =
+        detail::row_blocks(x.rows, kernels_->row_block, panels, executor_.concurrency());
     const index groups = groups_of(panels, blocks, x.rows);
     const index scratch_bytes = kernels_->gemm_scratch(
         (x.rows + blocks - 1) / blocks, x.cols, (panels + groups - 1) / groups);

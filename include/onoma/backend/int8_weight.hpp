@@ -1,6 +1,7 @@
 /// A weight of 8-bit integers as the CPU backend keeps it, and its product split into tasks.
 #pragma once
 
+#include <onoma/backend/cpu_tasks.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/view.hpp>
 #include <onoma/exec/executor.hpp>
@@ -63,17 +64,16 @@ class int8_weight {
       kernels.int8_quantize({std::min(few, x.rows - n), x.cols, x.row_data(n), x.stride,
                              a + n * depth_, scales + n});
     });
-    // Whole tiles of rows, and as many as leave room in an L2 of 1 MiB for the weights beside them.
+    if (x.rows == 0) return;
+    // Whole tiles of rows, and as many as leave room in an L2 of 1 MiB for the weights beside them; four
+    // strips at least, which a register tile takes at most. Eight tasks per thread even out their speeds.
     constexpr index tile = 32;
     constexpr index block_bytes = index{640} << 10;
     const index most = std::max(tile, block_bytes / depth_ / tile * tile);
-    const index blocks = (x.rows + most - 1) / most;
-    // Few rows: many groups of columns, of four strips at least, which a register tile takes at most.
-    // About eight tasks per thread even out their speeds.
     const index quads = (strips_ + 3) / 4;
     const index threads = executor.concurrency();
-    const index wanted = threads == 1 ? 1 : (8 * threads + blocks - 1) / std::max<index>(blocks, 1);
-    const index groups = std::min(quads, wanted);
+    const index blocks = detail::row_blocks(x.rows, most, quads, threads);
+    const index groups = detail::panel_groups(quads, quads, blocks, 8, threads);
     const index tiles = (x.rows + tile - 1) / tile;
     executor.parallel_for(blocks * groups, [&](index i) {
       const index block = i / groups;
