@@ -32,7 +32,7 @@ struct pipeline_options {
   aggregation strategy = aggregation::word;
   index max_length = 0;      ///< tokens per window; 0: as many as the model takes
   index stride = 64;         ///< tokens that windows of a long text share
-  index max_tokens = 2048;   ///< tokens per batch: more use more memory, not more time
+  index max_tokens = 2048;   ///< tokens per batch: fewer than some hundred cost time
   std::filesystem::path packed_cache{};  ///< as that of `model_options`
 };
 

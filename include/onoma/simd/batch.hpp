@@ -70,6 +70,19 @@ template <class Arch>
   return load_partial<Arch>(buffer, count);
 }
 
+/// The largest element.
+template <class Arch>
+[[nodiscard]] inline float largest(floats<Arch> v) {
+#if defined(__AVX512F__)
+  if constexpr (width<Arch> == 16) return _mm512_reduce_max_ps(v);
+#endif
+  float buffer[static_cast<std::size_t>(width<Arch>)];
+  store<Arch>(buffer, v);
+  float most = buffer[0];
+  for (const float x : buffer) most = x > most ? x : most;
+  return most;
+}
+
 /// `load` or, at the end of a row (count < width), `load_partial`.
 template <class Arch>
 [[nodiscard]] inline floats<Arch> load_some(const float* p, index count) {

@@ -81,8 +81,10 @@ inline void add_to_row(index length, float* to, const float* from) {
 
 /// What `exponential_row` found: softmax is its row divided by `sum`.
 struct row_sum {
-  float sum;            ///< of the row that was written
-  float log_sum_exp;    ///< of scale times the row that was read
+  float sum;      ///< of the row that was written
+  float largest;  ///< of scale times the row that was read
+  /// Of scale times the row that was read.
+  [[nodiscard]] float log_sum_exp() const { return largest + std::log(sum); }
 };
 
 /// row[j] = exp(scale (row[j] - largest)) for j < length, in one pass after that for the largest. The
@@ -97,9 +99,7 @@ inline row_sum exponential_row(float* row, index length, float scale) {
     batch largest = simd::load<Arch>(row);
     for (j = w; j + w <= length; j += w) largest = xsimd::max(largest, simd::load<Arch>(row + j));
     // The last vector overlaps the one before: no tail.
-    float top[static_cast<std::size_t>(w)];
-    simd::store<Arch>(top, xsimd::max(largest, simd::load<Arch>(row + length - w)));
-    for (index t = 0; t < w; ++t) most = std::max(most, top[t]);
+    most = simd::largest<Arch>(xsimd::max(largest, simd::load<Arch>(row + length - w)));
   } else {
     for (; j < length; ++j) most = std::max(most, row[j]);
   }
@@ -118,8 +118,7 @@ inline row_sum exponential_row(float* row, index length, float scale) {
     simd::store_partial<Arch>(row + j, p, left);
     sum += p;
   }
-  const float total = xsimd::hadd(sum);
-  return {total, most * scale + std::log(total)};
+  return {xsimd::hadd(sum), most * scale};
 }
 
 /// out [length, D] (rows `out_stride` apart) = dropout(softmax(scale q k^T)) v;
@@ -146,7 +145,7 @@ inline void attention_forward(const attention_head& h, float* scratch, float* ou
       if (h.bias != nullptr) add_to_row<Arch>(h.length, row, h.bias - (i + r));
       const row_sum found = exponential_row<Arch>(row, h.length, h.scale);
       reciprocals[r] = 1.0F / found.sum;
-      if (log_sum_exp != nullptr) log_sum_exp[i + r] = found.log_sum_exp;
+      if (log_sum_exp != nullptr) log_sum_exp[i + r] = found.log_sum_exp();
       if (h.dropout.active()) {
         dropout_row<Arch>(h.dropout, h.first_number + (i + r) * h.number_stride, h.length, row, row);
       }
