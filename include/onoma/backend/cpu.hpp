@@ -14,7 +14,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstring>
 #include <span>
 #include <string>
@@ -436,8 +435,8 @@ class cpu_backend {
                         const epilogue& finish) {
     if (w.int8.empty()) return multiply(x, {forward_panels(w)}, false, y, finish);
     if (dry_run_) return;
-    float* codes = workspace(0, int8_weight::workspace(x.rows, x.cols));
-    w.int8.multiply(x, y, finish, codes, workspace(1, x.rows), *kernels_, executor_);
+    auto* memory = workspace(0, int8_weight::workspace(x.rows, x.cols, executor_));
+    w.int8.multiply(x, y, finish, reinterpret_cast<std::byte*>(memory), *kernels_, executor_);
   }
 
   struct ignore_done {
@@ -502,34 +501,12 @@ class cpu_backend {
                            [&](index i) { f(i * block, std::min(block, columns - i * block)); });
   }
 
-  /// f(i, previous, scratch) for i in [0, count). Scratch belongs to a lane, and a lane runs its
-  /// tasks one after another, so that memory does not grow with the number of tasks; `previous` is
-  /// the task that used this scratch before, -1 at first. Each lane has a range of neighbours, which
-  /// share what is prepared, and then helps the others with theirs.
+  /// detail::for_each_in_lanes, with memory of this backend.
   template <class F>
   void for_each_with_scratch(index count, index scratch_bytes, F f) {
-    const index lanes = std::min(count, executor_.concurrency());
-    constexpr index line = 64;
-    const index each = (scratch_bytes + line - 1) / line * line;
-    // A cache line for the counter of each lane, then the scratch.
-    auto* memory = reinterpret_cast<std::byte*>(
-        workspace(0, lanes * (line + each) / static_cast<index>(sizeof(float))));
-    const auto counter = [&](index lane) {
-      return std::atomic_ref<index>(*reinterpret_cast<index*>(memory + lane * line));
-    };
-    for (index lane = 0; lane < lanes; ++lane) counter(lane).store(count * lane / lanes);
-    executor_.parallel_for(lanes, [&](index lane) {
-      std::byte* scratch = memory + lanes * line + lane * each;
-      index previous = -1;
-      for (index l = 0; l < lanes; ++l) {
-        const index from = (lane + l) % lanes;
-        const index end = count * (from + 1) / lanes;
-        for (index i = counter(from).fetch_add(1); i < end; i = counter(from).fetch_add(1)) {
-          f(i, previous, scratch);
-          previous = i;
-        }
-      }
-    });
+    const index bytes = detail::lanes_size(executor_, count, scratch_bytes);
+    auto* memory = workspace(0, bytes / static_cast<index>(sizeof(float)));
+    detail::for_each_in_lanes(executor_, count, reinterpret_cast<std::byte*>(memory), scratch_bytes, f);
   }
 
   /// Null without a bias.

@@ -1,9 +1,12 @@
-/// How products are split into tasks: blocks of rows times groups of panels.
+/// How products are split into tasks, blocks of rows times groups of panels, and who runs which.
 #pragma once
 
 #include <onoma/core/types.hpp>
+#include <onoma/exec/executor.hpp>
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 
 namespace onoma::inline ONOMA_ABI::detail {
 
@@ -22,6 +25,42 @@ namespace onoma::inline ONOMA_ABI::detail {
   const index needed = (panels - 1) / most + 1;
   const index wanted = threads == 1 ? 1 : (each * threads + blocks - 1) / blocks;
   return std::min(panels, std::max(needed, wanted));
+}
+
+inline constexpr index cache_line = 64;
+
+/// Bytes of memory that `for_each_in_lanes` takes, with so much scratch for each lane.
+[[nodiscard]] inline index lanes_size(executor_ref executor, index count, index scratch_bytes) {
+  const index each = (scratch_bytes + cache_line - 1) / cache_line * cache_line;
+  return std::min(count, executor.concurrency()) * (cache_line + each);
+}
+
+/// f(i, previous, scratch) for i in [0, count). A lane runs its tasks one after another, so that scratch,
+/// which belongs to the lane, does not grow with the number of tasks; `previous` is the task that used it
+/// before, -1 at first. Each lane has a range of neighbours, which share what is prepared or was fetched
+/// ahead, and then helps the others with theirs. `memory`: `lanes_size` bytes, on a cache line.
+template <class F>
+void for_each_in_lanes(executor_ref executor, index count, std::byte* memory, index scratch_bytes,
+                       F f) {
+  const index lanes = std::min(count, executor.concurrency());
+  const index each = (scratch_bytes + cache_line - 1) / cache_line * cache_line;
+  // A cache line for the counter of each lane, then the scratch.
+  const auto counter = [&](index lane) {
+    return std::atomic_ref<index>(*reinterpret_cast<index*>(memory + lane * cache_line));
+  };
+  for (index lane = 0; lane < lanes; ++lane) counter(lane).store(count * lane / lanes);
+  executor.parallel_for(lanes, [&](index lane) {
+    std::byte* scratch = memory + lanes * cache_line + lane * each;
+    index previous = -1;
+    for (index l = 0; l < lanes; ++l) {
+      const index from = (lane + l) % lanes;
+      const index end = count * (from + 1) / lanes;
+      for (index i = counter(from).fetch_add(1); i < end; i = counter(from).fetch_add(1)) {
+        f(i, previous, scratch);
+        previous = i;
+      }
+    }
+  });
 }
 
 }  // namespace onoma::inline ONOMA_ABI::detail

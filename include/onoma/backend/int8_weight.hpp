@@ -48,23 +48,25 @@ class int8_weight {
 
   [[nodiscard]] bool empty() const noexcept { return strips_ == 0; }
 
-  /// Floats of `codes` that `multiply` needs for so many rows of x.
-  [[nodiscard]] static index workspace(index rows, index cols) {
-    return (rows + int8_spare_rows) * padded(cols) / static_cast<index>(sizeof(float));
+  /// Floats of memory that `multiply` needs for so many rows of x.
+  [[nodiscard]] static index workspace(index rows, index cols, executor_ref executor) {
+    const index lanes = detail::lanes_size(executor, executor.concurrency(), 0);
+    return (codes_size(rows, cols) + scales_size(rows) + lanes) / static_cast<index>(sizeof(float));
   }
 
-  /// y [N, M] = x [N, K] B, then the epilogue. The rows of x are quantised once, to `codes` (of
-  /// `workspace` floats) and `scales` [N].
-  void multiply(mat<const float> x, mat<float> y, const epilogue& finish, float* codes,
-                float* scales, const kernel_table& kernels, executor_ref executor) const {
-    auto* const a = reinterpret_cast<std::uint8_t*>(codes);
+  /// y [N, M] = x [N, K] B, then the epilogue. The rows of x are quantised once. `memory`: `workspace`
+  /// floats, on a cache line.
+  void multiply(mat<const float> x, mat<float> y, const epilogue& finish, std::byte* memory,
+                const kernel_table& kernels, executor_ref executor) const {
+    if (x.rows == 0) return;
+    auto* const a = reinterpret_cast<std::uint8_t*>(memory);
+    auto* const scales = reinterpret_cast<float*>(memory + codes_size(x.rows, x.cols));
     constexpr index few = 16;  // rows: some microseconds
     executor.parallel_for((x.rows + few - 1) / few, [&](index i) {
       const index n = i * few;
       kernels.int8_quantize({std::min(few, x.rows - n), x.cols, x.row_data(n), x.stride,
                              a + n * depth_, scales + n});
     });
-    if (x.rows == 0) return;
     // Whole tiles of rows, and as many as leave room in an L2 of 1 MiB for the weights beside them; four
     // strips at least, which a register tile takes at most. Eight tasks per thread even out their speeds.
     constexpr index tile = 32;
@@ -75,7 +77,8 @@ class int8_weight {
     const index blocks = detail::row_blocks(x.rows, most, quads, threads);
     const index groups = detail::panel_groups(quads, quads, blocks, 8, threads);
     const index tiles = (x.rows + tile - 1) / tile;
-    executor.parallel_for(blocks * groups, [&](index i) {
+    std::byte* const lanes = memory + codes_size(x.rows, x.cols) + scales_size(x.rows);
+    detail::for_each_in_lanes(executor, blocks * groups, lanes, 0, [&](index i, index, std::byte*) {
       const index block = i / groups;
       const index group = i % groups;
       const index first = tiles * block / blocks * tile;
@@ -101,6 +104,11 @@ class int8_weight {
  private:
   static index padded(index depth) {
     return (depth + int8_depth - 1) / int8_depth * int8_depth;
+  }
+  static index codes_size(index rows, index cols) { return (rows + int8_spare_rows) * padded(cols); }
+  static index scales_size(index rows) {
+    const index bytes = rows * static_cast<index>(sizeof(float));
+    return (bytes + detail::cache_line - 1) / detail::cache_line * detail::cache_line;
   }
 
   index depth_ = 0;   // padded
