@@ -143,8 +143,11 @@ inline void pack_panel(const float* b, index stride, index depth, index columns,
   constexpr index nr = Width;
   const index first = p * nr;
   const index count = columns - first < nr ? columns - first : nr;
+  constexpr index line = 16;
+  constexpr index ahead = 16;  // rows: each may lie in a page of its own, where no hardware looks ahead
   for (index k = 0; k < depth; ++k) {
     const float* from = b + k * stride + first;
+    for (index j = 0; j < nr; j += line) __builtin_prefetch(from + ahead * stride + j, 0, 2);
     for (index j = 0; j < count; ++j) out[k * nr + j] = from[j];
     for (index j = count; j < nr; ++j) out[k * nr + j] = 0.0F;
   }
