@@ -107,8 +107,7 @@ class int8_weight {
   }
   static index codes_size(index rows, index cols) { return (rows + int8_spare_rows) * padded(cols); }
   static index scales_size(index rows) {
-    const index bytes = rows * static_cast<index>(sizeof(float));
-    return (bytes + detail::cache_line - 1) / detail::cache_line * detail::cache_line;
+    return detail::whole_lines(rows * static_cast<index>(sizeof(float)));
   }
 
   index depth_ = 0;   // padded
