@@ -1,6 +1,7 @@
 /// Products of 8-bit integers: every implementation gives the integers of the specification.
 #include "support/compare.hpp"
 #include "support/random.hpp"
+#include "tiles/emulator.hpp"
 
 #include <onoma/exec/tiles.hpp>
 #include <onoma/kernels/cpu/epilogue.hpp>
@@ -26,7 +27,7 @@ using arch = onoma::simd::default_arch;
 using onoma::int8_strip;
 using unit = cpu::int8_unit;
 
-/// What this machine can run.
+/// What this machine can run, and tiles in any case.
 std::vector<unit> units() {
   std::vector<unit> all = {unit::plain};
 #if defined(__AVX2__)
@@ -36,7 +37,8 @@ std::vector<unit> units() {
   if (onoma::simd::has_vnni()) all.push_back(unit::vnni);
 #endif
 #if defined(ONOMA_TARGET_AMX)
-  if (onoma::simd::has_int8_tiles() && onoma::request_tiles()) all.push_back(unit::amx);
+  if (!onoma::simd::has_int8_tiles() || !onoma::request_tiles()) emulate_tiles();
+  all.push_back(unit::amx);
 #endif
   return all;
 }
