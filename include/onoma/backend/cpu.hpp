@@ -435,8 +435,8 @@ class cpu_backend {
                         const epilogue& finish) {
     if (w.int8.empty()) return multiply(x, {forward_panels(w)}, false, y, finish);
     if (dry_run_) return;
-    auto* memory = workspace(0, int8_weight::workspace(x.rows, x.cols, executor_));
-    w.int8.multiply(x, y, finish, reinterpret_cast<std::byte*>(memory), *kernels_, executor_);
+    const index size = int8_weight::workspace(x.rows, x.cols, executor_);
+    w.int8.multiply(x, y, finish, {workspace(0, size), size}, *kernels_, executor_);
   }
 
   struct ignore_done {

@@ -1,6 +1,7 @@
 /// How products are split into tasks, blocks of rows times groups of panels, and who runs which.
 #pragma once
 
+#include <onoma/core/arena.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/exec/executor.hpp>
 
@@ -27,16 +28,11 @@ namespace onoma::inline ONOMA_ABI::detail {
   return std::min(panels, std::max(needed, wanted));
 }
 
-inline constexpr index cache_line = 64;
-
-/// `bytes` rounded up to whole cache lines.
-[[nodiscard]] constexpr index whole_lines(index bytes) {
-  return (bytes + cache_line - 1) / cache_line * cache_line;
-}
+inline constexpr index cache_line = arena::alignment;
 
 /// Bytes of memory that `for_each_in_lanes` takes, with so much scratch for each lane.
 [[nodiscard]] inline index lanes_size(executor_ref executor, index count, index scratch_bytes) {
-  return std::min(count, executor.concurrency()) * (cache_line + whole_lines(scratch_bytes));
+  return std::min(count, executor.concurrency()) * (cache_line + arena::whole_lines(scratch_bytes));
 }
 
 /// f(i, previous, scratch) for i in [0, count). A lane runs its tasks one after another, so that scratch,
@@ -47,7 +43,7 @@ template <class F>
 void for_each_in_lanes(executor_ref executor, index count, std::byte* memory, index scratch_bytes,
                        F f) {
   const index lanes = std::min(count, executor.concurrency());
-  const index each = whole_lines(scratch_bytes);
+  const index each = arena::whole_lines(scratch_bytes);
   // A cache line for the counter of each lane, then the scratch.
   const auto counter = [&](index lane) {
     return std::atomic_ref<index>(*reinterpret_cast<index*>(memory + lane * cache_line));

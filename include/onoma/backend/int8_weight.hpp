@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/backend/cpu_tasks.hpp>
+#include <onoma/core/arena.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/view.hpp>
 #include <onoma/exec/executor.hpp>
@@ -50,22 +51,24 @@ class int8_weight {
 
   /// Floats of memory that `multiply` needs for so many rows of x.
   [[nodiscard]] static index workspace(index rows, index cols, executor_ref executor) {
-    const index lanes = detail::lanes_size(executor, executor.concurrency(), 0);
-    return (codes_size(rows, cols) + scales_size(rows) + lanes) / static_cast<index>(sizeof(float));
+    arena counted;
+    (void)carve(counted, rows, cols, executor);
+    return counted.peak() / static_cast<index>(sizeof(float));
   }
 
   /// y [N, M] = x [N, K] B, then the epilogue. The rows of x are quantised once. `memory`: `workspace`
   /// floats, on a cache line.
-  void multiply(mat<const float> x, mat<float> y, const epilogue& finish, std::byte* memory,
+  void multiply(mat<const float> x, mat<float> y, const epilogue& finish, vec<float> memory,
                 const kernel_table& kernels, executor_ref executor) const {
     if (x.rows == 0) return;
-    auto* const a = reinterpret_cast<std::uint8_t*>(memory);
-    auto* const scales = reinterpret_cast<float*>(memory + codes_size(x.rows, x.cols));
+    arena whole(reinterpret_cast<std::byte*>(memory.data),
+                memory.size * static_cast<index>(sizeof(float)));
+    const scratch own = carve(whole, x.rows, x.cols, executor);
     constexpr index few = 16;  // rows: some microseconds
     executor.parallel_for((x.rows + few - 1) / few, [&](index i) {
       const index n = i * few;
       kernels.int8_quantize({std::min(few, x.rows - n), x.cols, x.row_data(n), x.stride,
-                             a + n * depth_, scales + n});
+                             own.codes.data + n * depth_, own.row_scales.data + n});
     });
     // Whole tiles of rows, and as many as leave room in an L2 of 1 MiB for the weights beside them; four
     // strips at least, which a register tile takes at most. Eight tasks per thread even out their speeds.
@@ -77,8 +80,7 @@ class int8_weight {
     const index blocks = detail::row_blocks(x.rows, most, quads, threads);
     const index groups = detail::panel_groups(quads, quads, blocks, 8, threads);
     const index tiles = (x.rows + tile - 1) / tile;
-    std::byte* const lanes = memory + codes_size(x.rows, x.cols) + scales_size(x.rows);
-    detail::for_each_in_lanes(executor, blocks * groups, lanes, 0, [&](index i, index, std::byte*) {
+    detail::for_each_in_lanes(executor, blocks * groups, own.lanes.data, 0, [&](index i, index, std::byte*) {
       const index block = i / groups;
       const index group = i % groups;
       const index first = tiles * block / blocks * tile;
@@ -86,8 +88,8 @@ class int8_weight {
       call.rows = std::min(x.rows, tiles * (block + 1) / blocks * tile) - first;
       call.depth = depth_;
       call.columns = y.cols;
-      call.a = a + first * depth_;
-      call.a_scales = scales + first;
+      call.a = own.codes.data + first * depth_;
+      call.a_scales = own.row_scales.data + first;
       call.strips = reinterpret_cast<const std::int8_t*>(codes_.data());
       call.scales = reinterpret_cast<const float*>(scales_.data());
       call.surplus = reinterpret_cast<const std::int32_t*>(surplus_.data());
@@ -105,9 +107,16 @@ class int8_weight {
   static index padded(index depth) {
     return (depth + int8_depth - 1) / int8_depth * int8_depth;
   }
-  static index codes_size(index rows, index cols) { return (rows + int8_spare_rows) * padded(cols); }
-  static index scales_size(index rows) {
-    return detail::whole_lines(rows * static_cast<index>(sizeof(float)));
+  /// What `multiply` works on: the codes of x and the scales of its rows, and the lanes of its tasks.
+  struct scratch {
+    vec<std::uint8_t> codes;
+    vec<float> row_scales;
+    vec<std::byte> lanes;
+  };
+  static scratch carve(arena& memory, index rows, index cols, executor_ref executor) {
+    return {memory.take<std::uint8_t>((rows + int8_spare_rows) * padded(cols)),
+            memory.take<float>(rows),
+            memory.take<std::byte>(detail::lanes_size(executor, executor.concurrency(), 0))};
   }
 
   index depth_ = 0;   // padded

@@ -31,7 +31,7 @@ class arena {
   /// Uninitialised memory for `count` elements. @throws onoma::error (out_of_range) if full.
   template <class T>
   [[nodiscard]] vec<T> take(index count) {
-    const index bytes = round_up(count * static_cast<index>(sizeof(T)));
+    const index bytes = whole_lines(count * static_cast<index>(sizeof(T)));
     if (!measuring() && used_ + bytes > capacity_) {
       fail(error_code::out_of_range, "arena::take",
            "at most " + std::to_string(capacity_) + " bytes in use",
@@ -50,15 +50,16 @@ class arena {
     return {take<T>(rows * row).data, rows, cols, row};
   }
 
+  /// `bytes` rounded up to whole cache lines.
+  [[nodiscard]] static constexpr index whole_lines(index bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
+
   /// `release(mark())` frees everything that was taken in between.
   [[nodiscard]] index mark() const noexcept { return used_; }
   void release(index to) noexcept { used_ = to; }
 
  private:
-  static constexpr index round_up(index bytes) {
-    return (bytes + alignment - 1) / alignment * alignment;
-  }
-
   std::byte* block_ = nullptr;
   index capacity_ = 0;
   index used_ = 0;
