@@ -17,6 +17,16 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// A name beside `target` that no other writer takes: of a file or folder that will be renamed to it.
+[[nodiscard]] inline std::filesystem::path temporary_path(const std::filesystem::path& target) {
+  static std::atomic<unsigned> count{0};
+  std::string ending = "." + std::to_string(count++) + ".tmp";
+#if ONOMA_HAS_MMAP
+  ending = "." + std::to_string(::getpid()) + ending;
+#endif
+  return target.string() + ending;
+}
+
 /// Collects a file beside its target and puts it in place with `commit`: write, sync, rename, sync of
 /// the folder. Without a commit (an exception on the way) the target stays as it was and the
 /// temporary file is removed.
@@ -24,7 +34,7 @@ class atomic_file {
  public:
   /// @throws onoma::error (io, file_not_found) if the folder cannot be written to.
   explicit atomic_file(std::filesystem::path target)
-      : target_(std::move(target)), temporary_(target_.string() + unique_ending()) {
+      : target_(std::move(target)), temporary_(temporary_path(target_)) {
     file_ = std::fopen(temporary_.string().c_str(), "wb");
     if (file_ == nullptr) fail_errno("writing", temporary_);
   }
@@ -66,16 +76,6 @@ class atomic_file {
   }
 
  private:
-  /// Several writers of one target do not meet in one temporary file.
-  static std::string unique_ending() {
-    static std::atomic<unsigned> count{0};
-    std::string ending = "." + std::to_string(count++) + ".tmp";
-#if ONOMA_HAS_MMAP
-    ending = "." + std::to_string(::getpid()) + ending;
-#endif
-    return ending;
-  }
-
   void sync_folder() const noexcept {
 #if ONOMA_HAS_MMAP
     // The rename is durable once the folder is. Where folders cannot be synced, nothing is lost

@@ -30,9 +30,10 @@ class model_folder {
   /// they are.
   /// @throws onoma::error (file_not_found, unsupported, parse, format) naming the file.
   [[nodiscard]] static model_folder open(const std::filesystem::path& path) {
-    if (!std::filesystem::is_directory(path)) {
+    std::error_code problem;  // a name that is too long, say
+    if (!std::filesystem::is_directory(path, problem)) {
       fail(error_code::file_not_found, "opening model folder " + path.string(), "a folder",
-           std::filesystem::exists(path) ? "a file" : "nothing");
+           std::filesystem::exists(path, problem) ? "a file" : "nothing");
     }
     model_folder folder;
     folder.path_ = path;
@@ -87,22 +88,41 @@ class model_folder {
   return files;
 }
 
+/// Finds out before a long run whether a model folder can be saved at `path`; leaves nothing behind.
+/// @throws onoma::error (io, invalid_argument) as `save_model_folder` would.
+inline void check_can_save(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  const std::string where = "saving model folder " + path.string();
+  std::error_code problem;
+  // The folder itself, or the one in which it will be made.
+  fs::path place = fs::absolute(path, problem);
+  if (place.filename().empty()) place = place.parent_path();
+  while (!fs::exists(place, problem) && place.has_relative_path()) place = place.parent_path();
+  if (!fs::is_directory(place, problem)) {
+    fail(error_code::invalid_argument, where, "a folder", "a file at " + place.string());
+  }
+  const fs::path probe = temporary_path(place / "onoma");
+  if (!fs::create_directory(probe, problem)) fail(error_code::io, where, "", problem.message());
+  fs::remove(probe, problem);
+}
+
 /// Writes a model folder. A new folder is built beside its place and renamed into it. In a folder
-/// that exists each file is replaced as a whole, config.json last: other files there stay.
+/// that exists each file is replaced as a whole, config.json last, and of the tokenizer's files those
+/// that the new one does not have are removed: other files there stay.
 /// @throws onoma::error (io, invalid_argument); a new folder then does not exist.
 inline void save_model_folder(const std::filesystem::path& path, const json& config,
                               const std::vector<tensor_view>& tensors,
                               const std::map<std::string, std::string>& other_files) {
   namespace fs = std::filesystem;
   const fs::path target = path.filename().empty() ? path.parent_path() : path;
-  if (fs::exists(target) && !fs::is_directory(target)) {
+  std::error_code problem;
+  if (fs::exists(target, problem) && !fs::is_directory(target)) {
     fail(error_code::invalid_argument, "saving model folder " + target.string(), "a folder",
          "a file of that name");
   }
-  const bool fresh = !fs::exists(target);
-  const fs::path place = fresh ? fs::path(target.string() + ".tmp") : target;
-  std::error_code problem;
-  if (fresh) fs::remove_all(place, problem);
+  const bool fresh = !fs::exists(target, problem);
+  fs::path place = target;
+  while (fresh && (place == target || fs::exists(place, problem))) place = temporary_path(target);
   fs::create_directories(place, problem);
   if (problem) {
     fail(error_code::io, "creating " + place.string(), "", problem.message());
@@ -111,6 +131,10 @@ inline void save_model_folder(const std::filesystem::path& path, const json& con
     // transformers refuses files without this entry (modeling_utils.py, load_state_dict).
     write_safetensors(place / "model.safetensors", tensors, {{"format", "pt"}});
     for (const auto& [name, content] : other_files) write_file_atomically(place / name, content);
+    // A tokenizer.json of the model before would be read in the place of a vocab.txt.
+    for (const auto name : tokenizer_files) {
+      if (!other_files.empty() && !other_files.contains(std::string(name))) fs::remove(place / name, problem);
+    }
     write_file_atomically(place / "config.json", config.dump(2) + "\n");
     if (fresh) {
       fs::rename(place, target, problem);

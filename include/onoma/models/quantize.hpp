@@ -53,12 +53,15 @@ inline std::set<std::string> int8_tensors(const encoder_config& config, const mo
                                           const quantize_options& options,
                                           const std::string& where) {
   std::set<std::string> names;
+  std::vector<bool> kept_any(options.keep.size());
   for (index layer = 0; layer < config.layers; ++layer) {
     for (const auto weight : linear_weights) {
       const auto parameter = "layer." + std::to_string(layer) + "." + std::string(weight);
-      const bool kept = std::any_of(options.keep.begin(), options.keep.end(), [&](const auto& k) {
-        return begins_with(parameter, k);
-      });
+      bool kept = false;
+      for (std::size_t k = 0; k < options.keep.size(); ++k) {
+        if (!begins_with(parameter, options.keep[k])) continue;
+        kept = kept_any[k] = true;
+      }
       if (kept) continue;
       for (const auto& name : tensor_names(*config.family, parameter)) {
         const auto* tensor = find_tensor(*config.family, file, name);
@@ -70,6 +73,12 @@ inline std::set<std::string> int8_tensors(const encoder_config& config, const mo
         }
         names.insert(tensor->name);
       }
+    }
+  }
+  for (std::size_t k = 0; k < options.keep.size(); ++k) {
+    if (!kept_any[k]) {
+      fail(error_code::invalid_argument, where, "beginnings of names of linear layers to keep",
+           "'" + options.keep[k] + "', which none has");
     }
   }
   return names;
@@ -150,6 +159,8 @@ inline quantize_report quantize_folder(const std::filesystem::path& source,
     names = detail::int8_tensors(config, folder.tensors(), options, where);
     new_config["quantization_config"] = {{"quant_method", int8_method}};
   } else {
+    check(options.keep.empty(), error_code::invalid_argument, where.c_str(),
+          "no layers to keep: those of bf16 folders are all alike");
     for (const char* key : {"torch_dtype", "dtype"}) new_config.erase(key);
     new_config["torch_dtype"] = "bfloat16";
   }

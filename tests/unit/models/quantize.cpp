@@ -151,6 +151,14 @@ TEST_CASE("int8: layers can be kept in float") {
   onoma::quantize_folder(data / "bert-tiny", folder.path / "none", {.keep = {"layer."}});
   CHECK(logits_of(folder.path / "none") == logits_of(data / "bert-tiny"));
   CHECK(relative_difference(logits_of(folder.path / "part"), logits_of(data / "bert-tiny")) < 0.07);
+
+  // Names of none, and of a format that keeps none apart.
+  CHECK_THROWS_WITH_AS(onoma::quantize_folder(data / "bert-tiny", folder.path / "bad", {.keep = {"layr.0"}}),
+                       doctest::Contains("'layr.0', which none has"), onoma::error);
+  CHECK_THROWS_AS(onoma::quantize_folder(data / "bert-tiny", folder.path / "bad",
+                                         {.format = onoma::weight_format::bf16, .keep = {"layer.0."}}),
+                  onoma::error);
+  CHECK_FALSE(fs::exists(folder.path / "bad"));
 }
 
 TEST_CASE("a bfloat16 folder rounds every tensor and computes in float") {
