@@ -9,6 +9,7 @@ Needs: torch, transformers, seqeval (a virtual environment; see bench/compare/RE
 
 import argparse
 import json
+import math
 import random
 import time
 
@@ -129,7 +130,7 @@ def main():
     optimizer = torch.optim.AdamW(groups, lr=args.learning_rate, fused=True)
     steps_per_epoch = (len(examples) + args.batch_size - 1) // args.batch_size
     total = steps_per_epoch * args.epochs
-    schedule = get_linear_schedule_with_warmup(optimizer, int(args.warmup * total), total)
+    schedule = get_linear_schedule_with_warmup(optimizer, math.ceil(args.warmup * total), total)
 
     tokens, steps, losses = 0, 0, []
     start = time.perf_counter()

@@ -144,7 +144,7 @@ class pipeline {
   }
 
   [[nodiscard]] static std::unique_ptr<thread_pool> make_pool(const pipeline_options& options) {
-    const bool own = options.threads > 1 && options.executor.concurrency() == 1;
+    const bool own = options.threads > 1 && !options.executor;
     return own ? std::make_unique<thread_pool>(options.threads) : nullptr;
   }
 

@@ -202,6 +202,8 @@ concept backend = requires(
   // Both for tables, whose rows lie one behind the other. The norm is that of the used rows: the others
   // are zero.
   { b.squared_norm(dtable) } -> std::same_as<double>;
+  // Sets the used rows to zero; none is used afterwards.
+  { b.clear(dtable) };
   // (step, parameter, gradient, first moment, second moment, seen [V]): a row that is used becomes seen,
   // a row that was never used only decays, since its moments are zero too; no row is used afterwards.
   { b.adamw(step, m, dtable, m, m, marks) };

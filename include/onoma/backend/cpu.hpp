@@ -72,7 +72,7 @@ class cpu_backend {
     if (!dry_run_) std::copy(host.begin(), host.end(), ids.data);
   }
   void fill(vec<float> v, float value) const {
-    if (!dry_run_) std::fill(v.begin(), v.end(), value);
+    if (!dry_run_) detail::fill(v, value, executor_);
   }
   void fill(vec<std::uint8_t> marks, std::uint8_t value) const {
     if (!dry_run_) std::fill(marks.begin(), marks.end(), value);
@@ -370,6 +370,10 @@ class cpu_backend {
   [[nodiscard]] double squared_norm(vec<const float> v) { return norm_of(v); }
   [[nodiscard]] double squared_norm(const table_gradient<float>& gradient) {
     return norm_of(gradient);
+  }
+
+  void clear(const table_gradient<float>& gradient) const {
+    if (!dry_run_) detail::clear(gradient, executor_);
   }
 
   void adamw(const adamw_step<float>& step, vec<float> parameter, vec<float> gradient,

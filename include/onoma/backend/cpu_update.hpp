@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 namespace onoma::inline ONOMA_ABI::detail {
 
@@ -82,6 +83,23 @@ class row_chunks {
           sum += kernels.sum_of_squares(rows * gradient.values.cols, gradient.values.row_data(row));
         });
     return sum;
+  });
+}
+
+inline void fill(vec<float> v, float value, executor_ref executor) {
+  executor.parallel_for((v.size + flat_chunk - 1) / flat_chunk, [&](index i) {
+    const index first = i * flat_chunk;
+    std::fill_n(v.data + first, std::min(flat_chunk, v.size - first), value);
+  });
+}
+
+inline void clear(const table_gradient<float>& gradient, executor_ref executor) {
+  const row_chunks chunks(gradient.values);
+  executor.parallel_for(chunks.count(), [&](index i) {
+    const auto take_mark = [&](index row) { return std::exchange(gradient.used[row], 0) != 0; };
+    chunks.for_runs(i, take_mark, [&](bool used, index row, index rows) {
+      if (used) std::fill_n(gradient.values.row_data(row), rows * gradient.values.cols, 0.0F);
+    });
   });
 }
 

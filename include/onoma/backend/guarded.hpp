@@ -217,6 +217,10 @@ class guarded_backend {
     const opened access(*regions_);
     return inner_.squared_norm(gradient);
   }
+  void clear(const table_gradient<scalar>& gradient) {
+    const opened access(*regions_);
+    inner_.clear(gradient);
+  }
   void adamw(const adamw_step<scalar>& step, out w, const table_gradient<scalar>& gradient,
              out moment1, out moment2, vec<std::uint8_t> seen) {
     const opened access(*regions_);

@@ -240,6 +240,12 @@ class reference_backend {
     }
     return sum;
   }
+  void clear(const table_gradient<T>& gradient) const {
+    if (dry_run_) return;
+    for (index row = 0; row < gradient.values.rows; ++row) {
+      if (std::exchange(gradient.used[row], 0) != 0) fill(gradient.values.row(row), T(0));
+    }
+  }
   void adamw(const adamw_step<T>& step, mat<T> parameter, const table_gradient<T>& gradient,
              mat<T> moment1, mat<T> moment2, vec<std::uint8_t> seen) const {
     if (dry_run_) return;

@@ -4,6 +4,7 @@
 #include <onoma/core/function_ref.hpp>
 #include <onoma/core/types.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <memory>
 
@@ -11,7 +12,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// What onoma asks of a host's thread pool: call `task(i)` once for each i in [0, count), in any
 /// order and on any thread, and return when all calls have returned. Tasks do not throw and do not
-/// start further parallel work. `concurrency()` is how many may run at once (>= 1).
+/// start further parallel work. `concurrency()` is how many may run at once, the same at every call;
+/// fewer than 1 count as 1.
 template <class E>
 concept executor = requires(E& e, index count, function_ref<void(index)> task) {
   { e.concurrency() } -> std::convertible_to<index>;
@@ -41,8 +43,10 @@ class executor_ref {
           static_cast<E*>(o)->parallel_for(count, task);
         }) {}
 
+  /// Whether it refers to one.
+  [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
   [[nodiscard]] index concurrency() const {
-    return object_ == nullptr ? 1 : concurrency_(object_);
+    return object_ == nullptr ? 1 : std::max<index>(1, concurrency_(object_));
   }
   void parallel_for(index count, function_ref<void(index)> task) const {
     if (object_ == nullptr || count <= 1) {

@@ -168,14 +168,16 @@ class token_classifier {
   loss_result forward_loss(const token_batch& batch, index divisor = 0) {
     check(parameters_->has_gradients(), error_code::invalid_argument, "forward_loss",
           "a model loaded for training");
+    pending_ = false;
     prepare(batch);
     const index labelled = check_labels(batch);
     const auto scale = static_cast<double>(std::max<index>(divisor > 0 ? divisor : labelled, 1));
     saved_.masks = {true, seed_, step_++};
-    pending_ = true;
-    return workspace_.run(true, [&](arena& activations, arena& scratch) {
+    const auto loss = workspace_.run(true, [&](arena& activations, arena& scratch) {
       return run_loss(training_pass(activations, scratch), batch, scale);
     });
+    pending_ = true;
+    return loss;
   }
 
   /// Adds the gradients of the last `forward_loss` to those of the parameters.

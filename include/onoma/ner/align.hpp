@@ -20,13 +20,15 @@ struct align_options {
 };
 
 /// Labels [tokens] for `word_ids` [tokens]: ignored where there is no word (-1), and by the options
-/// for pieces after the first (transformers, run_ner.py, `tokenize_and_align_labels`).
+/// for pieces after the first (transformers, run_ner.py, `tokenize_and_align_labels`). `previous`: the
+/// word that the pieces before these end with, where a window of a long sentence may have cut it in two.
 /// @throws onoma::error (out_of_range) for a word id outside `labels`, or a label outside `tags` that
 /// is not the ignored one.
 [[nodiscard]] inline std::vector<std::int32_t> align_labels(std::span<const std::int32_t> labels,
                                                             std::span<const std::int32_t> word_ids,
                                                             const tag_set& tags,
-                                                            const align_options& options = {}) {
+                                                            const align_options& options = {},
+                                                            std::int32_t previous = -1) {
   for (const std::int32_t label : labels) {
     if (label != token_batch::ignored_label && (label < 0 || label >= tags.size())) {
       fail(error_code::out_of_range, "align_labels",
@@ -35,7 +37,6 @@ struct align_options {
   }
   std::vector<std::int32_t> aligned;
   aligned.reserve(word_ids.size());
-  std::int32_t previous = -1;
   for (const std::int32_t word : word_ids) {
     if (word < 0) {
       aligned.push_back(token_batch::ignored_label);
@@ -55,8 +56,8 @@ struct align_options {
                                                 : std::nullopt;
         aligned.push_back(inside ? static_cast<std::int32_t>(*inside) : label);
       }
+      previous = word;
     }
-    previous = word;
   }
   return aligned;
 }

@@ -267,11 +267,20 @@ class parameter_store {
     return {reinterpret_cast<std::uint8_t*>(of_all.data()) + table.first_row, table.rows};
   }
 
+  /// Also forgets the factor of `scale_gradients`. @throws onoma::error (invalid_argument) for a model
+  /// loaded for inference.
   void zero_gradients() {
-    backend_->fill(gradients(), scalar(0));
-    for (const auto& entry : layout_.entries()) {
-      if (entry.reading == read_as::rows) backend_->fill(marks(used_, entry), std::uint8_t{0});
+    check(has_gradients(), error_code::invalid_argument, "zero_gradients",
+          "a model loaded for training");
+    for (const auto rule : {update_rule::decayed, update_rule::plain, update_rule::frozen}) {
+      layout_.for_each_part(
+          rule, [](const parameter_entry& entry) { return entry.reading == read_as::rows; },
+          [&](const parameter_entry& table) { backend_->clear(gradient_table(table)); },
+          [&](index first, index count) {
+            backend_->fill(gradients().slice(first, count), scalar(0));
+          });
     }
+    gradient_scale_ = 1.0;
   }
 
   /// A factor that the optimizer applies to all gradients as it reads them: clipping costs no pass
@@ -290,11 +299,12 @@ class parameter_store {
   void changed() noexcept { is_packed_ = false; }
   /// In training: packs all weights if something changed.
   void pack_changed() {
-    if (std::exchange(is_packed_, true)) return;
+    if (is_packed_) return;
     for (const auto& entry : layout_.entries()) {
       if (entry.reading != read_as::packed) continue;
       backend_->pack(matrix(values(), entry), packed(entry));
     }
+    is_packed_ = true;
   }
   /// In inference: packs a weight from host memory as a file has it, `pieces` below one another.
   void pack(const parameter_entry& weight, std::span<const stored_matrix> pieces) {

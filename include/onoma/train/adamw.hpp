@@ -39,8 +39,8 @@ class adamw {
     const auto is_beta = [](double beta) { return beta >= 0.0 && beta < 1.0; };
     check(is_beta(options.beta1) && is_beta(options.beta2), error_code::invalid_argument, "adamw",
           "beta1 and beta2 in [0, 1)");
-    check(options.eps > 0.0 && options.weight_decay >= 0.0, error_code::invalid_argument, "adamw",
-          "eps above 0 and weight_decay of at least 0");
+    check(options.eps > 0.0 && options.weight_decay >= 0.0 && std::isfinite(options.weight_decay),
+          error_code::invalid_argument, "adamw", "eps above 0 and weight_decay of at least 0");
   }
 
   /// One update of every trainable parameter, with the gradients times the store's pending scale;

@@ -22,6 +22,7 @@ namespace onoma::inline ONOMA_ABI {
 struct training_position {
   index epoch = 0;        ///< epochs that are finished
   index batch = 0;        ///< batches of the current epoch that are finished
+  double loss = 0.0;      ///< sum of its steps' losses
   index step = 0;         ///< optimizer steps
   index forward = 0;      ///< calls of forward_loss: the step of dropout
   double best_score = -1.0;
@@ -52,6 +53,7 @@ void save_training_state(const std::filesystem::path& path, const parameter_stor
   };
   const json state = {{"epoch", position.epoch},
                       {"batch", position.batch},
+                      {"loss", position.loss},
                       {"step", position.step},
                       {"forward", position.forward},
                       {"best_score", position.best_score},
@@ -90,6 +92,7 @@ template <backend B>
   training_position position;
   position.epoch = require<index>(state, "epoch", where);
   position.batch = require<index>(state, "batch", where);
+  position.loss = require<double>(state, "loss", where);
   position.step = require<index>(state, "step", where);
   position.forward = require<index>(state, "forward", where);
   position.best_score = require<double>(state, "best_score", where);

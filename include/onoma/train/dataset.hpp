@@ -24,6 +24,20 @@ struct training_example {
   std::vector<std::int32_t> labels;
 };
 
+/// A number that names the ids and labels of examples in their order: FNV-1a over 32-bit words.
+[[nodiscard]] inline std::uint64_t digest(const std::vector<training_example>& examples) {
+  std::uint64_t hash = 14695981039346656037U;
+  const auto mix = [&](const std::vector<std::int32_t>& numbers) {
+    hash = (hash ^ numbers.size()) * 1099511628211U;
+    for (const auto number : numbers) hash = (hash ^ static_cast<std::uint32_t>(number)) * 1099511628211U;
+  };
+  for (const auto& example : examples) {
+    mix(example.ids);
+    mix(example.labels);
+  }
+  return hash;
+}
+
 struct dataset_options {
   index max_length = 256;  ///< tokens per example; longer sentences become several
   align_options align{};
@@ -49,8 +63,10 @@ struct dataset_options {
       }
       labels.push_back(static_cast<std::int32_t>(*id));
     }
+    std::int32_t previous = -1;  // word
     for (auto& window : tokens.encode_words(sentences[s].words, {options.max_length, 0, true}, work)) {
-      auto aligned = align_labels(labels, window.word_ids, tags, options.align);
+      auto aligned = align_labels(labels, window.word_ids, tags, options.align, previous);
+      for (const auto word : window.word_ids) previous = std::max(previous, word);
       examples.push_back({std::move(window.ids), std::move(aligned)});
     }
   }
@@ -89,13 +105,15 @@ template <backend B>
     const auto layout = batch.layout();
     for (std::size_t b = 0; b < pending.size(); ++b) {
       const auto& [s, window] = pending[b];
+      std::int32_t previous = -1;  // word
       for (index i = 0; i < window.size(); ++i) {
         const auto word = window.word_ids[static_cast<std::size_t>(i)];
-        const bool first = word >= 0 && window.word_ids[static_cast<std::size_t>(i - 1)] != word;
+        if (word < 0 || word == previous) continue;
+        const bool leads = std::exchange(previous, word) < 0;
         const index near = std::min(i, window.size() - 1 - i);
-        if (!first || near <= context[s][static_cast<std::size_t>(word)]) continue;
+        if (near <= context[s][static_cast<std::size_t>(word)]) continue;
         // A window may begin inside a word: its first piece there is not the word's.
-        if (window.offsets[static_cast<std::size_t>(i)].begin > 0 && i == 1 &&
+        if (leads && window.offsets[static_cast<std::size_t>(i)].begin > 0 &&
             context[s][static_cast<std::size_t>(word)] >= 0) {
           continue;
         }

@@ -72,26 +72,26 @@ class trainer {
   /// Called after every step and epoch; returning false stops the run after a checkpoint.
   using callback = std::function<bool(const training_progress&)>;
 
-  /// The model, tokenizer and dev sentences must outlive the trainer.
+  /// The model and tokenizer must outlive the trainer.
   /// @throws onoma::error (invalid_argument) for options outside their domain, (out_of_range) for
   /// tags that the model does not have.
   trainer(token_classifier<B>& model, const tokenizer& tokens, const std::vector<sentence>& train,
-          const std::vector<sentence>& dev, training_options options)
+          std::vector<sentence> dev, training_options options)
       : model_(model),
         tokens_(tokens),
-        dev_(dev),
+        dev_(std::move(dev)),
         options_(checked(std::move(options), model)),
         examples_(make_examples(tokens, train, tag_set(model.labels()), options_.data)),
         optimizer_(model.parameters(), {.learning_rate = options_.learning_rate,
                                         .weight_decay = options_.weight_decay}) {
     check(!examples_.empty(), error_code::invalid_argument, "trainer", "training sentences", "none");
     // The number of batches can differ by epoch only with max_tokens; the first epoch stands for all.
-    const auto per_epoch = static_cast<index>(plan_batches(examples_, 0, options_.batch).size());
-    steps_per_epoch_ = (per_epoch + options_.accumulation - 1) / options_.accumulation;
+    const index per_epoch = steps_of(plan_batches(examples_, 0, options_.batch));
     schedule_.learning_rate = options_.learning_rate;
-    schedule_.total_steps = steps_per_epoch_ * options_.epochs;
-    schedule_.warmup_steps =
-        static_cast<index>(options_.warmup * static_cast<double>(schedule_.total_steps));
+    schedule_.total_steps = per_epoch * options_.epochs;
+    // Rounded up, as transformers' Trainer does (TrainingArguments.get_warmup_steps).
+    schedule_.warmup_steps = static_cast<index>(
+        std::ceil(options_.warmup * static_cast<double>(schedule_.total_steps)));
   }
 
   [[nodiscard]] const std::vector<training_example>& examples() const noexcept { return examples_; }
@@ -102,13 +102,16 @@ class trainer {
     position_ = load_training_state(path, model_.parameters(), optimizer_, best_, fingerprint());
   }
 
-  /// Runs what is left. With a dev set the model ends with the weights of its best epoch.
+  /// Runs what is left. With a dev set the model ends with the weights of its best epoch, unless the
+  /// callback stops the run: then with those of the last step.
   training_result run(const callback& report = {}) {
     training_result result;
     started_ = clock::now();
     paused_ = 0.0;
     tokens_done_ = 0;
     first_step_ = position_.step;
+    // Of a step that an exception ended, or of whoever had the model before.
+    model_.parameters().zero_gradients();
     bool go_on = true;
     while (go_on && position_.epoch < options_.epochs && !out_of_patience()) {
       go_on = run_epoch(report, result);
@@ -136,8 +139,9 @@ class trainer {
     require_that(o.epochs >= 1, "epochs of at least 1");
     require_that(std::isfinite(o.learning_rate) && o.learning_rate > 0.0, "learning_rate above 0");
     require_that(o.warmup >= 0.0 && o.warmup < 1.0, "warmup from 0 to below 1");
-    require_that(o.weight_decay >= 0.0, "weight_decay of at least 0");
-    require_that(o.max_grad_norm >= 0.0, "max_grad_norm of at least 0");
+    require_that(std::isfinite(o.weight_decay) && o.weight_decay >= 0.0, "weight_decay of at least 0");
+    require_that(std::isfinite(o.max_grad_norm) && o.max_grad_norm >= 0.0,
+                 "max_grad_norm of at least 0");
     require_that(o.accumulation >= 1, "accumulation of at least 1");
     o.data.max_length = o.data.max_length > 0 ? std::min(o.data.max_length, model.max_length())
                                               : model.max_length();
@@ -153,8 +157,10 @@ class trainer {
          << ", clipping " << options_.max_grad_norm << ", accumulation " << options_.accumulation
          << ", batch size " << options_.batch.batch_size << ", max tokens "
          << options_.batch.max_tokens << ", seed " << options_.batch.seed << ", max length "
-         << options_.data.max_length << ", " << examples_.size() << " examples, "
-         << model_.parameters().layout().size() << " parameters";
+         << options_.data.max_length << ", " << examples_.size() << " examples ("
+         << std::hex << digest(examples_) << std::dec << "), "
+         << model_.parameters().layout().size() << " parameters, labels";
+    for (const auto& label : model_.labels()) text << ' ' << label;
     return text.str();
   }
 
@@ -173,25 +179,27 @@ class trainer {
                         fingerprint());
   }
 
+  /// Optimizer steps of an epoch.
+  [[nodiscard]] index steps_of(const std::vector<std::vector<index>>& plan) const {
+    return (static_cast<index>(plan.size()) + options_.accumulation - 1) / options_.accumulation;
+  }
+
   /// Returns false if the callback asked to stop.
   bool run_epoch(const callback& report, training_result& result) {
     const auto plan = plan_batches(examples_, position_.epoch, options_.batch);
-    double epoch_loss = 0.0;
-    index epoch_steps = 0;
     while (position_.batch < static_cast<index>(plan.size())) {
       auto progress = step(plan);
       result.losses.push_back(progress.loss);
-      epoch_loss += progress.loss;
-      ++epoch_steps;
       if (report && !report(progress)) return false;
       if (options_.checkpoint_every > 0 && position_.step % options_.checkpoint_every == 0) {
         save_state();
       }
     }
+    const double loss = position_.loss / static_cast<double>(steps_of(plan));
     position_.batch = 0;
+    position_.loss = 0.0;
     ++position_.epoch;
-    const bool go_on = finish_epoch(epoch_loss / static_cast<double>(std::max<index>(epoch_steps, 1)),
-                                    report);
+    const bool go_on = finish_epoch(loss, report);
     if (go_on) save_state();
     return go_on;
   }
@@ -223,6 +231,7 @@ class trainer {
     optimizer_.step(progress.learning_rate);
     ++position_.step;
     position_.batch = static_cast<index>(last);
+    position_.loss += progress.loss;
     fill(progress, training_progress::kind::step, position_.epoch + 1);
     return progress;
   }
@@ -267,12 +276,11 @@ class trainer {
 
   token_classifier<B>& model_;
   const tokenizer& tokens_;
-  const std::vector<sentence>& dev_;
+  std::vector<sentence> dev_;
   training_options options_;
   std::vector<training_example> examples_;
   adamw<B> optimizer_;
   schedule schedule_;
-  index steps_per_epoch_ = 0;
   training_position position_;
   std::vector<scalar> best_;  // parameters of the best epoch
   token_batch batch_;

@@ -31,6 +31,19 @@ TEST_CASE("every index once, for many short calls") {
   }
 }
 
+TEST_CASE("a host without threads to name still runs everything") {
+  struct {
+    [[nodiscard]] int concurrency() const { return 0; }  // as std::thread::hardware_concurrency may
+    void parallel_for(index count, onoma::function_ref<void(index)> task) const {
+      for (index i = 0; i < count; ++i) task(i);
+    }
+  } host;
+  const onoma::executor_ref executor(host);
+  CHECK(executor);
+  CHECK_FALSE(onoma::executor_ref());
+  CHECK(executor.concurrency() == 1);
+}
+
 TEST_CASE("workers sleep and wake again") {
   onoma::thread_pool pool(3);
   std::atomic<int> sum{0};
