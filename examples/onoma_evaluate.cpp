@@ -190,7 +190,7 @@ int main(int argc, char** argv) {
   app.add_option("--mode", s.mode, "How tags are read: default (conlleval) or strict")
       ->check(CLI::IsMember({"default", "strict"}))
       ->capture_default_str();
-  app.add_option("--scheme", s.scheme, "Tag scheme of the strict mode")
+  auto* scheme = app.add_option("--scheme", s.scheme, "Tag scheme of the strict mode")
       ->check(CLI::IsMember({"IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"}))
       ->capture_default_str();
   app.add_option("--digits", s.digits, "Digits after the point")
@@ -198,10 +198,11 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--confusion", s.confusion, "Also words, then entities, by true and predicted type");
   app.add_flag("--json", s.as_json, "All numbers as one JSON object");
-  app.add_option("--threads", s.threads, "Threads (default: all cores)")->check(CLI::PositiveNumber);
+  app.add_option("--threads", s.threads, "Threads (default: all cores)")->check(CLI::Range(1, 4096));
   try {
     app.parse(argc, argv);
     if (s.model.empty() && s.gold.empty()) throw CLI::RequiredError("--model or --gold");
+    if (scheme->count() > 0 && s.mode != "strict") throw CLI::RequiresError("--scheme", "--mode strict");
   } catch (const CLI::ParseError& problem) {
     return app.exit(problem) == 0 ? 0 : 2;
   }

@@ -57,8 +57,12 @@ int quantize(const settings& s) {
   onoma::quantize_options options;
   options.keep = s.keep;
   if (s.format == "bf16") options.format = onoma::weight_format::bf16;
-  // Read before anything is written: a bad file then leaves no folder.
+  const auto threads = s.threads > 0
+                           ? s.threads
+                           : static_cast<onoma::index>(std::thread::hardware_concurrency());
+  // Before anything is written: a bad file, or a model without a head, then leaves no folder.
   const auto sentences = s.data.empty() ? std::vector<onoma::sentence>{} : onoma::read_conll(s.data);
+  const auto before = sentences.empty() ? measurement{} : measure(s.model, sentences, threads);
   const auto report = onoma::quantize_folder(s.model, s.output, options);
   fmt::print("{} tensors to {}; weights {:.1f} MB -> {:.1f} MB ({:.0f} %)\n",
              report.converted.size(), s.format, megabytes(report.bytes_before),
@@ -67,10 +71,6 @@ int quantize(const settings& s) {
                  static_cast<double>(report.bytes_before));
   if (sentences.empty()) return 0;
 
-  const auto threads = s.threads > 0
-                           ? s.threads
-                           : static_cast<onoma::index>(std::thread::hardware_concurrency());
-  const auto before = measure(s.model, sentences, threads);
   const auto after = measure(s.output, sentences, threads);
   fmt::print("{:>8}  {:>9}  {:>11}\n", "", "entity F1", "sentences/s");
   fmt::print("{:>8}  {:>9.2f}  {:>11.0f}\n", "before", 100.0 * before.f1,
@@ -89,7 +89,8 @@ int main(int argc, char** argv) {
   app.footer("Example:\n"
              "  onoma_quantize --model my-model --output my-model-int8 --data dev.conll\n\n"
              "int8 is faster and smaller and for onoma alone; bf16 is smaller, computes in float,\n"
-             "and transformers loads it too. Neither can be trained further: keep the float model.");
+             "transformers loads it too, and training goes on from its rounded weights. An int8\n"
+             "model cannot be trained further: keep the float model.");
   app.add_option("-m,--model", s.model, "Model folder with float weights")->required();
   app.add_option("-o,--output", s.output, "Folder to write")->required();
   app.add_option("--format", s.format, "Number format of the weights")
@@ -99,7 +100,7 @@ int main(int argc, char** argv) {
                  "Linear layers that stay float in int8 folders: beginnings of names, such as "
                  "layer.11 or layer.0.attention");
   app.add_option("-d,--data", s.data, "Annotated sentences: measure F1 and speed before and after");
-  app.add_option("--threads", s.threads, "Threads (default: all cores)")->check(CLI::PositiveNumber);
+  app.add_option("--threads", s.threads, "Threads (default: all cores)")->check(CLI::Range(1, 4096));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

@@ -71,7 +71,12 @@ class tagger {
   explicit tagger(const settings& s)
       : settings_(s), color_(terminal::wants_color(s.color, stdout)), pipeline_(load(s)) {}
 
-  void add(std::string text) {
+  /// `place`: where the text comes from, for errors. What came before is tagged all the same.
+  void add(std::string text, const std::string& place) {
+    if (onoma::find_invalid_utf8(text) >= 0) {
+      flush();
+      onoma::validate_utf8(text, place);
+    }
     pending_.push_back(std::move(text));
     // Lines are tagged together: many short ones fill the machine better than one.
     if (pending_.size() == 64) flush();
@@ -91,7 +96,7 @@ class tagger {
       for (std::size_t i = 0; i < pending_.size(); ++i) print(pending_[i], tagged[i]);
     }
     pending_.clear();
-    std::fflush(stdout);
+    terminal::flush_output();
   }
 
  private:
@@ -116,29 +121,28 @@ class tagger {
   std::vector<std::string> pending_;
 };
 
-void add_lines(std::istream& stream, const std::string& name, tagger& to) {
+void add_lines(std::istream& stream, const std::string& name, tagger& to, bool one_by_one) {
+  onoma::index number = 0;
   for (std::string line; std::getline(stream, line);) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    to.add(std::move(line));
+    to.add(std::move(line), fmt::format("{}:{}", name, ++number));
+    if (one_by_one) to.flush();
   }
   if (stream.bad()) onoma::fail(onoma::error_code::io, "reading " + name, "");
 }
 
 int tag(const settings& s) {
   tagger t(s);
-  for (const auto& text : s.texts) t.add(text);
+  for (std::size_t i = 0; i < s.texts.size(); ++i) t.add(s.texts[i], fmt::format("text {}", i + 1));
   for (const auto& name : s.files) {
     std::ifstream file(name);
     if (!file) onoma::fail_errno("reading", name);
-    add_lines(file, name, t);
+    add_lines(file, name, t, false);
   }
   if (s.texts.empty() && s.files.empty()) {
-    if (terminal::is_interactive(stdin)) fmt::print(stderr, "Reading text, one per line:\n");
     const bool interactive = terminal::is_interactive(stdin);
-    for (std::string line; std::getline(std::cin, line);) {
-      t.add(std::move(line));
-      if (interactive) t.flush();
-    }
+    if (interactive) fmt::print(stderr, "Reading text, one per line:\n");
+    add_lines(std::cin, "standard input", t, interactive);
   }
   t.flush();
   return 0;
@@ -157,7 +161,9 @@ int main(int argc, char** argv) {
   app.add_option("-m,--model", s.model, "Model folder, as onoma_train or the Hub makes it")
       ->required();
   app.add_option("text", s.texts, "Texts to tag");
-  app.add_option("-f,--file", s.files, "Files to tag, line by line");
+  app.add_option("-f,--file", s.files, "File to tag, line by line; may be given several times")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--json", s.as_json, "One JSON object per text, with offsets in bytes, code points\n"
                                     "and UTF-16 units");
   app.add_flag("--words", s.words, "Texts are words with spaces between them, split already");
@@ -165,12 +171,12 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"word", "none", "simple", "first", "average", "max"}))
       ->capture_default_str();
   app.add_option("--stride", s.stride, "Tokens that windows of a long text share")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(0, 100000))
       ->capture_default_str();
   app.add_option("--packed-cache", s.packed_cache,
                  "File for the weights as this machine's kernels read them: written by the\n"
                  "first start, mapped by later ones, which then begin sooner");
-  app.add_option("--threads", s.threads, "Threads (default: all cores)")->check(CLI::PositiveNumber);
+  app.add_option("--threads", s.threads, "Threads (default: all cores)")->check(CLI::Range(1, 4096));
   app.add_option("--color", s.color, "Colours: auto, always or never")
       ->check(CLI::IsMember({"auto", "always", "never"}))
       ->capture_default_str();

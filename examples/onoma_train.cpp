@@ -39,7 +39,7 @@ std::vector<onoma::sentence> read_optional(const std::string& path) {
   return path.empty() ? std::vector<onoma::sentence>{} : onoma::read_conll(path);
 }
 
-/// Labels of the training data; dev and test may not bring new ones.
+/// Labels of the training data: the model predicts no others.
 onoma::tag_set labels_of(const std::vector<onoma::sentence>& train, const std::string& name) {
   auto tags = onoma::tag_set::from_tags(onoma::tags_of(train));
   if (tags.size() < 2) {
@@ -77,7 +77,21 @@ void print_report(const char* name, const onoma::ner_report& report) {
   fmt::print("\n{}: {}\n\n{}", name, onoma::summary(report), onoma::to_text(report, 4));
 }
 
+/// Before hours of training, not after.
+void check_can_write(const settings& s) {
+  onoma::check_can_save(s.output);
+  for (const std::string& file : {s.checkpoint, s.report}) {
+    if (file.empty()) continue;
+    if (std::filesystem::is_directory(file)) {
+      onoma::fail(onoma::error_code::invalid_argument, "writing " + file, "a file", "a folder");
+    }
+    // Made and thrown away: its folder exists and can be written to.
+    const onoma::atomic_file probe(file);
+  }
+}
+
 int train(settings s) {
+  check_can_write(s);
   const auto train_set = onoma::read_conll(s.train);
   const auto dev_set = read_optional(s.dev);
   const auto test_set = read_optional(s.test);
@@ -144,7 +158,7 @@ int main(int argc, char** argv) {
   auto& t = s.training;
   t.epochs = 3;
   t.learning_rate = 1e-4;
-  CLI::App app("Fine-tunes a pretrained BERT or DistilBERT encoder to find named entities.\n"
+  CLI::App app("Fine-tunes a pretrained encoder of the BERT family to find named entities.\n"
                "Data files are CoNLL columns: the word first, its BIO tag last, a blank line between\n"
                "sentences. The result is a folder that onoma_tag and transformers load.");
   app.footer("Example:\n"
@@ -154,7 +168,7 @@ int main(int argc, char** argv) {
                  "Folder of the pretrained model: config.json, model.safetensors, tokenizer")
       ->required();
   app.add_option("--train", s.train, "Training sentences")->required();
-  app.add_option("--dev", s.dev, "Sentences that choose the best epoch");
+  auto* dev = app.add_option("--dev", s.dev, "Sentences that choose the best epoch");
   app.add_option("--test", s.test, "Sentences for the final report");
   app.add_option("-o,--output", s.output, "Folder to save the model in")->required();
   app.add_option("--json", s.report, "File for losses and scores as JSON");
@@ -177,6 +191,7 @@ int main(int argc, char** argv) {
   recipe->add_option("--max-length", t.data.max_length, "Tokens per example")
       ->capture_default_str();
   recipe->add_option("--patience", t.patience, "Stop after so many epochs without a better dev F1")
+      ->needs(dev)
       ->capture_default_str();
   recipe->add_option("--seed", t.batch.seed, "The same seed gives the same model")
       ->capture_default_str();
@@ -184,7 +199,7 @@ int main(int argc, char** argv) {
                    "Train on every piece of a word, not on the first alone");
   auto* running = app.add_option_group("Running");
   running->add_option("--threads", s.threads, "Threads (default: all cores)")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 4096));
   running->add_flag("--recompute", s.recompute,
                     "Keep less for the backward: half the memory per token, a tenth slower");
   auto* checkpoint = running->add_option("--checkpoint", s.checkpoint,

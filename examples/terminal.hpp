@@ -30,11 +30,19 @@ inline int color_of(std::string_view label) {
   return colors[hash % 8];
 }
 
+/// Sends on what was printed. @throws onoma::error (io) if not all of it could be written.
+inline void flush_output() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return;
+  onoma::fail(onoma::error_code::io, "writing to standard output", "room for all of it", "an error");
+}
+
 /// Runs a program's body; an error becomes one line on stderr and exit code 1.
 template <class F>
 int run(const char* program, F body) {
   try {
-    return body();
+    const int code = body();
+    flush_output();
+    return code;
   } catch (const onoma::error& problem) {
     std::fprintf(stderr, "%s: %s\n", program, problem.what());
   } catch (const std::exception& problem) {
