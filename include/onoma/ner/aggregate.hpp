@@ -190,18 +190,20 @@ inline std::vector<entity> hf_group(std::string_view text, const std::vector<uni
 }
 
 /// The same file: aggregate_overlapping_entities. Of entities that overlap the longer one stays, of
-/// equally long ones the likelier; labels play no part.
+/// equally long ones the likelier; labels play no part. As there, the first is compared with itself, and
+/// overlaps nothing if it is empty: then it is there twice.
 inline std::vector<entity> hf_merge(std::vector<entity> entities) {
+  if (entities.empty()) return entities;
   std::stable_sort(entities.begin(), entities.end(), [](const entity& a, const entity& b) {
     return a.span.bytes.begin < b.span.bytes.begin;
   });
-  std::vector<entity> merged;
+  std::vector<entity> merged = {entities.front()};
   for (auto& next : entities) {
-    if (merged.empty() || next.span.bytes.begin >= merged.back().span.bytes.end) {
+    auto& kept = merged.back();
+    if (next.span.bytes.begin >= kept.span.bytes.end) {
       merged.push_back(std::move(next));
       continue;
     }
-    auto& kept = merged.back();
     // Lengths in code points, as in Python.
     const auto length = code_points(next.text);
     const auto kept_length = code_points(kept.text);
