@@ -211,7 +211,8 @@ class pipeline {
       }
       windows.push_back(std::move(scored));
     }
-    auto found = aggregate(in.text, windows, tags_, {options_.strategy, {"O"}});
+    auto found = aggregate(in.text, windows, tags_,
+                           {options_.strategy, {"O"}, tokens_.get().has_continuing_prefix()});
     const offset_map offsets(in.text);
     for (auto& e : found.entities) e.span = offsets.span(e.span.bytes);
     result.entities = std::move(found.entities);

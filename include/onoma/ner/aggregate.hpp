@@ -23,7 +23,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// `word` (the default) labels each word by its first piece, as models are trained, and knows words
 /// from the tokenizer. The others are those of transformers' TokenClassificationPipeline, heuristics
-/// included (words are guessed from the lengths of pieces), for results that must be equal to it.
+/// included (`first`, `average` and `max` guess words, see `aggregate_options::continuing_prefix`), for
+/// results that must be equal to it.
 enum class aggregation { word, none, simple, first, average, max };
 
 /// @throws onoma::error (invalid_argument) naming the strategies.
@@ -53,6 +54,10 @@ struct scored_window {
 struct aggregate_options {
   aggregation strategy = aggregation::word;
   std::vector<std::string> ignored = {"O"};  ///< labels (whole, or types) that are left out
+  /// Whether a prefix such as "##" marks pieces that continue a word (`tokenizer::has_continuing_prefix`).
+  /// For the strategies that guess words. true: a piece continues one if it is longer or shorter than
+  /// its text; false: if no space stands before it or at its start.
+  bool continuing_prefix = true;
 };
 
 struct aggregated {
@@ -128,9 +133,23 @@ inline unit unite(const scored_window& w, index first, index last, aggregation s
   return {best.id, static_cast<double>(best.score), bytes, first, last};
 }
 
+/// Whether transformers' pipeline takes token `i` for a piece that continues a word. The space is U+0020
+/// alone, so that a byte on each side is enough.
+inline bool hf_continues(std::string_view text, const scored_window& w, std::size_t i,
+                         bool continuing_prefix) {
+  if (w.unknown[i] != 0) return false;
+  const auto begin = static_cast<std::size_t>(w.offsets[i].begin);
+  if (!continuing_prefix) {
+    return begin > 0 && text.substr(begin - 1, 2).find(' ') == std::string_view::npos;
+  }
+  const auto surface = text.substr(begin, static_cast<std::size_t>(w.offsets[i].size()));
+  return code_points(w.pieces[i]) != code_points(surface);
+}
+
 /// transformers, pipelines/token_classification.py: gather_pre_entities, aggregate_words.
 inline std::vector<unit> hf_units(std::string_view text, const scored_window& w,
-                                  aggregation strategy) {
+                                  const aggregate_options& options) {
+  const aggregation strategy = options.strategy;
   const bool words = forms_words(strategy);
   std::vector<unit> units;
   std::optional<index> open;
@@ -141,13 +160,7 @@ inline std::vector<unit> hf_units(std::string_view text, const scored_window& w,
   for (index i = 0; i < w.probabilities.rows; ++i) {
     const auto at = static_cast<std::size_t>(i);
     if (w.special[at] != 0) continue;
-    bool continues = false;
-    if (words && w.unknown[at] == 0) {
-      const auto surface = text.substr(static_cast<std::size_t>(w.offsets[at].begin),
-                                       static_cast<std::size_t>(w.offsets[at].size()));
-      continues = code_points(w.pieces[at]) != code_points(surface);
-    }
-    if (!(open && continues)) {
+    if (!(open && words && hf_continues(text, w, at, options.continuing_prefix))) {
       close();
       open = i;
     }
@@ -337,7 +350,7 @@ inline void check_window(std::string_view text, const scored_window& w, const ta
   }
   aggregated result;
   for (const auto& window : windows) {
-    const auto units = detail::hf_units(text, window, options.strategy);
+    const auto units = detail::hf_units(text, window, options);
     std::vector<entity> entities;
     if (options.strategy == aggregation::none) {
       for (const auto& u : units) {

@@ -195,6 +195,9 @@ class tokenizer {
   /// Whether its words are what stands between spaces, with punctuation, and whole clauses where a script
   /// has no spaces (a Unigram model, or Metaspace). `assign_words` knows better ones.
   [[nodiscard]] bool has_space_words() const noexcept { return parts_->has_space_words; }
+  /// Whether a prefix such as "##" marks the pieces that continue a word (WordPiece, BPE with a prefix): the
+  /// model's continuing_subword_prefix in tokenizer.json is there and not empty.
+  [[nodiscard]] bool has_continuing_prefix() const noexcept { return parts_->has_continuing_prefix; }
   /// Special tokens around every window.
   [[nodiscard]] index special_tokens() const noexcept {
     return static_cast<index>(parts_->before.size() + parts_->after.size());
@@ -221,6 +224,7 @@ class tokenizer {
           kind(make_model(pieces, options)),
           trim(options.trim),
           has_space_words(cuts_at_spaces(options)),
+          has_continuing_prefix(marks_continuations(options)),
           size(pieces.size()) {
       for (const auto* tokens : {&added, &added_normalized}) {
         for (const auto& token : tokens->list()) size = std::max<index>(size, token.id + 1);
@@ -251,6 +255,19 @@ class tokenizer {
              std::any_of(steps.begin(), steps.end(), [](const pre_tokenizer& step) {
                return std::holds_alternative<pre_tokenizers::metaspace>(step);
              });
+    }
+    [[nodiscard]] static bool marks_continuations(const settings& options) {
+      if (const auto* chosen = std::get_if<wordpiece_settings>(&options.kind)) {
+        return !chosen->model.continuing_prefix.empty();
+      }
+      const auto* general = std::get_if<general_settings>(&options.kind);
+      if (general == nullptr) return false;
+      return std::visit(
+          [](const auto& model) {
+            if constexpr (requires { model.continuing_prefix; }) return !model.continuing_prefix.empty();
+            return false;
+          },
+          general->model);
     }
     [[nodiscard]] static any_model make_model(const vocabulary& pieces, const settings& options) {
       if (const auto* chosen = std::get_if<wordpiece_settings>(&options.kind)) {
@@ -311,6 +328,7 @@ class tokenizer {
     any_model kind;
     std::optional<trimming> trim;
     bool has_space_words;
+    bool has_continuing_prefix;
     std::vector<outer_spaces> spaces;  // of each piece, where offsets are trimmed
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> after;

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <set>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -16,23 +18,51 @@
 namespace test {
 namespace {
 
+namespace fs = std::filesystem;
+
 const std::string tiny = std::string(ONOMA_TEST_DATA_DIR) + "/bert-tiny";
 
-}  // namespace
+/// A tiny model with another tokenizer, in a folder that is removed at the end.
+class model_folder {
+ public:
+  model_folder(const std::string& model, const std::string& tokenizer)
+      : path_(fs::temp_directory_path() / ("onoma-pipeline-" + std::to_string(::getpid()))) {
+    fs::create_directories(path_);
+    for (const char* name : {"config.json", "model.safetensors"}) {
+      fs::copy_file(fs::path(ONOMA_TEST_DATA_DIR) / model / name, path_ / name,
+                    fs::copy_options::overwrite_existing);
+    }
+    std::ofstream(path_ / "tokenizer.json") << tokenizer;
+  }
+  model_folder(const model_folder&) = delete;
+  model_folder& operator=(const model_folder&) = delete;
+  ~model_folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const fs::path& path() const { return path_; }
 
-TEST_CASE("every aggregation strategy gives transformers' entities, whole and in windows") {
-  const auto cases = onoma::json::parse(
-      onoma::read_text_file(std::string(ONOMA_TEST_DATA_DIR) + "/pipeline.json"));
+ private:
+  fs::path path_;
+};
+
+onoma::json read_goldens(const std::string& name) {
+  return onoma::json::parse(
+      onoma::read_text_file(std::string(ONOMA_TEST_DATA_DIR) + "/" + name));
+}
+
+void check_goldens(const fs::path& model, const onoma::json& cases) {
   REQUIRE(cases.size() > 100);
   for (const auto& c : cases) {
     onoma::pipeline_options options;
     options.strategy = onoma::aggregation_from_name(c["strategy"].get<std::string>());
     options.max_length = c.value("max_length", 0);
     options.stride = c.value("stride", 0);
-    auto ner = onoma::pipeline::load(tiny, options);
-    const auto text = c["text"].get<std::string>();
-    INFO(c["strategy"] << " " << options.max_length << " " << text);
-    const auto tagged = ner.tag(text);
+    auto ner = onoma::pipeline::load(model, options);
+    const bool split = c.contains("words");
+    INFO(c["strategy"] << " " << options.max_length << " " << c[split ? "words" : "text"]);
+    const auto tagged = split ? ner.tag_words(c["words"].get<std::vector<std::string>>())
+                              : ner.tag(c["text"].get<std::string>());
     const auto& expected = c["entities"];
     REQUIRE(tagged.size() == expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -43,6 +73,33 @@ TEST_CASE("every aggregation strategy gives transformers' entities, whole and in
       // Means of float probabilities of a float forward.
       CHECK(tagged[i].score == doctest::Approx(expected[i]["score"].get<double>()).epsilon(1e-4));
     }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every aggregation strategy gives transformers' entities, whole and in windows") {
+  check_goldens(tiny, read_goldens("pipeline.json"));
+}
+
+TEST_CASE("and so it does where no prefix marks the pieces that continue a word") {
+  for (const std::string model : {"roberta", "xlm-roberta"}) {
+    const auto goldens = read_goldens("pipeline-" + model + ".json");
+    const model_folder folder(model + "-tiny", goldens["tokenizer"].dump());
+    check_goldens(folder.path(), goldens["cases"]);
+  }
+}
+
+TEST_CASE("a tokenizer says whether a prefix marks the pieces that continue a word") {
+  const std::pair<const char*, bool> tokenizers[] = {
+      {"wordpiece_bert", true}, {"wordpiece_regex", true}, {"bpe_prefix", true},
+      {"bpe_suffix", false},    {"roberta", false},        {"unigram_metaspace", false},
+      {"word_level", false}};
+  for (const auto& [name, expected] : tokenizers) {
+    INFO(std::string(name));
+    const auto goldens = read_goldens("tokenizers/" + std::string(name) + ".json");
+    CHECK(onoma::tokenizer_from_json(goldens["tokenizer"].dump(), name).has_continuing_prefix() ==
+          expected);
   }
 }
 
@@ -98,20 +155,13 @@ TEST_CASE("batches, words and long texts agree with single texts") {
 }
 
 TEST_CASE("a Unigram tokenizer's clauses are tagged word by word, in any script") {
-  namespace fs = std::filesystem;
-  const auto folder = fs::temp_directory_path() / ("onoma-pipeline-" + std::to_string(::getpid()));
-  fs::create_directories(folder);
-  for (const char* name : {"config.json", "model.safetensors"}) {
-    fs::copy_file(fs::path(ONOMA_TEST_DATA_DIR) / "xlm-roberta-tiny" / name, folder / name,
-                  fs::copy_options::overwrite_existing);
-  }
   // A piece for each character: whatever the tiny model says, it says of characters.
-  std::ofstream(folder / "tokenizer.json") << R"({"model": {"type": "Unigram", "unk_id": 3, "vocab": [
+  const model_folder folder("xlm-roberta-tiny", R"({"model": {"type": "Unigram", "unk_id": 3, "vocab": [
     ["<s>", 0], ["<pad>", 0], ["</s>", 0], ["<unk>", 0], ["\u2581", -1], ["\u6771", -1], ["\u4eac", -1],
     ["\u306b", -1], ["\u884c", -1], ["\u3063", -1], ["\u305f", -1], ["\u3002", -1], ["J", -1], ["a", -1],
     ["n", -1], [",", -1], ["B", -1], ["o", -1], ["b", -1], ["'", -1], ["s", -1]]},
-    "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"}})";
-  auto ner = onoma::pipeline::load(folder);
+    "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"}})");
+  auto ner = onoma::pipeline::load(folder.path());
   const std::string text =
       " \u6771\u4eac\u306b\u884c\u3063\u305f\u3002\u6771\u4eac Jan, Bob's\u3000\u4eac\u6771 Bob\u3002 ";
   std::set<onoma::index> begins;
@@ -121,7 +171,6 @@ TEST_CASE("a Unigram tokenizer's clauses are tagged word by word, in any script"
     ends.insert(word.end);
   }
   const auto tagged = ner.tag(text);
-  fs::remove_all(folder);
   REQUIRE(tagged.size() > 1);
   bool inside = false;  // an entity that begins behind no space
   for (const auto& e : tagged) {
