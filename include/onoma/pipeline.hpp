@@ -62,8 +62,8 @@ class pipeline {
 
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return tags_.labels(); }
 
-  /// Words are the tokenizer's; where these are what stands between spaces (SentencePiece), those of
-  /// `find_words`, which are words in any script.
+  /// Words are the tokenizer's, but for those without any text (spaces, line ends); where they are what
+  /// stands between spaces (SentencePiece), those of `find_words`, which are words in any script.
   /// @throws onoma::error (parse) if the text is not UTF-8.
   [[nodiscard]] tagged_text tag(std::string_view text) {
     const std::string owned(text);
@@ -71,7 +71,8 @@ class pipeline {
   }
 
   /// Words that are split already. Their text is that of the words with a space between each two:
-  /// offsets count in it, and `entity::first` and `last` are positions in `words`.
+  /// offsets count in it, and `entity::first` and `last` are positions in `words`. Words of white space are
+  /// no part of an entity, and do not end one.
   /// @throws onoma::error (parse) if a word is not UTF-8.
   [[nodiscard]] tagged_text tag_words(std::span<const std::string> words) {
     std::vector<input> inputs(1);
@@ -91,6 +92,7 @@ class pipeline {
         window.offsets[i].end += begin;
       }
     }
+    if (options_.strategy == aggregation::word) drop_blank_words(inputs[0].text, inputs[0].windows);
     return std::move(run(inputs).front());
   }
 
@@ -107,8 +109,11 @@ class pipeline {
     for (std::size_t i = 0; i < texts.size(); ++i) {
       inputs[i].text = texts[i];
       inputs[i].windows = std::move(windows[i]);
-      if (tokens_.get().has_space_words() && options_.strategy == aggregation::word) {
+      if (options_.strategy != aggregation::word) continue;
+      if (tokens_.get().has_space_words()) {
         assign_words(texts[i], inputs[i].windows);
+      } else {
+        drop_blank_words(texts[i], inputs[i].windows);
       }
     }
     return run(inputs);

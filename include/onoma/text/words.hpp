@@ -189,6 +189,47 @@ class word_scanner {
   return detail::word_scanner(text).run();
 }
 
+/// Takes words without any text from their tokens: those whose tokens all are empty or cover White_Space
+/// alone, as byte-level BPE makes of spaces and line ends, belong to no word (-1) then. Other words keep
+/// their numbers, and all of their tokens: the first piece of a word may be an empty one.
+/// `windows` are those of one text, with offsets into it.
+inline void drop_blank_words(std::string_view text, std::span<encoding> windows) {
+  const auto is_blank = [&](byte_span token) {
+    for (index at = token.begin; at < token.end;) {
+      const auto c = decode_utf8(text, at);
+      // Length 0: a part of a character.
+      if (c.length == 0 || !unicode::is_whitespace(c.code_point)) return false;
+      at += c.length;
+    }
+    return true;
+  };
+  std::vector<std::int32_t> blank;  // words that have a blank token
+  for (const auto& window : windows) {
+    for (std::size_t i = 0; i < window.ids.size(); ++i) {
+      if (window.word_ids[i] >= 0 && is_blank(window.offsets[i])) blank.push_back(window.word_ids[i]);
+    }
+  }
+  if (blank.empty()) return;
+  std::sort(blank.begin(), blank.end());
+  std::vector<bool> has_text(blank.size(), false);
+  const auto find = [&](std::int32_t word) {
+    return static_cast<std::size_t>(std::lower_bound(blank.begin(), blank.end(), word) - blank.begin());
+  };
+  for (const auto& window : windows) {
+    for (std::size_t i = 0; i < window.ids.size(); ++i) {
+      const auto at = find(window.word_ids[i]);
+      const bool listed = at < blank.size() && blank[at] == window.word_ids[i];
+      if (listed && !is_blank(window.offsets[i])) has_text[at] = true;
+    }
+  }
+  for (auto& window : windows) {
+    for (auto& word : window.word_ids) {
+      const auto at = find(word);
+      if (at < blank.size() && blank[at] == word && !has_text[at]) word = -1;
+    }
+  }
+}
+
 /// Gives the tokens of a text the words of `find_words` instead of the tokenizer's. Words that share a
 /// piece become one; `word_ids` count what is left. Offsets are cut to their words: without white space at
 /// their ends. A piece of white space alone belongs to no word (-1).

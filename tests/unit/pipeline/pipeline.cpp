@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -179,6 +180,52 @@ TEST_CASE("a Unigram tokenizer's clauses are tagged word by word, in any script"
     inside = inside || text[static_cast<std::size_t>(e.span.bytes.begin - 1)] != ' ';
   }
   CHECK(inside);
+}
+
+TEST_CASE("white space is no word where a tokenizer makes pieces of it") {
+  const auto goldens = read_goldens("pipeline-roberta.json");
+  const model_folder folder("roberta-tiny", goldens["tokenizer"].dump());
+  auto ner = onoma::pipeline::load(folder.path());
+  for (const std::string blank : {" ", "  ", "\n", " \t\n "}) {
+    INFO("'" << blank << "'");
+    CHECK(ner.tag(blank).size() == 0);
+    CHECK(ner.tag_words(std::vector<std::string>{blank, blank}).size() == 0);
+  }
+  const std::vector<std::string> words = {"Jane", "Bob", "Berlin", "son", "said", "an", "to", "."};
+  bool across = false;  // an entity of words with more than a space between them
+  for (const auto& first : words) {
+    for (const auto& second : words) {
+      const auto tagged = ner.tag(" \n" + first + "  " + second + "\n\n" + first + " \t");
+      for (const auto& e : tagged) {
+        INFO("'" << e.text << "'");
+        REQUIRE(e.text != "");
+        CHECK(e.text.find_first_of(" \t\n") != 0);
+        CHECK(e.text.find_last_of(" \t\n") != e.text.size() - 1);
+        across = across || e.text.find("  ") != std::string::npos ||
+                 e.text.find('\n') != std::string::npos;
+      }
+      for (const auto& e : ner.tag_words(std::vector<std::string>{first, " ", second, "\n", first})) {
+        CHECK(e.first % 2 == 0);
+        CHECK(e.last % 2 == 0);
+        across = across || e.last > e.first;
+      }
+    }
+  }
+  CHECK(across);
+}
+
+TEST_CASE("only words without any text lose their pieces") {
+  // " a", two spaces, "b" in pieces; the first of " a" is the space, without text once it is trimmed.
+  std::vector<onoma::encoding> windows(2);
+  windows[0].ids = {0, 5, 6, 5};
+  windows[0].word_ids = {-1, 0, 0, 1};
+  windows[0].offsets = {{0, 0}, {1, 1}, {1, 2}, {2, 4}};
+  windows[1].ids = {5, 7, 5, 8};
+  windows[1].word_ids = {2, 3, 4, 4};
+  windows[1].offsets = {{2, 2}, {4, 5}, {5, 8}, {8, 9}};
+  onoma::drop_blank_words(" a  b\xE3\x80\x80" "c", windows);
+  CHECK(windows[0].word_ids == std::vector<std::int32_t>{-1, 0, 0, -1});
+  CHECK(windows[1].word_ids == std::vector<std::int32_t>{-1, 3, 4, 4});
 }
 
 TEST_CASE("the host's threads give the same bits") {
