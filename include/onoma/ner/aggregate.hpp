@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -229,6 +230,7 @@ inline std::vector<entity> hf_merge(std::vector<entity> entities) {
 
 /// What is known of one word after all windows.
 struct word_score {
+  index id = -1;
   bool seen = false;
   index label = 0;
   float score = 0.0F;
@@ -236,17 +238,32 @@ struct word_score {
   byte_span bytes;
 };
 
+/// The words that have tokens, by id. Ids say nothing of their number: split words may have no token, and
+/// a text may have more words than bytes, since normalisers such as NFKC make several of one character.
+inline std::vector<word_score> words_of(std::span<const scored_window> windows) {
+  std::vector<std::int32_t> ids;
+  for (const auto& w : windows) {
+    std::copy_if(w.word_ids.begin(), w.word_ids.end(), std::back_inserter(ids),
+                 [](std::int32_t id) { return id >= 0; });
+  }
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  std::vector<word_score> words(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) words[i].id = ids[i];
+  return words;
+}
+
 inline aggregated aggregate_by_word(std::string_view text, std::span<const scored_window> windows,
                                     const tag_set& tags, const aggregate_options& options) {
-  std::vector<word_score> words;
+  auto words = words_of(windows);
   for (const auto& w : windows) {
     const index tokens = w.probabilities.rows;
     for (index i = 0; i < tokens; ++i) {
       const auto at = static_cast<std::size_t>(i);
       if (w.word_ids[at] < 0) continue;
-      const auto id = static_cast<std::size_t>(w.word_ids[at]);
-      if (id >= words.size()) words.resize(id + 1);
-      auto& word = words[id];
+      auto& word = *std::lower_bound(
+          words.begin(), words.end(), w.word_ids[at],
+          [](const word_score& known, std::int32_t id) { return known.id < id; });
       const auto bytes = w.offsets[at];
       const bool starts = !word.seen || bytes.begin <= word.bytes.begin;
       word.bytes = word.seen ? byte_span{std::min(word.bytes.begin, bytes.begin),
@@ -268,27 +285,26 @@ inline aggregated aggregate_by_word(std::string_view text, std::span<const score
   tag_reader reader;
   double sum = 0.0;
   index count = 0;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (!words[i].seen) continue;  // a pre-split word without any token: it breaks nothing
-    const auto at = static_cast<index>(i);
-    const std::string& label = tags.label(words[i].label);
+  for (const auto& word : words) {  // those without any token are not there: they break nothing
+    const index at = word.id;
+    const std::string& label = tags.label(word.label);
     const bool ignored = is_ignored(options.ignored, label) ||
                          is_ignored(options.ignored, std::string(split_tag(label).type));
     const auto step = reader.read(ignored ? std::string_view("O") : label);
     if (step == tag_reader::step::outside) continue;
-    const double score = static_cast<double>(words[i].score);
+    const double score = static_cast<double>(word.score);
     if (step == tag_reader::step::opens) {
       sum = 0.0;
       count = 0;
       result.entities.push_back(
-          make_entity(text, std::string(reader.type()), 0.0, words[i].bytes, at, at));
+          make_entity(text, std::string(reader.type()), 0.0, word.bytes, at, at));
     }
     auto& entity = result.entities.back();
     sum += score;
     ++count;
     entity.score = sum / static_cast<double>(count);
     entity.last = at;
-    entity.span.bytes.end = words[i].bytes.end;
+    entity.span.bytes.end = word.bytes.end;
   }
   for (auto& entity : result.entities) {
     const auto bytes = entity.span.bytes;
@@ -317,10 +333,9 @@ inline void check_window(std::string_view text, const scored_window& w, const ta
         "other sizes");
   const auto size = static_cast<index>(text.size());
   for (const std::int32_t word : w.word_ids) {
-    // A word takes a byte, so there is no larger id; -1 stands for none.
-    if (word < -1 || word > size) {
-      fail(error_code::out_of_range, "aggregate",
-           "word ids from -1 to " + std::to_string(size), std::to_string(word));
+    if (word < -1) {
+      fail(error_code::out_of_range, "aggregate", "word ids from 0, or -1 for none",
+           std::to_string(word));
     }
   }
   for (const byte_span bytes : w.offsets) {
@@ -339,7 +354,7 @@ inline void check_window(std::string_view text, const scored_window& w, const ta
 /// text. `word` takes each word from the window in which it stands farthest from an edge; the others
 /// merge the windows' entities as transformers does.
 /// @throws onoma::error (shape_mismatch) for windows whose parts differ in size, (out_of_range) for
-/// offsets or word ids that are not of the text.
+/// offsets that are not of the text, or word ids below -1.
 [[nodiscard]] inline aggregated aggregate(std::string_view text,
                                           std::span<const scored_window> windows,
                                           const tag_set& tags,

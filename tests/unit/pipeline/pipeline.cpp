@@ -228,6 +228,23 @@ TEST_CASE("only words without any text lose their pieces") {
   CHECK(windows[1].word_ids == std::vector<std::int32_t>{-1, 3, 4, 4});
 }
 
+TEST_CASE("a normaliser may make more words than the text has bytes") {
+  auto tokenizer = onoma::json::parse(onoma::read_text_file(tiny + "/tokenizer.json"));
+  tokenizer["normalizer"] = {{"type", "Sequence"},
+                             {"normalizers", {{{"type", "NFKC"}}, {{"type", "Lowercase"}}}}};
+  const model_folder folder("bert-tiny", tokenizer.dump());
+  auto ner = onoma::pipeline::load(folder.path());
+  const std::string signs = "\xE3\x8F\x82\xE3\x8F\x98";  // two characters: a.m. and p.m., 8 words
+  const auto tagged = ner.tag_batch(std::vector<std::string>{"Jane met John.", signs});
+  REQUIRE(tagged.size() == 2);
+  REQUIRE(tagged[1].size() > 0);
+  for (const auto& e : tagged[1]) CHECK((e.text == signs || e.text.size() == 3));
+  // In windows, which begin with later words, too.
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += signs;
+  CHECK(ner.tag(text).windows > 1);
+}
+
 TEST_CASE("the host's threads give the same bits") {
   auto one = onoma::pipeline::load(tiny);
   onoma::pipeline_options options;
