@@ -205,19 +205,19 @@ inline std::vector<entity> hf_group(std::string_view text, const std::vector<uni
 
 /// The same file: aggregate_overlapping_entities. Of entities that overlap the longer one stays, of
 /// equally long ones the likelier; labels play no part. As there, the first is compared with itself, and
-/// overlaps nothing if it is empty: then it is there twice.
-inline std::vector<entity> hf_merge(std::vector<entity> entities) {
-  if (entities.empty()) return entities;
+/// overlaps nothing if it is empty: then it is there twice. `none`, which has no windows there, is spared.
+inline std::vector<entity> hf_merge(std::vector<entity> entities, aggregation strategy) {
   std::stable_sort(entities.begin(), entities.end(), [](const entity& a, const entity& b) {
     return a.span.bytes.begin < b.span.bytes.begin;
   });
-  std::vector<entity> merged = {entities.front()};
+  std::vector<entity> merged;
+  if (strategy != aggregation::none && !entities.empty()) merged.push_back(entities.front());
   for (auto& next : entities) {
-    auto& kept = merged.back();
-    if (next.span.bytes.begin >= kept.span.bytes.end) {
+    if (merged.empty() || next.span.bytes.begin >= merged.back().span.bytes.end) {
       merged.push_back(std::move(next));
       continue;
     }
+    auto& kept = merged.back();
     // Lengths in code points, as in Python.
     const auto length = code_points(next.text);
     const auto kept_length = code_points(kept.text);
@@ -378,7 +378,9 @@ inline void check_window(std::string_view text, const scored_window& w, const ta
     }
     result.entities.insert(result.entities.end(), entities.begin(), entities.end());
   }
-  if (windows.size() > 1) result.entities = detail::hf_merge(std::move(result.entities));
+  if (windows.size() > 1) {
+    result.entities = detail::hf_merge(std::move(result.entities), options.strategy);
+  }
   return result;
 }
 

@@ -214,6 +214,21 @@ TEST_CASE("white space is no word where a tokenizer makes pieces of it") {
   CHECK(across);
 }
 
+TEST_CASE("a token at the start of many windows' text is there once") {
+  const auto goldens = read_goldens("pipeline-roberta.json");
+  const model_folder folder("roberta-tiny", goldens["tokenizer"].dump());
+  onoma::pipeline_options options;
+  options.strategy = onoma::aggregation::none;
+  options.max_length = 16;
+  options.stride = 5;
+  // The space that is put in front is a piece without text.
+  const auto tagged = onoma::pipeline::load(folder.path(), options).tag("anoldmansentJane,hissontoBerlin");
+  CHECK(tagged.windows > 1);
+  REQUIRE(tagged.size() > 1);
+  CHECK(tagged[0].text == "");
+  CHECK(tagged[1].text != "");
+}
+
 TEST_CASE("only words without any text lose their pieces") {
   // " a", two spaces, "b" in pieces; the first of " a" is the space, without text once it is trimmed.
   std::vector<onoma::encoding> windows(2);
