@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/ner/code_points.hpp>
 #include <onoma/ner/tag_set.hpp>
 
 #include <span>
@@ -97,7 +98,7 @@ struct strict_tag {
 
 [[nodiscard]] inline strict_tag read_strict(std::string_view tag) {
   if (tag.empty()) return {'O', "_"};
-  auto type = tag.substr(1);
+  auto type = behind_first(tag);
   while (!type.empty() && type.front() == '-') type.remove_prefix(1);
   while (!type.empty() && type.back() == '-') type.remove_suffix(1);
   return {tag[0], type.empty() ? "_" : type};
@@ -157,10 +158,11 @@ struct strict_tag {
 /// scheme would call invalid still opens or continues an entity. Equal to seqeval's default mode
 /// (seqeval/metrics/sequence_labeling.py), where BILOU's unit tags are known to be merged.
 [[nodiscard]] inline std::vector<entity_span> lenient_entities(std::span<const std::string> tags) {
-  // The prefix is the first byte, the type what follows its first hyphen (all of it without one).
+  // The prefix is the first character, of which a byte is enough here: those that matter are ASCII. The
+  // type is what follows the first hyphen behind it (all of it without one).
   const auto read = [](std::string_view tag) -> detail::strict_tag {
     if (tag.empty()) return {'O', "_"};
-    auto type = tag.substr(1);
+    auto type = detail::behind_first(tag);
     const auto hyphen = type.find('-');
     if (hyphen != std::string_view::npos) type = type.substr(hyphen + 1);
     return {tag[0], type.empty() ? "_" : type};
