@@ -7,8 +7,10 @@
 #include <onoma/ner/tag_set.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,6 +74,28 @@ inline void finish(entity_score& score, double zero_division) {
   // seqeval divides by 1 where precision + recall is zero.
   const double sum = score.precision + score.recall;
   score.f1 = 2.0 * score.precision * score.recall / (sum == 0.0 ? 1.0 : sum);
+}
+
+/// The sum in numpy's order (numpy/_core/src/umath/loops_utils.h.src, pairwise_sum): other orders round
+/// otherwise, and a mean that stands between two decimals is printed as the other one.
+inline double numpy_sum(std::span<const double> values) {
+  const std::size_t size = values.size();
+  if (size > 128) {
+    const std::size_t half = size / 2 - size / 2 % 8;
+    return numpy_sum(values.first(half)) + numpy_sum(values.subspan(half));
+  }
+  double sum = 0.0;
+  std::size_t i = 0;
+  if (size >= 8) {
+    double lanes[8] = {};
+    for (; i + 8 <= size; i += 8) {
+      for (std::size_t lane = 0; lane < 8; ++lane) lanes[lane] += values[i + lane];
+    }
+    sum = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) +
+          ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+  }
+  for (; i < size; ++i) sum += values[i];
+  return sum;
 }
 
 inline void check_sequences(const tag_sequences& gold, const tag_sequences& predicted) {
@@ -180,16 +204,17 @@ inline void count_entities(const std::vector<entity_span>& gold,
   }
   const auto count = static_cast<double>(types.size());
   const auto total = static_cast<double>(report.micro.support);
-  for (const auto& [name, score] : report.types) {
-    const auto share = static_cast<double>(score.support);
-    report.macro.precision += score.precision / count;
-    report.macro.recall += score.recall / count;
-    report.macro.f1 += score.f1 / count;
-    if (total > 0) {
-      report.weighted.precision += score.precision * share / total;
-      report.weighted.recall += score.recall * share / total;
-      report.weighted.f1 += score.f1 * share / total;
+  // numpy.average: one sum, then one quotient.
+  const auto average = [&](double entity_score::*value, bool weighted) {
+    std::vector<double> terms;
+    for (const auto& [name, score] : report.types) {
+      terms.push_back(score.*value * (weighted ? static_cast<double>(score.support) : 1.0));
     }
+    return detail::numpy_sum(terms) / (weighted ? total : count);
+  };
+  for (const auto value : {&entity_score::precision, &entity_score::recall, &entity_score::f1}) {
+    if (count > 0) report.macro.*value = average(value, false);
+    if (total > 0) report.weighted.*value = average(value, true);
   }
   if (report.micro.support == 0) {
     // seqeval: with nothing to find, recall is undefined, and so is precision if nothing was found.
