@@ -47,6 +47,13 @@ inline std::vector<std::string_view> columns_of(std::string_view line, conll_sep
   return columns;
 }
 
+inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+
+/// Spaces or nothing: no tag.
+inline bool is_blank(std::string_view column) {
+  return column.find_first_not_of(' ') == std::string_view::npos;
+}
+
 /// "-DOCSTART-" as the first column, whatever separates it from the next.
 inline bool starts_document(std::string_view line) {
   constexpr std::string_view mark = "-DOCSTART-";
@@ -85,8 +92,9 @@ inline std::size_t find_non_utf8(std::string_view s) {
 /// A line of white space only separates sentences (corpora have lines with a tab alone), a line
 /// -DOCSTART- begins a document, CRLF and a byte order mark are accepted, the last line need not
 /// end. Tags are kept as they stand. Every row of a file has the same number of columns.
-/// @throws onoma::error (parse) with file and line: too few or other columns, an empty tag, bytes
-/// that are not UTF-8. An empty word is kept: some corpora have rows whose character was lost.
+/// @throws onoma::error (parse) with file and line: too few or other columns, a tag that is empty or
+/// spaces, a CR that ends no line, bytes that are not UTF-8. An empty word is kept: some corpora have
+/// rows whose character was lost.
 [[nodiscard]] inline std::vector<sentence> parse_conll(std::string_view text, std::string_view name,
                                                        const conll_options& options = {}) {
   std::vector<sentence> sentences;
@@ -99,7 +107,7 @@ inline std::size_t find_non_utf8(std::string_view s) {
     sentences.push_back(std::move(current));
     current = {};
   };
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
+  if (text.starts_with(detail::byte_order_mark)) text.remove_prefix(detail::byte_order_mark.size());
   index line_number = 0;
   std::size_t width = 0;
   auto separator = options.separator;
@@ -113,6 +121,11 @@ inline std::size_t find_non_utf8(std::string_view s) {
     text.remove_prefix(std::min(end + 1, text.size()));
     ++line_number;
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    // What stands behind one would look like a column, or be taken into the tag.
+    if (const auto cr = line.find('\r'); cr != std::string_view::npos) {
+      refuse("lines that end with LF or CRLF",
+             "a CR alone, byte " + std::to_string(cr + 1) + " of the line");
+    }
     if (line.find_first_not_of(" \t") == std::string_view::npos) {
       finish();
       continue;
@@ -144,7 +157,7 @@ inline std::size_t find_non_utf8(std::string_view s) {
       refuse(std::to_string(width) + " columns, as in the lines before", std::to_string(count));
     }
     width = columns.size();
-    if (columns[static_cast<std::size_t>(tag)].empty()) refuse("a tag", "an empty column");
+    if (detail::is_blank(columns[static_cast<std::size_t>(tag)])) refuse("a tag", "an empty column");
     current.words.emplace_back(columns[static_cast<std::size_t>(word)]);
     current.tags.emplace_back(columns[static_cast<std::size_t>(tag)]);
   }
@@ -167,8 +180,8 @@ inline std::size_t find_non_utf8(std::string_view s) {
 /// word<TAB>tag lines, a blank line after each sentence, -DOCSTART- before each document but the
 /// first. Sentences without tags get "O"; those without words leave no trace.
 /// @throws onoma::error (invalid_argument) for what a reader could not read back: other numbers of
-/// tags than words, an empty tag, a tab or line break inside a column, a word -DOCSTART-, other bytes than
-/// UTF-8.
+/// tags than words, a tag that is empty or spaces, a tab or line break inside a column, a word -DOCSTART-, a
+/// first word that begins with a byte order mark, other bytes than UTF-8.
 [[nodiscard]] inline std::string format_conll(const std::vector<sentence>& sentences) {
   std::string text;
   for (std::size_t n = 0; n < sentences.size(); ++n) {
@@ -191,7 +204,10 @@ inline std::size_t find_non_utf8(std::string_view s) {
         if (detail::find_non_utf8(*column) != std::string_view::npos) refuse("UTF-8", "other bytes");
       }
       if (detail::starts_document(s.words[i])) refuse("words that begin no document", s.words[i]);
-      if (tag.find_first_not_of(' ') == std::string::npos) refuse("a tag", "an empty one");
+      if (detail::is_blank(tag)) refuse("a tag", "an empty one");
+      if (text.empty() && s.words[i].starts_with(detail::byte_order_mark)) {
+        refuse("a first word that does not begin with a byte order mark", s.words[i]);
+      }
       text.append(s.words[i]).append(1, '\t').append(tag).append(1, '\n');
     }
     text += "\n";

@@ -35,12 +35,28 @@ TEST_CASE("columns, separators, documents, comments") {
 }
 
 TEST_CASE("damage is an error with file and line") {
-  for (const char* text : {"a\tO\nb\n", "a\tO\nb\tO\tO\n", "a\tO\nb\t\n", "a\tO\n\xFF\tO\n"}) {
+  for (const char* text : {"a\tO\nb\n", "a\tO\nb\tO\tO\n", "a\tO\nb\t\n", "a\tO\nb\t \n",
+                           "a\tO\n\xFF\tO\n"}) {
     try {
       static_cast<void>(onoma::parse_conll(text, "file.conll"));
       FAIL("no error");
     } catch (const onoma::error& e) {
       CHECK(std::string(e.what()).find("file.conll:2") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a line ends with LF or CRLF; a lone CR is an error, not a lost word") {
+  CHECK(onoma::parse_conll("a O\r\nb O\r\n", "x")[0].words.size() == 2);
+  CHECK(onoma::parse_conll("a O\nb O\r", "x")[0].words.size() == 2);
+  for (const char* text : {"a O\n\rb O\n", "a O\nb O\rc O\r", "a O\nb O\r\r\n", "a\tO\nb\rc\tO\n",
+                           "a O\n\r\r\nb O\n", "a O\nb O\r\r"}) {
+    try {
+      static_cast<void>(onoma::parse_conll(text, "file.conll"));
+      FAIL("no error");
+    } catch (const onoma::error& e) {
+      CHECK(std::string(e.what()).find("file.conll:2") != std::string::npos);
+      CHECK(std::string(e.what()).find("CR") != std::string::npos);
     }
   }
 }
@@ -69,7 +85,17 @@ TEST_CASE("what could not be read back is not written") {
   refused({"a\nb"}, {"O"});
   refused({"\xFF"}, {"O"});
   refused({"a"}, {""});
+  refused({"a"}, {" "});
   refused({"-DOCSTART-"}, {"O"});
+  // The first characters of a file that are a byte order mark are not read; later ones are.
+  const std::string marked = "\xEF\xBB\xBF" "a";
+  refused({marked}, {"O"});
+  refused({"\xEF\xBB\xBF", "b"}, {"O", "O"});
+  const std::vector<onoma::sentence> later = {{{"b", marked}, {"O", "O"}, true}, {{marked}, {"O"}, true}};
+  const auto back = onoma::parse_conll(onoma::format_conll(later), "x");
+  REQUIRE(back.size() == 2);
+  CHECK(back[0].words == later[0].words);
+  CHECK(back[1].words == later[1].words);
   CHECK(onoma::format_conll({{{"a"}, {}, false}, {{}, {}, false}}) == "a\tO\n\n");
 }
 
