@@ -219,7 +219,15 @@ class pipeline {
     auto found = aggregate(in.text, windows, tags_,
                            {options_.strategy, {"O"}, tokens_.get().has_continuing_prefix()});
     const offset_map offsets(in.text);
-    for (auto& e : found.entities) e.span = offsets.span(e.span.bytes);
+    for (auto& e : found.entities) {
+      auto bytes = e.span.bytes;
+      // Offsets of byte-level BPE may begin with the space before a word.
+      if (options_.strategy == aggregation::word) {
+        bytes = trim_white_space(in.text, bytes);
+        e.text = in.text.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
+      }
+      e.span = offsets.span(bytes);
+    }
     result.entities = std::move(found.entities);
     result.repairs = found.repairs;
     return result;

@@ -189,20 +189,27 @@ class word_scanner {
   return detail::word_scanner(text).run();
 }
 
+/// `range` of a text without the White_Space at its ends; empty at its begin if there is nothing else.
+[[nodiscard]] inline byte_span trim_white_space(std::string_view text, byte_span range) {
+  byte_span trimmed{range.begin, range.begin};
+  for (index at = range.begin; at < range.end;) {
+    const auto c = decode_utf8(text, at);
+    const index next = at + std::max<index>(c.length, 1);  // length 0: a part of a character
+    if (c.length == 0 || !unicode::is_whitespace(c.code_point)) {
+      if (trimmed.empty()) trimmed.begin = at;
+      trimmed.end = std::min(next, range.end);
+    }
+    at = next;
+  }
+  return trimmed;
+}
+
 /// Takes words without any text from their tokens: those whose tokens all are empty or cover White_Space
 /// alone, as byte-level BPE makes of spaces and line ends, belong to no word (-1) then. Other words keep
 /// their numbers, and all of their tokens: the first piece of a word may be an empty one.
 /// `windows` are those of one text, with offsets into it.
 inline void drop_blank_words(std::string_view text, std::span<encoding> windows) {
-  const auto is_blank = [&](byte_span token) {
-    for (index at = token.begin; at < token.end;) {
-      const auto c = decode_utf8(text, at);
-      // Length 0: a part of a character.
-      if (c.length == 0 || !unicode::is_whitespace(c.code_point)) return false;
-      at += c.length;
-    }
-    return true;
-  };
+  const auto is_blank = [&](byte_span token) { return trim_white_space(text, token).empty(); };
   std::vector<std::int32_t> blank;  // words that have a blank token
   for (const auto& window : windows) {
     for (std::size_t i = 0; i < window.ids.size(); ++i) {

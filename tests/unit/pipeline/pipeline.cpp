@@ -229,6 +229,30 @@ TEST_CASE("a token at the start of many windows' text is there once") {
   CHECK(tagged[1].text != "");
 }
 
+TEST_CASE("an entity does not begin with the space before it") {
+  auto tokenizer = read_goldens("pipeline-roberta.json")["tokenizer"];
+  // With trimmed offsets that of the whole text is kept, without them every one.
+  for (const bool trim : {true, false}) {
+    tokenizer["post_processor"]["trim_offsets"] = trim;
+    const model_folder folder("roberta-tiny", tokenizer.dump());
+    auto ner = onoma::pipeline::load(folder.path());
+    const std::string text = " Jane Bob Berlin\xC2\xA0";
+    const auto tagged = ner.tag(text);
+    REQUIRE(tagged.size() > 0);
+    for (const auto& e : tagged) {
+      INFO("'" << e.text << "'");
+      CHECK((e.text.front() == 'J' || e.text.front() == 'B'));
+      CHECK((e.text.back() == 'e' || e.text.back() == 'b' || e.text.back() == 'n'));
+      CHECK(text.substr(static_cast<std::size_t>(e.span.bytes.begin),
+                        static_cast<std::size_t>(e.span.bytes.size())) == e.text);
+    }
+  }
+  const std::string text = "\xE3\x80\x80 a b\t";
+  CHECK(onoma::trim_white_space(text, {0, 8}) == onoma::byte_span{4, 7});
+  CHECK(onoma::trim_white_space(text, {5, 6}) == onoma::byte_span{5, 5});
+  CHECK(onoma::trim_white_space(text, {1, 5}) == onoma::byte_span{1, 5});  // not a whole character
+}
+
 TEST_CASE("only words without any text lose their pieces") {
   // " a", two spaces, "b" in pieces; the first of " a" is the space, without text once it is trimmed.
   std::vector<onoma::encoding> windows(2);
