@@ -4,7 +4,8 @@ Usage: python scripts/compare_tokenizer.py DRIVER --data DATA [--only NAME,NAME]
        python scripts/compare_tokenizer.py DRIVER TOKENIZER.json ... [--data DATA --corpora] [--points EVERY] [--random N]
 DRIVER is the program of tests/fuzz/tokenizer_driver.cpp, DATA the folder of external data. Without files, the
 configurations of scripts/tokenizer_configurations.py are built and compared (or those that --only names).
-Prints one line per tokenizer, with the number of differences. Needs: tokenizers.
+Prints one line per tokenizer, with the number of differences. Words of byte-level tokenizers without
+add_prefix_space are compared with spaces between them (spaced_words.py). Needs: tokenizers.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from spaced_words import spacer, windows
 from tokenizers import Tokenizer
 
 HOSTILE = (
@@ -126,32 +128,34 @@ def questions(args):
         yield question
 
 
-def answer(tokenizer, question):
+def answer(tokenizer, question, add_spaces):
+    words = question.get("words", [])
+    spaced = add_spaces(words) if add_spaces else words
     if "max_length" in question:
         tokenizer.enable_truncation(question["max_length"], stride=question["stride"])
     else:
         tokenizer.no_truncation()
     try:
         if "words" in question:
-            first = tokenizer.encode(question["words"], is_pretokenized=True)
+            first = tokenizer.encode(spaced, is_pretokenized=True)
         else:
             first = tokenizer.encode(question["text"])
     except BaseException as problem:  # Rust panics are no Exceptions
         return f"no answer: {problem}"
-    return [[e.ids, [-1 if w is None else w for w in e.word_ids], [list(o) for o in e.offsets], e.special_tokens_mask]
-            for e in [first, *first.overflowing]]
+    return windows(first, words, spaced)
 
 
 def compare(driver, path, file, show):
     tokenizer = Tokenizer.from_file(path)
     tokenizer.no_padding()
+    add_spaces = spacer(tokenizer)
     file.seek(0)
     ours = subprocess.Popen([driver, path], stdin=file, stdout=subprocess.PIPE, text=True, encoding="utf-8")
     count = differences = without = 0
     with open(file.name, encoding="utf-8") as lines:
         for line in lines:
             question = json.loads(line)
-            expected = answer(tokenizer, question)
+            expected = answer(tokenizer, question, add_spaces)
             found = ours.stdout.readline()
             count += 1
             if isinstance(expected, str):

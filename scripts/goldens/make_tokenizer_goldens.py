@@ -1,7 +1,8 @@
 """Makes tests/golden/data/tokenizers: small tokenizers and Hugging Face's answers for hostile texts.
 
 Each file holds a tokenizer.json and cases: a text or words, a window length, and for each window ids,
-word ids and offsets in code points. The vocabularies are learned from the sentences below.
+word ids and offsets in code points. The vocabularies are learned from the sentences below. Byte-level
+tokenizers without add_prefix_space get words with spaces between them (spaced_words.py).
 Run from the repository's root: python scripts/goldens/make_tokenizer_goldens.py. Needs: tokenizers.
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from charsmap_builder import build_charsmap  # noqa: E402
+from spaced_words import spacer, windows  # noqa: E402
 
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -37,6 +39,7 @@ MORE = [  # white space that added tokens take, marks in odd orders, composition
     "\u2581Bern \u2581\u2581 _x", "aXbXXc", "tab\there\r\nline\u0085",
 ]
 WORDS = [["Jane", "Doe", "'s", "", " ", "Zoë"], ["New", "York-old", "東京", "<mask>"]]
+ODD = [["", "Bern", "<mask>x", "foo", "foobar", "x<mask>y", "\tb", "\u3000", "\u00a0<mask>", " c", "éa", "!?", "12", "A."]]
 
 
 def byte_level(prefix, trim, template, **model):
@@ -128,11 +131,25 @@ def chained(normalizer, *steps):
 
 def answer(tokenizer, value, length, stride):
     tokenizer.no_truncation()
+    split = isinstance(value, list)
+    add_spaces = spacer(tokenizer)
+    spaced = add_spaces(value) if split and add_spaces else value
     if length:
         tokenizer.enable_truncation(length, stride=stride)
-    first = tokenizer.encode(value, is_pretokenized=isinstance(value, list))
-    return [[e.ids, [-1 if w is None else w for w in e.word_ids], [list(o) for o in e.offsets]]
-            for e in [first, *first.overflowing]]
+    first = tokenizer.encode(spaced, is_pretokenized=split)
+    return [window[:3] for window in windows(first, value, spaced if split else ())]
+
+
+def check_spaces(tokenizer):
+    """Words with spaces have the pieces of the text, and but for the first those of add_prefix_space=True."""
+    words = LEARN[0].split(" ")
+    ids = [i for window in answer(tokenizer, words, 0, 0) for i in window[0]]
+    assert ids == tokenizer.encode(" ".join(words)).ids
+    state = json.loads(tokenizer.to_str().replace('"add_prefix_space":false', '"add_prefix_space":true'))
+    prefixed = Tokenizer.from_str(json.dumps(state)).encode(words, is_pretokenized=True)
+    rest = [i for i, word in zip(prefixed.ids, prefixed.word_ids) if word]
+    if state["pre_tokenizer"]["type"] == "ByteLevel":  # behind other steps, every part of a word gets a space
+        assert len(rest) > len(words) and rest == ids[-1 - len(rest):-1]
 
 
 def dropped(*characters):
@@ -157,8 +174,10 @@ def main():
         "roberta": byte_level(False, True, False),
         "roberta_prefix": byte_level(True, True, False),
         "byte_level_untrimmed": byte_level(True, False, True),
+        "byte_level_whole_offsets": byte_level(False, False, True),
         "byte_level_whole_words": byte_level(False, True, True, ignore_merges=True),
         "byte_level_nfc": chained(N.NFC(), P.ByteLevel(add_prefix_space=False)),
+        "byte_level_cut_spaces": chained(N.NFKC(), P.Digits(True), P.ByteLevel(add_prefix_space=False)),
         "byte_level_digits": chained(N.Sequence([N.NFKC(), N.Lowercase()]), P.Digits(True), P.ByteLevel(add_prefix_space=True)),
         "byte_level_first": chained(None, P.ByteLevel(add_prefix_space=True), P.Split("e", "merged_with_next")),
         "byte_level_dropped": dropped("\u00a9", "\u012c", "v", "\u0120"),
@@ -185,10 +204,13 @@ def main():
         "bpe_suffix": character_bpe(N.Lowercase(), P.Whitespace(), end_of_word_suffix="</w>"),
         "bpe_prefix": character_bpe(N.NFC(), P.BertPreTokenizer(), continuing_subword_prefix="##", fuse_unk=True),
     }.items():
-        inputs = [(value, 0, 0) for value in TEXTS + MORE + WORDS] + [(value, 7, 2) for value in TEXTS[::3] + WORDS]
+        lists = WORDS + (ODD if "ByteLevel" in tokenizer.to_str() else [])
+        inputs = [(value, 0, 0) for value in TEXTS + MORE + lists] + [(value, 7, 2) for value in TEXTS[::3] + lists]
         cases = [{"input": value, "length": length, "stride": stride,
                   "windows": answer(tokenizer, value, length, stride)} for value, length, stride in inputs]
         tokenizer.no_truncation()
+        if spacer(tokenizer):
+            check_spaces(tokenizer)
         state = json.loads(tokenizer.to_str())
         if name == "roberta":  # the notation of files that were written before tokenizers 0.20
             state["model"]["merges"] = [" ".join(pair) for pair in state["model"]["merges"]]

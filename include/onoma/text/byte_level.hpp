@@ -186,11 +186,12 @@ class byte_level_words {
 
   /// Calls `sink(const word_view&)` for each word of `text`, valid UTF-8 whose first byte is `base`
   /// of the whole. Views are of raw bytes; a piece of a character stands for all of it.
+  /// `spaced`: a space is added in front, whatever the options say, and stands for nothing.
   template <class Sink>
-  void split(std::string_view text, index base, buffers& b, const Sink& sink) const {
+  void split(std::string_view text, index base, bool spaced, buffers& b, const Sink& sink) const {
     if (text.empty()) return;
     // The words near the end need readable bytes behind them, and an added space one in front.
-    const bool prefix = options_.add_prefix_space && text.front() != ' ';
+    const bool prefix = spaced || (options_.add_prefix_space && text.front() != ' ');
     b.bytes.assign(prefix ? 1 : 0, ' ');
     b.bytes += text;
     const auto size = static_cast<std::uint32_t>(b.bytes.size());
@@ -204,6 +205,7 @@ class byte_level_words {
       });
       if (!plain || (prefix && begin == 0)) {
         align(word, prefix && begin == 0 ? 1U : 0U, b);
+        if (spaced && begin == 0) b.origin[0] = {base, base};
         word.origin = b.origin.data();
       }
       sink(word);

@@ -41,19 +41,24 @@ class general_words {
   }
 
   /// Calls `sink(const word_view&)` for each word of a part of `b.text`, which is not empty. If it is
-  /// all of the text, nothing is left there.
+  /// all of the text, nothing is left there. `spaced`: a space is added in front of the part, and stands
+  /// for nothing.
   /// @throws onoma::error as `normalize`, and as `regex::find`.
   template <class Sink>
-  void split(word_range part, buffers& b, const Sink& sink) const {
+  void split(word_range part, bool spaced, buffers& b, const Sink& sink) const {
     auto& [text, words] = b.cut;
-    if (part.begin == 0 && part.end == b.text.bytes.size()) {
+    if (!spaced && part.begin == 0 && part.end == b.text.bytes.size()) {
       std::swap(text, b.text);
     } else {
       text.clear();
       text.base = b.text.base;
+      if (spaced) {
+        const index at = b.text.origin[part.begin].begin;
+        text.append(" ", {at, at});
+      }
       text.append(b.text, part.begin, part.end);
     }
-    words.assign(1, {0, part.end - part.begin});
+    words.assign(1, {0, static_cast<std::uint32_t>(text.bytes.size())});
     const std::size_t limit = largest_growth(text.bytes.size());
     for (const auto& step : steps_) {
       auto& next = b.pre_tokenizers.next;

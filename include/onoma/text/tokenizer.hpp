@@ -88,6 +88,7 @@ class tokenizer {
     void clear() {
       tokens_.clear();
       added_spaces_.clear();
+      spaced_.clear();
       word_count_ = 0;
     }
 
@@ -99,6 +100,7 @@ class tokenizer {
     std::vector<token> tokens_;
     // White space at the ends of added tokens, with their places in tokens_.
     std::vector<std::pair<std::size_t, outer_spaces>> added_spaces_;
+    std::vector<std::size_t> spaced_;  // places of tokens that begin with a space that words lack
     std::int32_t word_count_ = 0;
     std::string_view text_;                   // what is encoded,
     std::span<const std::string> text_words_; // or the words
@@ -155,6 +157,12 @@ class tokenizer {
 
   /// Encodes words that are split already (`is_split_into_words`): offsets are bytes of the word,
   /// word ids are positions in `words`. A word may give no token (white space only).
+  ///
+  /// Where pieces hold the space before their word (ByteLevel) and `add_prefix_space` is false, as in
+  /// roberta-base, every word but the first is encoded as if a space stood before it, unless it begins
+  /// with one or with an added token: pieces are those of the words joined by single spaces. Offsets do
+  /// not count that space. Hugging Face's are then the pieces of a word that begins a text, and
+  /// transformers asks for add_prefix_space=True instead (RobertaTokenizer's documentation; run_ner.py).
   /// @throws onoma::error as `encode`.
   [[nodiscard]] std::vector<encoding> encode_words(std::span<const std::string> words,
                                                    const encode_options& options = {}) const {
@@ -225,6 +233,7 @@ class tokenizer {
           trim(options.trim),
           has_space_words(cuts_at_spaces(options)),
           has_continuing_prefix(marks_continuations(options)),
+          spaces_words(has_unspaced_words(options)),
           size(pieces.size()) {
       for (const auto* tokens : {&added, &added_normalized}) {
         for (const auto& token : tokens->list()) size = std::max<index>(size, token.id + 1);
@@ -268,6 +277,21 @@ class tokenizer {
             return false;
           },
           general->model);
+    }
+    /// Whether pieces hold the space before their word, and no step adds it where it is not.
+    [[nodiscard]] static bool has_unspaced_words(const settings& options) {
+      if (const auto* chosen = std::get_if<byte_level_settings>(&options.kind)) {
+        return !chosen->words.add_prefix_space;
+      }
+      const auto* general = std::get_if<general_settings>(&options.kind);
+      if (general == nullptr) return false;
+      bool found = false;
+      for (const auto& step : general->pre_tokenizers) {
+        const auto* bytes = std::get_if<pre_tokenizers::byte_level>(&step);
+        if (bytes != nullptr && bytes->add_prefix_space) return false;
+        found = found || bytes != nullptr;
+      }
+      return found;
     }
     [[nodiscard]] static any_model make_model(const vocabulary& pieces, const settings& options) {
       if (const auto* chosen = std::get_if<wordpiece_settings>(&options.kind)) {
@@ -329,6 +353,7 @@ class tokenizer {
     std::optional<trimming> trim;
     bool has_space_words;
     bool has_continuing_prefix;
+    bool spaces_words;  // pre-split ones but the first get a space in front
     std::vector<outer_spaces> spaces;  // of each piece, where offsets are trimmed
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> after;
@@ -358,11 +383,14 @@ class tokenizer {
 
   /// `word` is the number of a pre-split word, or -1 to count the words that are found.
   void add_text(std::string_view text, std::int32_t word, workspace& work) const {
+    const bool spaced = word > 0 && parts_->spaces_words;
     std::visit(
         [&](const auto& kind) {
           parts_->added.split(
               text,
-              [&](byte_span outer) { add_stretch(kind, part(text, outer), outer.begin, word, work); },
+              [&](byte_span outer) {
+                add_stretch(kind, part(text, outer), outer.begin, spaced && outer.begin == 0, word, work);
+              },
               [&](const added_token& token, byte_span range) {
                 add_token(token, part(text, range), range, word, work);
               });
@@ -370,10 +398,20 @@ class tokenizer {
         parts_->kind);
   }
 
-  /// A stretch without added tokens, but for those that are looked for in normalised text.
+  /// Whether a part of a stretch gets a space in front: `spaced` ones do at their begin, like those of
+  /// ByteLevel if there is none (tokenizers, pre_tokenizers/byte_level.rs).
+  [[nodiscard]] bool adds_space(bool spaced, std::string_view stretch, byte_span range,
+                                workspace& work) const {
+    if (!spaced || range.begin != 0 || stretch.front() == ' ') return false;
+    if (parts_->trim) work.spaced_.push_back(work.tokens_.size());
+    return true;
+  }
+
+  /// A stretch without added tokens, but for those that are looked for in normalised text. `spaced`: it
+  /// begins a word that a space stands before.
   template <class Words, class Model>
   void add_stretch(const word_model<Words, Model>& kind, std::string_view stretch, index base,
-                   std::int32_t word, workspace& work) const {
+                   bool spaced, std::int32_t word, workspace& work) const {
     auto& buffers = std::get<typename Words::buffers>(work.words_);
     const auto sink = [&](const word_view& found) {
       add_word(kind.model, found, word >= 0 ? word : work.word_count_++, work);
@@ -385,7 +423,8 @@ class tokenizer {
           text,
           [&](byte_span range) {
             kind.words.split({static_cast<std::uint32_t>(range.begin),
-                              static_cast<std::uint32_t>(range.end)}, buffers, sink);
+                              static_cast<std::uint32_t>(range.end)},
+                             adds_space(spaced, text, range, work), buffers, sink);
           },
           [&](const added_token& token, byte_span range) {
             const auto& origin = buffers.text.origin;
@@ -397,7 +436,13 @@ class tokenizer {
       parts_->added_normalized.split(
           stretch,
           [&](byte_span range) {
-            kind.words.split(part(stretch, range), base + range.begin, buffers, sink);
+            const auto words = part(stretch, range);
+            if constexpr (std::is_same_v<Words, byte_level_words>) {
+              kind.words.split(words, base + range.begin, adds_space(spaced, stretch, range, work),
+                               buffers, sink);
+            } else {
+              kind.words.split(words, base + range.begin, buffers, sink);
+            }
           },
           [&](const added_token& token, byte_span range) {
             add_token(token, part(stretch, range), {base + range.begin, base + range.end}, word, work);
@@ -501,17 +546,19 @@ class tokenizer {
     auto added = std::lower_bound(
         work.added_spaces_.begin(), work.added_spaces_.end(), place,
         [](const auto& entry, std::size_t value) { return entry.first < value; });
+    auto spaced = std::lower_bound(work.spaced_.begin(), work.spaced_.end(), place);
     for (std::size_t i = 0; i < tokens.size(); ++i, ++place) {
       outer_spaces spaces;
       if (added != work.added_spaces_.end() && added->first == place) {
         spaces = (added++)->second;
       } else {
         spaces = parts_->spaces[static_cast<std::size_t>(tokens[i].id)];
+        while (spaced != work.spaced_.end() && *spaced < place) ++spaced;
+        if (spaced != work.spaced_.end() && *spaced == place && spaces.leading > 0) --spaces.leading;
       }
       if (spaces.leading == 0 && spaces.trailing == 0) continue;
-      const std::string_view text = work.text_words_.empty()
-                                        ? work.text_
-                                        : work.text_words_[static_cast<std::size_t>(tokens[i].word)];
+      const std::string_view text =
+          work.text_words_.empty() ? work.text_ : work.text_words_[static_cast<std::size_t>(tokens[i].word)];
       auto& offset = e.offsets[before + i];
       const bool first = i == 0 || offset.begin == 0;
       if (first && parts_->trim->keep_prefix_space && spaces.leading == 1) spaces.leading = 0;

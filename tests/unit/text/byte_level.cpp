@@ -7,9 +7,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace test {
 
@@ -25,6 +28,53 @@ TEST_CASE("a word of a megabyte takes no quadratic time and covers every byte") 
   }
   CHECK(at == static_cast<onoma::index>(text.size()));
   CHECK(e.word_ids.back() == 0);
+}
+
+TEST_CASE("words that are split already have the pieces of their text") {
+  const std::vector<std::string> words = {"Jane", "Doe", "lives", "in", "Z\xC3\xBCrich", ",", "2019", "'s", "x-y", "."};
+  std::string text;
+  std::vector<onoma::index> begins;
+  for (const auto& word : words) {
+    if (!text.empty()) text += ' ';
+    begins.push_back(static_cast<onoma::index>(text.size()));
+    text += word;
+  }
+  for (const char* name : {"roberta", "byte_level_nfc", "byte_level_regex", "byte_level_cut_spaces",
+                           "byte_level_whole_offsets", "byte_level_whole_words"}) {
+    if (ONOMA_PCRE2 == 0 && std::string(name) == "byte_level_regex") continue;
+    INFO(name);
+    auto file = golden(name)["tokenizer"];
+    const auto tokenizer = onoma::tokenizer_from_json(file.dump());
+    const auto split = tokenizer.encode_words(words).front();
+    const auto whole = tokenizer.encode(text).front();
+    CHECK(split.ids == whole.ids);
+    bool trimmed = true;
+    for (std::size_t i = 1; i + 1 < split.ids.size(); ++i) {
+      const auto word = static_cast<std::size_t>(split.word_ids[i]);
+      CHECK(split.offsets[i].begin >= 0);
+      CHECK(split.offsets[i].end <= static_cast<onoma::index>(words[word].size()));
+      trimmed = trimmed && split.offsets[i].end + begins[word] == whole.offsets[i].end;
+    }
+    CHECK((trimmed || std::string(name) == "byte_level_cut_spaces"));
+    // All words but the first are what add_prefix_space makes of them.
+    if (file["pre_tokenizer"]["type"] != "ByteLevel") continue;
+    file["pre_tokenizer"]["add_prefix_space"] = true;
+    auto& last = file["post_processor"]["type"] == "Sequence" ? file["post_processor"]["processors"][0]
+                                                              : file["post_processor"];
+    last["add_prefix_space"] = true;
+    const auto prefixed = onoma::tokenizer_from_json(file.dump()).encode_words(words).front();
+    const auto behind = [](const onoma::encoding& e) {
+      return static_cast<std::size_t>(std::find(e.word_ids.begin(), e.word_ids.end(), 1) - e.word_ids.begin());
+    };
+    for (std::size_t i = behind(split), k = behind(prefixed); i < split.ids.size(); ++i, ++k) {
+      REQUIRE(k < prefixed.ids.size());
+      CHECK(split.ids[i] == prefixed.ids[k]);
+      CHECK(split.word_ids[i] == prefixed.word_ids[k]);
+      // Hugging Face lets an added space that became a piece of its own stand for the character behind it.
+      const bool lone = tokenizer.piece(split.ids[i]) == "\xC4\xA0";
+      CHECK((lone ? split.offsets[i].empty() : split.offsets[i] == prefixed.offsets[k]));
+    }
+  }
 }
 
 TEST_CASE("vocab.json and merges.txt are RoBERTa's tokenizer") {
