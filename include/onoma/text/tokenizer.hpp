@@ -236,7 +236,7 @@ class tokenizer {
           spaces_words(has_unspaced_words(options)),
           size(pieces.size()) {
       for (const auto* tokens : {&added, &added_normalized}) {
-        for (const auto& token : tokens->list()) size = std::max<index>(size, token.id + 1);
+        for (const auto& token : tokens->list()) size = std::max(size, index{token.id} + 1);
       }
       for (const auto& piece : options.before) before.push_back(special_id(piece));
       for (const auto& piece : options.after) after.push_back(special_id(piece));
@@ -340,7 +340,7 @@ class tokenizer {
       return *found;
     }
     void count_spaces() {
-      spaces.resize(static_cast<std::size_t>(size));  // of added tokens the text decides
+      spaces.resize(static_cast<std::size_t>(pieces.size()));  // of added tokens the text decides
       for (std::int32_t i = 0; i < pieces.size(); ++i) {
         spaces[static_cast<std::size_t>(i)] = spaces_of(pieces.piece(i));
       }

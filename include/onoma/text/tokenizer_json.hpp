@@ -8,6 +8,8 @@
 #include <onoma/text/tokenizer.hpp>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,17 +20,20 @@ namespace onoma::inline ONOMA_ABI {
 
 namespace detail {
 
-inline std::vector<added_token> read_added_tokens(const json& list) {
+/// Ids are those of a vocabulary of `pieces` or follow it: others would make tables as large as they are.
+inline std::vector<added_token> read_added_tokens(const json& list, std::size_t pieces) {
   const std::string where = "tokenizer.json: added_tokens";
   std::vector<added_token> tokens;
   if (list.is_null()) return tokens;
   if (!list.is_array()) fail(error_code::format, where, "an array", describe(list));
+  const auto limit = static_cast<index>(std::min<std::size_t>(2 * (pieces + list.size()) + 1024, INT32_MAX));
   for (const json& entry : list) {
     added_token token;
     token.content = require<std::string>(entry, "content", where);
     const auto id = require<index>(entry, "id", where);
-    if (id < 0 || id > INT32_MAX) {
-      fail(error_code::out_of_range, where, "an id from 0 to 2^31 - 1", std::to_string(id));
+    if (id < 0 || id >= limit) {
+      fail(error_code::out_of_range, where, "ids from 0 to " + std::to_string(limit - 1),
+           "'" + token.content + "': " + std::to_string(id));
     }
     token.id = static_cast<std::int32_t>(id);
     token.special = value_or<bool>(entry, "special", false, where);
@@ -183,9 +188,9 @@ inline void read_kind(const json& root, const std::vector<std::string>& pieces,
     tokenizer::settings settings;
     settings.before.clear();  // without a post-processor, nothing is added
     settings.after.clear();
-    settings.added = detail::read_added_tokens(detail::member(root, "added_tokens"));
     const json& model = detail::member(root, "model");
     const auto pieces = detail::read_pieces(model);
+    settings.added = detail::read_added_tokens(detail::member(root, "added_tokens"), pieces.size());
     detail::read_kind(root, pieces, settings);
     bool done = false;
     detail::read_post_processor(detail::member(root, "post_processor"), settings, done);

@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <sstream>
 #include <string>
@@ -122,6 +123,12 @@ TEST_CASE("components and fields that are not supported are named") {
   CHECK(names(refused("/model/vocab/the", 1 << 20), "the"));
   CHECK(names(refused("/model/end_of_word_suffix", "</w>", "bpe_bytes"), "byte_fallback"));
   CHECK(names(refused("/added_tokens/0/content", std::string(2000, 'x')), "1024"));
+  for (const std::int64_t id : {-1LL, 5'000LL, 200'000'000LL, 2'147'483'646LL, 2'147'483'647LL, 1LL << 40}) {
+    CAPTURE(id);
+    const auto message = refused("/added_tokens/0/id", id);
+    CHECK(names(message, "added_tokens"));
+    CHECK(names(message, "'<s>'"));
+  }
 }
 
 TEST_CASE("rewritten characters have the origins of what they replace, or stand behind") {
