@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,15 @@ namespace onoma::inline ONOMA_ABI {
   const int reason = errno;
   fail(reason == ENOENT ? error_code::file_not_found : error_code::io,
        std::string(operation) + " " + path.string(), "", std::strerror(reason));
+}
+
+/// Whether a file or folder of this name is there.
+/// @throws onoma::error (io) if the system does not say, as for a name that is too long.
+[[nodiscard]] inline bool is_there(const std::filesystem::path& path) {
+  std::error_code problem;
+  const bool found = std::filesystem::exists(path, problem);
+  if (problem) fail(error_code::io, "looking for " + path.string(), "", problem.message());
+  return found;
 }
 
 /// Owns the mapping of one regular file. Movable; the bytes stay where they are.

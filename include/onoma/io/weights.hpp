@@ -3,6 +3,7 @@
 #pragma once
 
 #include <onoma/io/json.hpp>
+#include <onoma/io/mapped_file.hpp>
 #include <onoma/io/pytorch.hpp>
 #include <onoma/io/safetensors.hpp>
 
@@ -26,7 +27,7 @@ class model_weights {
   [[nodiscard]] static model_weights open(const std::filesystem::path& folder) {
     model_weights weights;
     const auto open_first = [&](const char* file, auto&& open_it) {
-      if (!weights.name_.empty() || !std::filesystem::exists(folder / file)) return;
+      if (!weights.name_.empty() || !is_there(folder / file)) return;
       weights.name_ = file;
       open_it();
     };
@@ -71,7 +72,7 @@ class model_weights {
     constexpr const char* expected = "model.safetensors or pytorch_model.bin, or their shards";
     const std::string where = "opening model folder " + folder.string();
     for (const char* other : {"tf_model.h5", "flax_model.msgpack", "model.ckpt.index"}) {
-      if (std::filesystem::exists(folder / other)) {
+      if (is_there(folder / other)) {
         fail(error_code::unsupported, where, expected, other);
       }
     }

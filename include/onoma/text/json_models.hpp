@@ -26,7 +26,7 @@ namespace detail {
 
 /// WordPiece models that were written before 2020 have no "type".
 inline std::string model_type(const json& model) {
-  const std::string where = "tokenizer.json: model";
+  const std::string where = "model";
   if (!model.is_object()) fail(error_code::format, where, "an object", describe(model));
   if (!model.contains("type") && model.contains("continuing_subword_prefix") &&
       !model.contains("merges")) {
@@ -37,8 +37,8 @@ inline std::string model_type(const json& model) {
 
 /// Pieces by id from an object {piece: id}. Ids that no piece has are gaps, which added tokens fill.
 /// @throws onoma::error (format).
-inline std::vector<std::string> read_vocabulary(const json& vocab) {
-  const std::string where = "tokenizer.json: model.vocab";
+inline std::vector<std::string> read_vocabulary(const json& vocab,
+                                                const std::string& where = "model.vocab") {
   if (!vocab.is_object()) fail(error_code::format, where, "an object", describe(vocab));
   const auto limit = static_cast<index>(2 * vocab.size() + 1024);
   std::vector<std::string> pieces;
@@ -58,7 +58,7 @@ inline std::vector<std::string> read_vocabulary(const json& vocab) {
 
 /// Pieces by id from Unigram's list [[piece, score], ...].
 inline std::vector<std::string> read_scored_vocabulary(const json& model) {
-  const std::string where = "tokenizer.json: model";
+  const std::string where = "model";
   std::vector<std::string> pieces;
   for (const json& entry : require_array(model, "vocab", where)) {
     if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string() || !entry[1].is_number()) {
@@ -80,7 +80,7 @@ inline std::pair<std::string, std::string> read_merge(std::string_view line,
 }
 
 inline merge_list read_merges(const json& model) {
-  const std::string where = "tokenizer.json: model";
+  const std::string where = "model";
   merge_list merges;
   for (const json& entry : require_array(model, "merges", where)) {
     // "a b", or since tokenizers 0.20 ["a", "b"].
@@ -96,11 +96,11 @@ inline merge_list read_merges(const json& model) {
 /// A string, or nothing for null.
 inline std::string read_text(const json& model, const char* key) {
   if (member(model, key).is_null()) return {};
-  return require<std::string>(model, key, "tokenizer.json: model");
+  return require<std::string>(model, key, "model");
 }
 
 inline wordpiece::options read_wordpiece(const json& model) {
-  const std::string where = "tokenizer.json: model";
+  const std::string where = "model";
   wordpiece::options options;
   options.unknown = value_or<std::string>(model, "unk_token", options.unknown, where);
   options.continuing_prefix =
@@ -111,7 +111,7 @@ inline wordpiece::options read_wordpiece(const json& model) {
 }
 
 inline character_bpe::options read_bpe(const json& model) {
-  const std::string where = "tokenizer.json: model";
+  const std::string where = "model";
   const json& dropout = member(model, "dropout");
   if (!dropout.is_null() && dropout != 0) {
     fail(error_code::unsupported, where + ".dropout", "null", describe(dropout));
@@ -155,13 +155,13 @@ inline bpe::options to_byte_level(character_bpe::options&& options) {
 inline word_level::options read_word_level(const json& model) {
   word_level::options options;
   options.unknown =
-      value_or<std::string>(model, "unk_token", options.unknown, "tokenizer.json: model");
+      value_or<std::string>(model, "unk_token", options.unknown, "model");
   return options;
 }
 
 /// After `read_scored_vocabulary`, which checks the entries.
 inline unigram::options read_unigram(const json& model) {
-  const std::string where = "tokenizer.json: model";
+  const std::string where = "model";
   unigram::options options;
   for (const json& entry : model.at("vocab")) options.scores.push_back(entry[1].get<double>());
   if (!member(model, "unk_id").is_null()) {

@@ -4,6 +4,7 @@
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
+#include <onoma/text/in_file.hpp>
 #include <onoma/text/sentencepiece_families.hpp>
 #include <onoma/text/tokenizer.hpp>
 #include <onoma/text/tokenizer_json.hpp>
@@ -20,20 +21,23 @@ namespace onoma::inline ONOMA_ABI {
 
 /// RoBERTa's tokenizer from the contents of vocab.json and merges.txt (defaults of transformers'
 /// RobertaTokenizer: `<s>` and `</s>` around, no added space, trimmed offsets).
-/// @throws onoma::error (format, parse, missing).
+/// @throws onoma::error (format, parse, missing) with the name of the file, and the line of a merge.
 [[nodiscard]] inline tokenizer roberta_from_files(std::string_view vocab_json, std::string_view merges,
-                                                  bool add_prefix_space = false) {
-  const json vocab = parse_json(vocab_json, "vocab.json");
-  const auto pieces = detail::read_vocabulary(vocab);
+                                                  bool add_prefix_space = false,
+                                                  std::string_view vocab_name = "vocab.json",
+                                                  std::string_view merges_name = "merges.txt") {
+  const json vocab = parse_json(vocab_json, vocab_name);
+  const auto pieces = detail::read_vocabulary(vocab, std::string(vocab_name));
   tokenizer::byte_level_settings model;
   model.words.add_prefix_space = add_prefix_space;
-  for (bool first = true; !merges.empty(); first = false) {
+  for (index number = 1; !merges.empty(); ++number) {
     const auto end = std::min(merges.find('\n'), merges.size());
     auto line = merges.substr(0, end);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    const bool version = first && line.substr(0, 8) == "#version";
+    const bool version = number == 1 && line.substr(0, 8) == "#version";
     if (!line.empty() && !version) {
-      model.model.merges.push_back(detail::read_merge(line, "merges.txt"));
+      const auto read = [&] { return detail::read_merge(line, "line " + std::to_string(number)); };
+      model.model.merges.push_back(detail::in_file(merges_name, read));
     }
     merges.remove_prefix(std::min(end + 1, merges.size()));
   }
@@ -46,14 +50,14 @@ namespace onoma::inline ONOMA_ABI {
     token.lstrip = token.content == "<mask>";
     settings.added.push_back(std::move(token));
   }
-  return tokenizer(pieces, std::move(settings));
+  return detail::in_file(vocab_name, [&] { return tokenizer(pieces, std::move(settings)); });
 }
 
 namespace detail {
 
 /// A file of the folder as JSON, null if it is not there.
 inline json json_if_there(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return nullptr;
+  if (!is_there(path)) return nullptr;
   const mapped_file file(path);
   return parse_json(file.text(), path.string());
 }
@@ -62,7 +66,7 @@ inline json json_if_there(const std::filesystem::path& path) {
 inline std::filesystem::path find_sentencepiece(const std::filesystem::path& folder) {
   for (const char* name :
        {"sentencepiece.bpe.model", "spiece.model", "spm.model", "sentencepiece.model"}) {
-    if (std::filesystem::exists(folder / name)) return folder / name;
+    if (is_there(folder / name)) return folder / name;
   }
   return {};
 }
@@ -106,7 +110,7 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
 /// `tokenizer_from_sentencepiece`, `tokenizer::from_vocab` and `roberta_from_files`.
 [[nodiscard]] inline tokenizer load_tokenizer(const std::filesystem::path& folder) {
   const auto as_json = folder / "tokenizer.json";
-  if (std::filesystem::exists(as_json)) {
+  if (is_there(as_json)) {
     const mapped_file file(as_json);
     return tokenizer_from_json(file.text(), as_json.string());
   }
@@ -118,13 +122,15 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
   }
   const auto vocab = folder / "vocab.txt";
   const auto merges = folder / "merges.txt";
-  if (std::filesystem::exists(merges) && std::filesystem::exists(folder / "vocab.json")) {
-    const mapped_file pieces(folder / "vocab.json");
+  const auto vocab_json = folder / "vocab.json";
+  if (is_there(merges) && is_there(vocab_json)) {
+    const mapped_file pieces(vocab_json);
     const mapped_file pairs(merges);
     return roberta_from_files(pieces.text(), pairs.text(),
-                              value_or<bool>(config, "add_prefix_space", false, where));
+                              value_or<bool>(config, "add_prefix_space", false, where),
+                              vocab_json.string(), merges.string());
   }
-  if (!std::filesystem::exists(vocab)) {
+  if (!is_there(vocab)) {
     fail(error_code::file_not_found, "loading a tokenizer from " + folder.string(),
          "tokenizer.json, a SentencePiece model, vocab.txt, or vocab.json with merges.txt",
          "none of them");
@@ -134,7 +140,7 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
   options.tokenize_chinese_chars = value_or<bool>(config, "tokenize_chinese_chars", true, where);
   options.strip_accents = detail::bool_if_there(config, "strip_accents", where);
   const mapped_file file(vocab);
-  return tokenizer::from_vocab(file.text(), options);
+  return tokenizer::from_vocab(file.text(), options, vocab.string());
 }
 
 }  // namespace onoma::inline ONOMA_ABI

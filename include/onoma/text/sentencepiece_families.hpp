@@ -261,9 +261,11 @@ inline std::vector<added_token> family_added_tokens(const sentencepiece_model& m
                                                             std::string_view name,
                                                             sentencepiece_family family,
                                                             const sentencepiece_options& options = {}) {
-  auto [pieces, settings] =
-      convert_sentencepiece(sentencepiece_model::from_bytes(bytes, name), family, options);
-  return tokenizer(pieces, std::move(settings));
+  return detail::in_file(name, [&] {
+    auto [pieces, settings] =
+        convert_sentencepiece(sentencepiece_model::from_bytes(bytes, name), family, options);
+    return tokenizer(pieces, std::move(settings));
+  });
 }
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -10,6 +10,7 @@
 #include <onoma/text/character_bpe.hpp>
 #include <onoma/text/encoding.hpp>
 #include <onoma/text/general_words.hpp>
+#include <onoma/text/in_file.hpp>
 #include <onoma/text/unigram.hpp>
 #include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
@@ -112,10 +113,11 @@ class tokenizer {
       : parts_(std::make_shared<const parts>(pieces, std::move(options))) {}
 
   /// From the content of a vocab.txt. The five special tokens of BERT are recognised in text where
-  /// the vocabulary has them. @throws onoma::error (format, parse, missing).
+  /// the vocabulary has them. @throws onoma::error (format, parse, missing) with the file's `name`.
   [[nodiscard]] static tokenizer from_vocab(std::string_view vocab_txt,
-                                            const bert_options& options = {}) {
-    const auto pieces = read_vocab_txt(vocab_txt);
+                                            const bert_options& options = {},
+                                            std::string_view name = "vocab.txt") {
+    const auto pieces = read_vocab_txt(vocab_txt, name);
     settings s;
     s.kind = wordpiece_settings{options, {}};
     for (const char* content : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
@@ -124,7 +126,7 @@ class tokenizer {
       if (line == pieces.rend()) continue;
       s.added.push_back({content, static_cast<std::int32_t>(pieces.rend() - line - 1)});
     }
-    return tokenizer(pieces, std::move(s));
+    return detail::in_file(name, [&] { return tokenizer(pieces, std::move(s)); });
   }
 
   /// Encodes text; offsets are bytes of `text`, word ids count the words of the

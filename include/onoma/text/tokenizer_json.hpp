@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/text/in_file.hpp>
 #include <onoma/text/json_components.hpp>
 #include <onoma/text/json_models.hpp>
 #include <onoma/text/tokenizer.hpp>
@@ -22,7 +23,7 @@ namespace detail {
 
 /// Ids are those of a vocabulary of `pieces` or follow it: others would make tables as large as they are.
 inline std::vector<added_token> read_added_tokens(const json& list, std::size_t pieces) {
-  const std::string where = "tokenizer.json: added_tokens";
+  const std::string where = "added_tokens";
   std::vector<added_token> tokens;
   if (list.is_null()) return tokens;
   if (!list.is_array()) fail(error_code::format, where, "an array", describe(list));
@@ -52,7 +53,7 @@ inline std::vector<added_token> read_added_tokens(const json& list, std::size_t 
 
 /// The pieces around a single sequence of a TemplateProcessing.
 inline void read_template(const json& processor, tokenizer::settings& settings) {
-  const std::string where = "tokenizer.json: post_processor.single";
+  const std::string where = "post_processor.single";
   settings.before.clear();
   settings.after.clear();
   bool behind = false;
@@ -77,7 +78,7 @@ inline void read_template(const json& processor, tokenizer::settings& settings) 
 
 /// `done`: a post-processor that adds special tokens came before this one.
 inline void read_post_processor(const json& processor, tokenizer::settings& settings, bool& done) {
-  const std::string where = "tokenizer.json: post_processor";
+  const std::string where = "post_processor";
   if (processor.is_null()) return;
   const auto type = require<std::string>(processor, "type", where);
   if (type == "Sequence") {
@@ -120,11 +121,12 @@ inline bool is_plain_byte_level(const json& root) {
          member(member(root, "pre_tokenizer"), "type") == "ByteLevel";
 }
 
-inline tokenizer::general_settings read_general(const json& root) {
+/// Regular expressions keep the name of the file: they fail at texts too.
+inline tokenizer::general_settings read_general(const json& root, std::string_view name) {
   tokenizer::general_settings general;
-  read_normalizer(member(root, "normalizer"), "tokenizer.json: normalizer", general.normalizers);
-  read_pre_tokenizer(member(root, "pre_tokenizer"), "tokenizer.json: pre_tokenizer",
-                     general.pre_tokenizers);
+  const std::string file(name);
+  read_normalizer(member(root, "normalizer"), file + ": normalizer", general.normalizers);
+  read_pre_tokenizer(member(root, "pre_tokenizer"), file + ": pre_tokenizer", general.pre_tokenizers);
   return general;
 }
 
@@ -134,7 +136,7 @@ inline std::vector<std::string> read_pieces(const json& model) {
 }
 
 /// Model and chain.
-inline void read_kind(const json& root, const std::vector<std::string>& pieces,
+inline void read_kind(const json& root, std::string_view name, const std::vector<std::string>& pieces,
                       tokenizer::settings& settings) {
   const json& model = member(root, "model");
   const auto type = model_type(model);
@@ -143,11 +145,11 @@ inline void read_kind(const json& root, const std::vector<std::string>& pieces,
                   [](const added_token& token) { return token.normalized; });
   if (type == "WordPiece" && is_bert(root) && !normalizes_added) {
     settings.kind = tokenizer::wordpiece_settings{
-        read_bert_options(member(root, "normalizer"), "tokenizer.json: normalizer"),
+        read_bert_options(member(root, "normalizer"), "normalizer"),
         read_wordpiece(model)};
     return;
   }
-  auto general = read_general(root);
+  auto general = read_general(root, name);
   if (type == "WordPiece") {
     general.model = read_wordpiece(model);
   } else if (type == "WordLevel") {
@@ -170,34 +172,40 @@ inline void read_kind(const json& root, const std::vector<std::string>& pieces,
       general.model = to_byte_level(std::move(options));
     }
   } else {
-    refuse_type("tokenizer.json: model", "WordPiece, BPE, WordLevel or Unigram", type);
+    refuse_type("model", "WordPiece, BPE, WordLevel or Unigram", type);
   }
   settings.kind = std::move(general);
+}
+
+/// `root` is a tokenizer.json.
+inline tokenizer tokenizer_from_root(const json& root, std::string_view name) {
+  if (!root.is_object()) fail(error_code::format, std::string(name), "an object", describe(root));
+  return in_file(name, [&] {
+    try {
+      tokenizer::settings settings;
+      settings.before.clear();  // without a post-processor, nothing is added
+      settings.after.clear();
+      const json& model = member(root, "model");
+      const auto pieces = read_pieces(model);
+      settings.added = read_added_tokens(member(root, "added_tokens"), pieces.size());
+      read_kind(root, name, pieces, settings);
+      bool done = false;
+      read_post_processor(member(root, "post_processor"), settings, done);
+      return tokenizer(pieces, std::move(settings));
+    } catch (const json::exception& problem) {
+      fail(error_code::format, std::string(name), "a tokenizer.json of version 1.0", problem.what());
+    }
+  });
 }
 
 }  // namespace detail
 
 /// Reads a tokenizer.json (version 1.0). Its `truncation` and `padding` are left alone, as
 /// transformers does: the caller's `encode_options` decide.
-/// @throws onoma::error (parse, format, missing, unsupported) naming the part.
+/// @throws onoma::error (parse, format, missing, unsupported, out_of_range) with `name` and the part.
 [[nodiscard]] inline tokenizer tokenizer_from_json(std::string_view text,
                                                    std::string_view name = "tokenizer.json") {
-  const json root = parse_json(text, name);
-  if (!root.is_object()) fail(error_code::format, std::string(name), "an object", describe(root));
-  try {
-    tokenizer::settings settings;
-    settings.before.clear();  // without a post-processor, nothing is added
-    settings.after.clear();
-    const json& model = detail::member(root, "model");
-    const auto pieces = detail::read_pieces(model);
-    settings.added = detail::read_added_tokens(detail::member(root, "added_tokens"), pieces.size());
-    detail::read_kind(root, pieces, settings);
-    bool done = false;
-    detail::read_post_processor(detail::member(root, "post_processor"), settings, done);
-    return tokenizer(pieces, std::move(settings));
-  } catch (const json::exception& problem) {
-    fail(error_code::format, std::string(name), "a tokenizer.json of version 1.0", problem.what());
-  }
+  return detail::tokenizer_from_root(parse_json(text, name), name);
 }
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -229,15 +229,19 @@ class byte_pieces {
   std::array<std::int32_t, 256> ids_{};
 };
 
-/// Reads a vocab.txt: one piece per line, id = line number, trailing white space trimmed.
-/// @throws onoma::error (format, parse).
-[[nodiscard]] inline std::vector<std::string> read_vocab_txt(std::string_view text) {
+/// Reads a vocab.txt: one piece per line, id = line number from 0, trailing white space trimmed.
+/// @throws onoma::error (parse: not UTF-8) with `name` and the line, from 1.
+[[nodiscard]] inline std::vector<std::string> read_vocab_txt(std::string_view text,
+                                                             std::string_view name = "vocab.txt") {
   std::vector<std::string> pieces;
   while (!text.empty()) {
     const auto end = std::min(text.find('\n'), text.size());
     auto line = text.substr(0, end);
     while (!line.empty() && (line.back() == ' ' || line.back() == '\t' || line.back() == '\r')) {
       line.remove_suffix(1);
+    }
+    if (find_invalid_utf8(line) >= 0) {
+      validate_utf8(line, std::string(name) + ": line " + std::to_string(pieces.size() + 1));
     }
     pieces.emplace_back(line);
     text.remove_prefix(std::min(end + 1, text.size()));

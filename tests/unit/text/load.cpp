@@ -1,5 +1,6 @@
 /// The tokenizer of a model folder: which file counts, and which options.
 #include <onoma/io/json.hpp>
+#include <onoma/io/weights.hpp>
 #include <onoma/text/load.hpp>
 
 #include <doctest/doctest.h>
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace test {
@@ -73,6 +75,54 @@ TEST_CASE("vocab.txt is read with the options of tokenizer_config.json") {
   CHECK(onoma::load_tokenizer(f.path).encode("A").front().ids == std::vector<std::int32_t>{1, 3, 2});
   f.write("tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
   CHECK(onoma::load_tokenizer(f.path).encode("A").front().ids == std::vector<std::int32_t>{1, 4, 2});
+}
+
+TEST_CASE("errors name the file, and the line where there is one") {
+  const folder f;
+  const auto begins = [&f](const std::string& message, const char* file, const char* part) {
+    CAPTURE(message);
+    return message.find((f.path / file).string() + ": " + part) != std::string::npos;
+  };
+  f.write("vocab.txt", "[UNK]\n[CLS]\na\xFF\n");
+  CHECK(begins(refusal(f), "vocab.txt", "line 3: parse error"));
+  f.write("vocab.txt", "[CLS]\n[SEP]\n");
+  CHECK(begins(refusal(f), "vocab.txt", "wordpiece vocabulary: missing"));
+  f.write("vocab.txt", "[UNK]\n[CLS]\n");
+  CHECK(begins(refusal(f), "vocab.txt", "tokenizer: missing"));
+  f.write("vocab.txt", "");
+  CHECK(begins(refusal(f), "vocab.txt", "vocabulary: bad format"));
+
+  f.write("merges.txt", "#version: 0.2\na b\nab c d\n");
+  f.write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<s>": 3, "</s>": 4})");
+  CHECK(begins(refusal(f), "merges.txt", "line 3: bad format"));
+  f.write("merges.txt", "a q\n");
+  CHECK(begins(refusal(f), "vocab.json", "BPE vocabulary: missing"));
+  f.write("vocab.json", "[]");
+  CHECK(begins(refusal(f), "vocab.json", "bad format"));
+
+  for (const auto& [text, part] : std::vector<std::pair<const char*, const char*>>{
+           {"{}", "model: bad format"},
+           {R"({"model": {"type": "WordPiece", "vocab": {"a": "b"}}})", "model.vocab: 'a': bad format"},
+           {R"({"model": {"type": "WordPiece", "vocab": {"a": 0}}})", "wordpiece vocabulary: missing"},
+           {R"({"model": {"type": "WordLevel", "vocab": {"<unk>": 0}}, "normalizer": {"type": "Odd"}})",
+            "normalizer: unsupported"},
+           {R"({"model": {"type": "WordLevel", "vocab": {"<unk>": 0}}, "post_processor": {"type": "Odd"}})",
+            "post_processor: unsupported"},
+           {R"({"model": {"type": "WordLevel", "vocab": {"<unk>": 0}}, "added_tokens": 1})",
+            "added_tokens: bad format"}}) {
+    f.write("tokenizer.json", text);
+    CHECK(begins(refusal(f), "tokenizer.json", part));
+  }
+  std::filesystem::remove(f.path / "tokenizer.json");
+  f.write("config.json", R"({"model_type": "xlm-roberta"})");
+  f.write("spiece.model", piece("<unk>", 0, 2) + piece("a", 0, 3) + std::string("\x12\x02\x18\x02"));
+  CHECK(begins(refusal(f), "spiece.model", "SentencePiece model: unsupported"));
+}
+
+TEST_CASE("a name that the system refuses is an error of the library") {
+  const std::filesystem::path folder(std::string(300, 'x'));
+  CHECK_THROWS_AS(static_cast<void>(onoma::load_tokenizer(folder)), onoma::error);
+  CHECK_THROWS_AS(static_cast<void>(onoma::model_weights::open(folder)), onoma::error);
 }
 
 }  // namespace test
