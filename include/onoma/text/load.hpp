@@ -77,6 +77,51 @@ inline std::optional<bool> bool_if_there(const json& config, const char* key,
   return require<bool>(config, key, where);
 }
 
+/// The class that transformers takes, without "Fast" at its end: that of tokenizer_config.json, of config.json,
+/// or of the type of model (5.24, tokenization_auto.py, AutoTokenizer.from_pretrained).
+inline std::string find_tokenizer_class(const json& config, const json& model) {
+  for (const json* file : {&config, &model}) {
+    const json& name = member(*file, "tokenizer_class");
+    if (!name.is_string()) continue;
+    auto text = name.get<std::string>();
+    if (text.ends_with("Fast")) text.resize(text.size() - 4);
+    return text;
+  }
+  const json& type = member(model, "model_type");
+  if (type == "bert" || type == "distilbert" || type == "electra") return "BertTokenizer";
+  if (type == "mpnet") return "MPNetTokenizer";
+  if (type == "roberta") return "RobertaTokenizer";
+  return {};
+}
+
+/// What transformers does with a tokenizer.json, `root`, of these classes: their constructors build the steps
+/// anew from tokenizer_config.json, with defaults for what is not there, whatever the file says (5.24,
+/// BertTokenizer, MPNetTokenizer, RobertaTokenizer). Other kinds of steps are left alone.
+inline void apply_options(const json& config, const json& model, const std::string& where, json& root) {
+  if (!root.is_object()) return;
+  const auto name = find_tokenizer_class(config, model);
+  const auto is = [&root](const char* part, const char* type) {
+    return member(member(root, part), "type") == type;
+  };
+  if (name == "BertTokenizer" || name == "DistilBertTokenizer" || name == "ElectraTokenizer" ||
+      name == "MPNetTokenizer") {
+    if (!is("normalizer", "BertNormalizer")) return;
+    const auto strips = bool_if_there(config, "strip_accents", where);
+    root["normalizer"] = {
+        {"type", "BertNormalizer"},
+        {"clean_text", true},
+        {"handle_chinese_chars", value_or<bool>(config, "tokenize_chinese_chars", true, where)},
+        {"strip_accents", strips ? json(*strips) : json()},
+        {"lowercase", value_or<bool>(config, "do_lower_case", true, where)}};
+  } else if (name == "RobertaTokenizer" && is("pre_tokenizer", "ByteLevel")) {
+    const bool adds = value_or<bool>(config, "add_prefix_space", false, where);
+    root["pre_tokenizer"]["add_prefix_space"] = adds;
+    if (!is("post_processor", "RobertaProcessing")) return;
+    root["post_processor"]["add_prefix_space"] = adds;
+    root["post_processor"]["trim_offsets"] = value_or<bool>(config, "trim_offsets", true, where);
+  }
+}
+
 /// `config` is tokenizer_config.json. The family is that of config.json.
 inline tokenizer load_sentencepiece(const std::filesystem::path& path, const json& config,
                                     const std::string& where) {
@@ -103,20 +148,23 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
 
 /// The first that is there of tokenizer.json, a SentencePiece file (sentencepiece.bpe.model,
 /// spiece.model, spm.model, sentencepiece.model; with the model_type of config.json), vocab.json with
-/// merges.txt (byte-level BPE) and vocab.txt (WordPiece). All but the first read options of
-/// tokenizer_config.json, with transformers' defaults: do_lower_case, strip_accents,
-/// tokenize_chinese_chars, add_prefix_space, keep_accents, split_by_punct, extra_ids.
+/// merges.txt (byte-level BPE) and vocab.txt (WordPiece). Options of tokenizer_config.json, with
+/// transformers' defaults: do_lower_case, strip_accents, tokenize_chinese_chars, add_prefix_space,
+/// keep_accents, split_by_punct, extra_ids. As in transformers, the tokenizers of BERT, DistilBERT, ELECTRA,
+/// MPNet and RoBERTa (by tokenizer_class, else model_type) obey them against a tokenizer.json too, defaults
+/// included: one that keeps capitals needs "do_lower_case": false beside it.
 /// @throws onoma::error (file_not_found) if there is none; as `tokenizer_from_json`,
 /// `tokenizer_from_sentencepiece`, `tokenizer::from_vocab` and `roberta_from_files`.
 [[nodiscard]] inline tokenizer load_tokenizer(const std::filesystem::path& folder) {
-  const auto as_json = folder / "tokenizer.json";
-  if (is_there(as_json)) {
-    const mapped_file file(as_json);
-    return tokenizer_from_json(file.text(), as_json.string());
-  }
   const auto config_path = folder / "tokenizer_config.json";
   const std::string where = config_path.string();
   const json config = detail::json_if_there(config_path);
+  const auto as_json = folder / "tokenizer.json";
+  if (is_there(as_json)) {
+    json root = parse_json(mapped_file(as_json).text(), as_json.string());
+    detail::apply_options(config, detail::json_if_there(folder / "config.json"), where, root);
+    return detail::tokenizer_from_root(root, as_json.string());
+  }
   if (const auto file = detail::find_sentencepiece(folder); !file.empty()) {
     return detail::load_sentencepiece(file, config, where);
   }

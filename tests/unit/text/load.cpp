@@ -1,4 +1,6 @@
 /// The tokenizer of a model folder: which file counts, and which options.
+#include "unit/text/golden_tokenizers.hpp"
+
 #include <onoma/io/json.hpp>
 #include <onoma/io/weights.hpp>
 #include <onoma/text/load.hpp>
@@ -75,6 +77,60 @@ TEST_CASE("vocab.txt is read with the options of tokenizer_config.json") {
   CHECK(onoma::load_tokenizer(f.path).encode("A").front().ids == std::vector<std::int32_t>{1, 3, 2});
   f.write("tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": null})");
   CHECK(onoma::load_tokenizer(f.path).encode("A").front().ids == std::vector<std::int32_t>{1, 4, 2});
+}
+
+// What transformers 5.24 makes of the same folders (AutoTokenizer).
+TEST_CASE("tokenizer_config.json counts against a tokenizer.json where transformers obeys it") {
+  const folder f;
+  const auto bert = [&f](bool lowercase, const char* config, const char* model) {
+    const onoma::json file = {
+        {"normalizer", {{"type", "BertNormalizer"}, {"clean_text", true}, {"handle_chinese_chars", true},
+                        {"strip_accents", nullptr}, {"lowercase", lowercase}}},
+        {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+        {"model", {{"type", "WordPiece"}, {"unk_token", "?"},
+                   {"vocab", {{"?", 0}, {"a", 1}, {"A", 2}, {"e", 3}, {"\xC3\xA9", 4}, {"\xE4\xB8\xAD", 5}}}}}};
+    f.write("tokenizer.json", file.dump());
+    f.write("tokenizer_config.json", config);
+    f.write("config.json", model);
+    return onoma::load_tokenizer(f.path).encode("A \xC3\xA9 \xE4\xB8\xAD\xE4\xB8\xAD").front().ids;
+  };
+  using ids = std::vector<std::int32_t>;
+  for (const char* model : {R"({"model_type": "bert"})", R"({"model_type": "distilbert"})",
+                            R"({"model_type": "electra"})", R"({"model_type": "mpnet"})",
+                            R"({"tokenizer_class": "ElectraTokenizerFast"})"}) {
+    CAPTURE(model);
+    CHECK(bert(true, "{}", model) == ids{1, 3, 5, 5});
+    CHECK(bert(false, "{}", model) == ids{1, 3, 5, 5});
+    CHECK(bert(true, R"({"do_lower_case": false})", model) == ids{2, 4, 5, 5});
+    CHECK(bert(true, R"({"do_lower_case": false, "strip_accents": true})", model) == ids{2, 3, 5, 5});
+    CHECK(bert(true, R"({"tokenize_chinese_chars": false})", model) == ids{1, 3, 0});
+  }
+  CHECK(bert(true, R"({"do_lower_case": false, "tokenizer_class": "DistilBertTokenizer"})",
+             R"({"model_type": "roberta"})") == ids{2, 4, 5, 5});
+  CHECK(bert(true, R"({"do_lower_case": false, "tokenizer_class": "PreTrainedTokenizerFast"})",
+             R"({"model_type": "bert"})") == ids{1, 3, 5, 5});
+  CHECK(bert(false, "{}", "{}") == ids{2, 4, 5, 5});
+  f.write("tokenizer_config.json", R"({"do_lower_case": 1, "tokenizer_class": "BertTokenizer"})");
+  CHECK(refusal(f).find("tokenizer_config.json: 'do_lower_case'") != std::string::npos);
+
+  auto file = golden("roberta")["tokenizer"];
+  const auto roberta = [&](bool prefix, const char* config, const char* model) {
+    file["pre_tokenizer"]["add_prefix_space"] = prefix;
+    file["post_processor"]["add_prefix_space"] = prefix;
+    f.write("tokenizer.json", file.dump());
+    f.write("tokenizer_config.json", config);
+    f.write("config.json", model);
+    return onoma::load_tokenizer(f.path).encode("Jane Doe").front();
+  };
+  const char* model = R"({"model_type": "roberta"})";
+  for (const bool prefix : {false, true}) {
+    CHECK(roberta(prefix, "{}", model).ids == ids{0, 305, 73, 373, 73, 2});
+    CHECK(roberta(prefix, R"({"add_prefix_space": true})", model).ids == ids{0, 225, 305, 73, 373, 73, 2});
+    CHECK(roberta(prefix, R"({"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": true})", model)
+              .ids.size() == (prefix ? 7 : 6));
+  }
+  CHECK(roberta(false, "{}", model).offsets[3] == onoma::byte_span{5, 7});
+  CHECK(roberta(false, R"({"trim_offsets": false})", model).offsets[3] == onoma::byte_span{4, 7});
 }
 
 TEST_CASE("errors name the file, and the line where there is one") {
