@@ -29,6 +29,20 @@ struct added_token {
   bool normalized = false;   ///< looked for between the others, after them
 };
 
+/// Adds `more` to a list; those of the same content take the place of the ones there.
+inline void merge_added(std::vector<added_token>& list, const std::vector<added_token>& more) {
+  for (const auto& token : more) {
+    const auto same = std::find_if(list.begin(), list.end(), [&token](const added_token& other) {
+      return other.content == token.content;
+    });
+    if (same == list.end()) {
+      list.push_back(token);
+    } else {
+      *same = token;
+    }
+  }
+}
+
 /// Finds added tokens from left to right, the longest at each place (tokenizers,
 /// tokenizer/added_vocabulary.rs).
 class added_tokens {

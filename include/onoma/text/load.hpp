@@ -12,20 +12,26 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace onoma::inline ONOMA_ABI {
 
 /// RoBERTa's tokenizer from the contents of vocab.json and merges.txt (defaults of transformers'
-/// RobertaTokenizer: `<s>` and `</s>` around, no added space, trimmed offsets).
+/// RobertaTokenizer: `<s>` and `</s>` around, no added space, trimmed offsets). `more` tokens are recognised
+/// in text.
 /// @throws onoma::error (format, parse, missing) with the name of the file, and the line of a merge.
 [[nodiscard]] inline tokenizer roberta_from_files(std::string_view vocab_json, std::string_view merges,
                                                   bool add_prefix_space = false,
                                                   std::string_view vocab_name = "vocab.json",
-                                                  std::string_view merges_name = "merges.txt") {
+                                                  std::string_view merges_name = "merges.txt",
+                                                  const std::vector<added_token>& more = {}) {
   const json vocab = parse_json(vocab_json, vocab_name);
   const auto pieces = detail::read_vocabulary(vocab, std::string(vocab_name));
   tokenizer::byte_level_settings model;
@@ -50,6 +56,7 @@ namespace onoma::inline ONOMA_ABI {
     token.lstrip = token.content == "<mask>";
     settings.added.push_back(std::move(token));
   }
+  merge_added(settings.added, more);
   return detail::in_file(vocab_name, [&] { return tokenizer(pieces, std::move(settings)); });
 }
 
@@ -122,6 +129,92 @@ inline void apply_options(const json& config, const json& model, const std::stri
   }
 }
 
+/// The special tokens that a tokenizer_config.json names, or with fewer `lists` a special_tokens_map.json.
+inline void read_special_tokens(const json& file, std::initializer_list<const char*> lists,
+                                std::set<std::string>& found) {
+  const auto add = [&found](const json& token) {
+    const json& text = token.is_object() ? member(token, "content") : token;
+    if (text.is_string()) found.insert(text.get<std::string>());
+  };
+  for (const char* key : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+    add(member(file, key));
+  }
+  for (const char* key : lists) {
+    const json& list = member(file, key);
+    if (list.is_array()) std::for_each(list.begin(), list.end(), add);
+  }
+}
+
+/// Tokens with their ids, ordered by these, that a folder adds to the files of its vocabulary: those of
+/// `added_tokens_decoder` in tokenizer_config.json, else of added_tokens.json (transformers 5.24,
+/// tokenization_utils_base.py, _from_pretrained). `where` becomes the file. @throws onoma::error (format).
+inline std::map<index, added_token> read_more_tokens(const std::filesystem::path& folder, const json& config,
+                                                     std::string& where) {
+  std::map<index, added_token> tokens;
+  const auto add = [&](index id, added_token token) {
+    if (tokens.try_emplace(id, token).second) return;
+    fail(error_code::format, where, "every id once", std::to_string(id) + " for '" + token.content + "' too");
+  };
+  where = (folder / "tokenizer_config.json").string() + ": added_tokens_decoder";
+  if (const json& decoder = member(config, "added_tokens_decoder"); decoder.is_object()) {
+    for (const auto& [text, entry] : decoder.items()) {
+      const bool number = !text.empty() && text.size() < 10 &&
+                          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+      if (!number) fail(error_code::format, where, "ids", "'" + text + "'");
+      add(std::stol(text), read_added_token(entry, where));
+    }
+    return tokens;
+  }
+  where = (folder / "added_tokens.json").string();
+  const json file = json_if_there(where);
+  if (file.is_null()) return tokens;
+  if (!file.is_object()) fail(error_code::format, where, "an object", describe(file));
+  std::set<std::string> special;
+  read_special_tokens(config, {"additional_special_tokens", "extra_special_tokens"}, special);
+  read_special_tokens(json_if_there(folder / "special_tokens_map.json"), {"extra_special_tokens"}, special);
+  for (const auto& [content, id] : file.items()) {
+    const bool is_special = special.count(content) != 0;
+    const json entry = {{"content", content}, {"special", is_special}};
+    add(json_value<index>(id, content, where), read_added_token(entry, where));
+  }
+  return tokens;
+}
+
+/// Those for the pieces of a vocab.txt or vocab.json. transformers gives tokens that are no pieces the next ids
+/// behind the vocabulary, whatever the file says: a model that was trained with other ids would fit neither.
+/// @throws onoma::error (format) where the ids differ.
+inline std::vector<added_token> number_more_tokens(const std::filesystem::path& folder, const json& config,
+                                                   const std::vector<std::string>& pieces) {
+  std::string where;
+  std::vector<added_token> tokens;
+  auto next = static_cast<index>(pieces.size());
+  for (auto& [id, token] : read_more_tokens(folder, config, where)) {
+    const auto piece = std::find(pieces.rbegin(), pieces.rend(), token.content);
+    const index expected = piece != pieces.rend() ? pieces.rend() - piece - 1 : next++;
+    if (id != expected) {
+      fail(error_code::format, where, "the id " + std::to_string(expected) + " for '" + token.content + "'",
+           std::to_string(id));
+    }
+    token.id = static_cast<std::int32_t>(id);
+    tokens.push_back(std::move(token));
+  }
+  return tokens;
+}
+
+/// A tokenizer of files that have added tokens themselves. @throws onoma::error (unsupported) if
+/// added_tokens.json has another one or gives it another id.
+inline tokenizer check_more_tokens(const std::filesystem::path& folder, const json& config, tokenizer found) {
+  if (member(config, "added_tokens_decoder").is_object()) return found;  // then the file counts for nothing
+  std::string where;
+  for (const auto& [id, token] : read_more_tokens(folder, config, where)) {
+    const auto known = found.id(token.content);
+    if (known && *known == id) continue;
+    fail(error_code::unsupported, where, "the tokens and ids that the other files have",
+         "'" + token.content + "': " + std::to_string(id));
+  }
+  return found;
+}
+
 /// `config` is tokenizer_config.json. The family is that of config.json.
 inline tokenizer load_sentencepiece(const std::filesystem::path& path, const json& config,
                                     const std::string& where) {
@@ -152,7 +245,8 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
 /// transformers' defaults: do_lower_case, strip_accents, tokenize_chinese_chars, add_prefix_space,
 /// keep_accents, split_by_punct, extra_ids. As in transformers, the tokenizers of BERT, DistilBERT, ELECTRA,
 /// MPNet and RoBERTa (by tokenizer_class, else model_type) obey them against a tokenizer.json too, defaults
-/// included: one that keeps capitals needs "do_lower_case": false beside it.
+/// included: one that keeps capitals needs "do_lower_case": false beside it. Tokens of `added_tokens_decoder`
+/// there, or else of added_tokens.json, are recognised too; ids that transformers would not give are refused.
 /// @throws onoma::error (file_not_found) if there is none; as `tokenizer_from_json`,
 /// `tokenizer_from_sentencepiece`, `tokenizer::from_vocab` and `roberta_from_files`.
 [[nodiscard]] inline tokenizer load_tokenizer(const std::filesystem::path& folder) {
@@ -163,10 +257,10 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
   if (is_there(as_json)) {
     json root = parse_json(mapped_file(as_json).text(), as_json.string());
     detail::apply_options(config, detail::json_if_there(folder / "config.json"), where, root);
-    return detail::tokenizer_from_root(root, as_json.string());
+    return detail::check_more_tokens(folder, config, detail::tokenizer_from_root(root, as_json.string()));
   }
   if (const auto file = detail::find_sentencepiece(folder); !file.empty()) {
-    return detail::load_sentencepiece(file, config, where);
+    return detail::check_more_tokens(folder, config, detail::load_sentencepiece(file, config, where));
   }
   const auto vocab = folder / "vocab.txt";
   const auto merges = folder / "merges.txt";
@@ -174,9 +268,12 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
   if (is_there(merges) && is_there(vocab_json)) {
     const mapped_file pieces(vocab_json);
     const mapped_file pairs(merges);
+    const std::string name = vocab_json.string();
+    const auto more = detail::number_more_tokens(
+        folder, config, detail::read_vocabulary(parse_json(pieces.text(), name), name));
     return roberta_from_files(pieces.text(), pairs.text(),
-                              value_or<bool>(config, "add_prefix_space", false, where),
-                              vocab_json.string(), merges.string());
+                              value_or<bool>(config, "add_prefix_space", false, where), name,
+                              merges.string(), more);
   }
   if (!is_there(vocab)) {
     fail(error_code::file_not_found, "loading a tokenizer from " + folder.string(),
@@ -188,7 +285,9 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
   options.tokenize_chinese_chars = value_or<bool>(config, "tokenize_chinese_chars", true, where);
   options.strip_accents = detail::bool_if_there(config, "strip_accents", where);
   const mapped_file file(vocab);
-  return tokenizer::from_vocab(file.text(), options, vocab.string());
+  const auto more =
+      detail::number_more_tokens(folder, config, read_vocab_txt(file.text(), vocab.string()));
+  return tokenizer::from_vocab(file.text(), options, vocab.string(), more);
 }
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -113,10 +113,12 @@ class tokenizer {
       : parts_(std::make_shared<const parts>(pieces, std::move(options))) {}
 
   /// From the content of a vocab.txt. The five special tokens of BERT are recognised in text where
-  /// the vocabulary has them. @throws onoma::error (format, parse, missing) with the file's `name`.
+  /// the vocabulary has them, and so are those of `more`.
+  /// @throws onoma::error (format, parse, missing) with the file's `name`.
   [[nodiscard]] static tokenizer from_vocab(std::string_view vocab_txt,
                                             const bert_options& options = {},
-                                            std::string_view name = "vocab.txt") {
+                                            std::string_view name = "vocab.txt",
+                                            const std::vector<added_token>& more = {}) {
     const auto pieces = read_vocab_txt(vocab_txt, name);
     settings s;
     s.kind = wordpiece_settings{options, {}};
@@ -125,6 +127,15 @@ class tokenizer {
       const auto line = std::find(pieces.rbegin(), pieces.rend(), content);
       if (line == pieces.rend()) continue;
       s.added.push_back({content, static_cast<std::int32_t>(pieces.rend() - line - 1)});
+    }
+    merge_added(s.added, more);
+    if (std::any_of(more.begin(), more.end(), [](const added_token& token) { return token.normalized; })) {
+      using cut = pre_tokenizers::cut_at_characters;
+      general_settings steps{{}, {cut{cut::kind::whitespace, 0, cut_behavior::removed},
+                                  cut{cut::kind::punctuation, 0, cut_behavior::isolated}},
+                             wordpiece::options{}};
+      append_bert_normalizer(options, steps.normalizers);
+      s.kind = std::move(steps);
     }
     return detail::in_file(name, [&] { return tokenizer(pieces, std::move(s)); });
   }

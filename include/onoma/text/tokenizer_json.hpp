@@ -21,6 +21,22 @@ namespace onoma::inline ONOMA_ABI {
 
 namespace detail {
 
+/// All of an added token but its id.
+inline added_token read_added_token(const json& entry, const std::string& where) {
+  added_token token;
+  token.content = require<std::string>(entry, "content", where);
+  token.special = value_or<bool>(entry, "special", false, where);
+  token.single_word = value_or<bool>(entry, "single_word", false, where);
+  token.lstrip = value_or<bool>(entry, "lstrip", false, where);
+  token.rstrip = value_or<bool>(entry, "rstrip", false, where);
+  token.normalized = value_or<bool>(entry, "normalized", !token.special, where);
+  if (token.content.size() > 1024) {
+    fail(error_code::unsupported, where, "contents of at most 1024 bytes",
+         std::to_string(token.content.size()));
+  }
+  return token;
+}
+
 /// Ids are those of a vocabulary of `pieces` or follow it: others would make tables as large as they are.
 inline std::vector<added_token> read_added_tokens(const json& list, std::size_t pieces) {
   const std::string where = "added_tokens";
@@ -29,23 +45,13 @@ inline std::vector<added_token> read_added_tokens(const json& list, std::size_t 
   if (!list.is_array()) fail(error_code::format, where, "an array", describe(list));
   const auto limit = static_cast<index>(std::min<std::size_t>(2 * (pieces + list.size()) + 1024, INT32_MAX));
   for (const json& entry : list) {
-    added_token token;
-    token.content = require<std::string>(entry, "content", where);
+    auto token = read_added_token(entry, where);
     const auto id = require<index>(entry, "id", where);
     if (id < 0 || id >= limit) {
       fail(error_code::out_of_range, where, "ids from 0 to " + std::to_string(limit - 1),
            "'" + token.content + "': " + std::to_string(id));
     }
     token.id = static_cast<std::int32_t>(id);
-    token.special = value_or<bool>(entry, "special", false, where);
-    token.single_word = value_or<bool>(entry, "single_word", false, where);
-    token.lstrip = value_or<bool>(entry, "lstrip", false, where);
-    token.rstrip = value_or<bool>(entry, "rstrip", false, where);
-    token.normalized = value_or<bool>(entry, "normalized", !token.special, where);
-    if (token.content.size() > 1024) {
-      fail(error_code::unsupported, where, "contents of at most 1024 bytes",
-           std::to_string(token.content.size()));
-    }
     tokens.push_back(std::move(token));
   }
   return tokens;

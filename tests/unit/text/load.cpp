@@ -133,6 +133,67 @@ TEST_CASE("tokenizer_config.json counts against a tokenizer.json where transform
   CHECK(roberta(false, R"({"trim_offsets": false})", model).offsets[3] == onoma::byte_span{4, 7});
 }
 
+// What transformers 5.24 makes of the same folders (AutoTokenizer).
+TEST_CASE("tokens of added_tokens.json stay whole") {
+  const folder f;
+  using ids = std::vector<std::int32_t>;
+  const auto encode = [&f](const char* text) { return onoma::load_tokenizer(f.path).encode(text).front().ids; };
+  const char* text = "a[ENT]b [ent] [MASK]";
+  f.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\ne\n##n\n##t\nn\n");
+  CHECK(encode(text) == ids{2, 5, 1, 7, 8, 9, 1, 6, 1, 7, 8, 9, 1, 4, 3});
+  f.write("added_tokens.json", R"({"[ENT]": 11})");
+  CHECK(encode(text) == ids{2, 5, 11, 6, 11, 4, 3});
+  CHECK(encode("A \xC3\xA4[Ent]") == ids{2, 5, 5, 11, 3});
+  CHECK(onoma::load_tokenizer(f.path).vocabulary_size() == 12);
+  f.write("tokenizer_config.json", R"({"do_lower_case": false})");
+  CHECK(encode(text) == ids{2, 5, 11, 6, 1, 7, 8, 9, 1, 4, 3});
+  // A special token is looked for as it stands.
+  f.write("tokenizer_config.json", R"({"additional_special_tokens": ["[ENT]"]})");
+  CHECK(encode(text) == ids{2, 5, 11, 6, 1, 7, 8, 9, 1, 4, 3});
+  f.write("tokenizer_config.json", "{}");
+  f.write("special_tokens_map.json", R"({"additional_special_tokens": ["[ENT]"]})");
+  CHECK(encode(text) == ids{2, 5, 11, 6, 11, 4, 3});
+  f.write("special_tokens_map.json", R"({"extra_special_tokens": ["[ENT]"]})");
+  CHECK(encode(text) == ids{2, 5, 11, 6, 1, 7, 8, 9, 1, 4, 3});
+  std::filesystem::remove(f.path / "special_tokens_map.json");
+  f.write("added_tokens.json", R"({"[ENT]": 12, "[X]": 11, "a": 5})");
+  CHECK(encode("[x][ENT] n") == ids{2, 11, 12, 10, 3});
+  // transformers would give the ids that follow, and say nothing.
+  for (const char* other : {R"({"[ENT]": 220})", R"({"[ENT]": 5})", R"({"a": 50})", R"({"[ENT]": 15, "[X]": 13})",
+                            R"({"[ENT]": 11, "[X]": 11})", R"({"[ENT]": "11"})", R"({"[ENT]": -1})", "[]"}) {
+    CAPTURE(other);
+    f.write("added_tokens.json", other);
+    CHECK(refusal(f).find("added_tokens.json") != std::string::npos);
+  }
+  // added_tokens_decoder counts instead of the file.
+  f.write("tokenizer_config.json", R"({"added_tokens_decoder": {
+    "4": {"content": "[MASK]", "lstrip": true, "special": true}, "11": {"content": "[ENT]", "special": true}}})");
+  CHECK(encode(text) == ids{2, 5, 11, 6, 1, 7, 8, 9, 1, 4, 3});
+  CHECK(onoma::load_tokenizer(f.path).encode("a [MASK]").front().offsets[2] == onoma::byte_span{1, 8});
+  for (const char* other : {R"({"added_tokens_decoder": {"12": {"content": "[ENT]"}}})",
+                            R"({"added_tokens_decoder": {"x": {"content": "[ENT]"}}})",
+                            R"({"added_tokens_decoder": {"11": "[ENT]"}})"}) {
+    CAPTURE(other);
+    f.write("tokenizer_config.json", other);
+    CHECK(refusal(f).find("added_tokens_decoder") != std::string::npos);
+  }
+  std::filesystem::remove(f.path / "tokenizer_config.json");
+
+  // Other formats have their own, which must agree.
+  const onoma::json file = {{"model", {{"type", "WordLevel"}, {"vocab", {{"<unk>", 0}, {"a", 1}}}}},
+                            {"added_tokens", {{{"id", 2}, {"content", "[ENT]"}}}}};
+  f.write("tokenizer.json", file.dump());
+  f.write("added_tokens.json", R"({"[ENT]": 2})");
+  CHECK(encode("[ENT]") == ids{2});
+  f.write("added_tokens.json", R"({"[ENT]": 2, "[X]": 3})");
+  CHECK(refusal(f).find("'[X]': 3") != std::string::npos);
+  std::filesystem::remove(f.path / "tokenizer.json");
+  f.write("merges.txt", "a b\n");
+  f.write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<s>": 3, "</s>": 4})");
+  f.write("added_tokens.json", R"({"<x>": 5})");
+  CHECK(encode("ab<x>a") == ids{3, 2, 5, 0, 4});
+}
+
 TEST_CASE("errors name the file, and the line where there is one") {
   const folder f;
   const auto begins = [&f](const std::string& message, const char* file, const char* part) {
