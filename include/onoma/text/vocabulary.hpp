@@ -79,7 +79,7 @@ class piece_table {
   /// A key that is there already gets the new id, as later lines of a vocab.txt win.
   void insert(std::string_view text, std::int32_t id) {
     const piece_key key = piece_key::of(text);
-    slot& place = slots_[position(key, text.data())];
+    slot& place = slots_[position(key, text)];
     place.low = key.low;
     if (key.is_whole()) {
       place.high = key.high;
@@ -92,15 +92,15 @@ class piece_table {
   }
   /// The id, or -1.
   [[nodiscard]] std::int32_t find(std::string_view text) const {
-    return slots_[position(piece_key::of(text), text.data())].id;
+    return slots_[position(piece_key::of(text), text)].id;
   }
   /// The same for a text with `piece_key::whole_bytes` readable bytes from its begin.
   [[nodiscard]] std::int32_t find_padded(const char* data, std::size_t size) const {
-    return slots_[position(piece_key::of_padded(data, size), data)].id;
+    return slots_[position(piece_key::of_padded(data, size), {data, size})].id;
   }
   /// The same for a key that is whole: no text is looked at.
   [[nodiscard]] std::int32_t find(const piece_key& key) const {
-    return slots_[position(key, "")].id;
+    return slots_[position(key, {})].id;
   }
   /// Bytes of the longest key: no longer candidate needs a look.
   [[nodiscard]] std::size_t longest() const noexcept { return longest_; }
@@ -116,16 +116,15 @@ class piece_table {
     std::int32_t id = -1;
   };
 
-  [[nodiscard]] std::size_t position(const piece_key& key, const char* text) const {
+  [[nodiscard]] std::size_t position(const piece_key& key, std::string_view text) const {
     const std::size_t mask = slots_.size() - 1;
     std::size_t i = static_cast<std::size_t>(key.hash()) & mask;
     while (slots_[i].id >= 0 && !holds(slots_[i], key, text)) i = (i + 1) & mask;
     return i;
   }
-  [[nodiscard]] static bool holds(const slot& place, const piece_key& key, const char* text) {
+  [[nodiscard]] static bool holds(const slot& place, const piece_key& key, std::string_view text) {
     if (place.low != key.low || place.size != key.size) return false;
-    return key.is_whole() ? place.high == key.high
-                          : std::memcmp(place.text, text, key.size) == 0;
+    return key.is_whole() ? place.high == key.high : std::string_view(place.text, key.size) == text;
   }
 
   std::vector<slot> slots_;
