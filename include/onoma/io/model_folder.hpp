@@ -39,7 +39,7 @@ class model_folder {
     folder.path_ = path;
     folder.config_ = read_json(path, "config.json");
     folder.tensors_ = model_weights::open(path);
-    folder.tokenizer_config_ = std::filesystem::exists(path / "tokenizer_config.json")
+    folder.tokenizer_config_ = is_there(path / "tokenizer_config.json")
                                    ? read_json(path, "tokenizer_config.json")
                                    : json::object();
     return folder;
@@ -55,7 +55,7 @@ class model_folder {
   /// The path of one of `tokenizer_files`, if it is there.
   [[nodiscard]] std::optional<std::filesystem::path> tokenizer_file(std::string_view name) const {
     auto file = path_ / name;
-    if (!std::filesystem::exists(file)) return std::nullopt;
+    if (!is_there(file)) return std::nullopt;
     return file;
   }
 
@@ -83,7 +83,7 @@ class model_folder {
   std::map<std::string, std::string> files;
   for (const auto name : tokenizer_files) {
     const auto path = folder / name;
-    if (std::filesystem::exists(path)) files.emplace(name, read_text_file(path));
+    if (is_there(path)) files.emplace(name, read_text_file(path));
   }
   return files;
 }
