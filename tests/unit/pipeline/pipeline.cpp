@@ -34,6 +34,8 @@ class model_folder {
                     fs::copy_options::overwrite_existing);
     }
     std::ofstream(path_ / "tokenizer.json") << tokenizer;
+    // The class that takes a tokenizer.json as it is, with which the goldens were made.
+    std::ofstream(path_ / "tokenizer_config.json") << R"({"tokenizer_class": "PreTrainedTokenizerFast"})";
   }
   model_folder(const model_folder&) = delete;
   model_folder& operator=(const model_folder&) = delete;
