@@ -36,7 +36,7 @@ class atomic_file {
   explicit atomic_file(std::filesystem::path target)
       : target_(std::move(target)), temporary_(temporary_path(target_)) {
     file_ = std::fopen(temporary_.string().c_str(), "wb");
-    if (file_ == nullptr) fail_errno("writing", temporary_);
+    if (file_ == nullptr) fail_errno("writing", target_);
   }
   ~atomic_file() {
     if (file_ == nullptr) return;
@@ -49,16 +49,16 @@ class atomic_file {
 
   void write(std::span<const std::byte> bytes) {
     if (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
-      fail_errno("writing", temporary_);
+      fail_errno("writing", target_);
     }
   }
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
   /// @throws onoma::error (io); the target is then unchanged.
   void commit() {
-    if (std::fflush(file_) != 0) fail_errno("writing", temporary_);
+    if (std::fflush(file_) != 0) fail_errno("writing", target_);
 #if ONOMA_HAS_MMAP
-    if (::fsync(::fileno(file_)) != 0) fail_errno("syncing", temporary_);
+    if (::fsync(::fileno(file_)) != 0) fail_errno("writing", target_);
 #endif
     std::FILE* closing = std::exchange(file_, nullptr);
     std::error_code problem;
