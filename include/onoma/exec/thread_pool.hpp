@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -43,7 +44,8 @@ namespace onoma::inline ONOMA_ABI {
 /// allocated after construction.
 class thread_pool {
  public:
-  /// @throws onoma::error (invalid_argument) unless 1 <= threads <= 1024.
+  /// @throws onoma::error (invalid_argument) unless 1 <= threads <= 1024, (unsupported) if the system does
+  /// not start as many.
   explicit thread_pool(index threads)
       : spin_limit_(threads <= available_cpus() ? longest_spin : 0) {
     if (threads < 1 || threads > 1024) {
@@ -51,17 +53,17 @@ class thread_pool {
            std::to_string(threads));
     }
     workers_.reserve(static_cast<std::size_t>(threads - 1));
-    for (index i = 1; i < threads; ++i) {
-      workers_.emplace_back([this] { work(); });
+    try {
+      for (index i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error& problem) {
+      const index started = concurrency();
+      stop();
+      fail(error_code::unsupported, "thread_pool", std::to_string(threads) + " threads",
+           std::to_string(started) + ", then: " + problem.what());
     }
   }
 
-  ~thread_pool() {
-    stop_.store(true, std::memory_order_relaxed);
-    generation_.fetch_add(1, std::memory_order_release);
-    generation_.notify_all();
-    for (auto& worker : workers_) worker.join();
-  }
+  ~thread_pool() { stop(); }
 
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
@@ -96,6 +98,13 @@ class thread_pool {
   }
 
  private:
+  void stop() noexcept {
+    stop_.store(true, std::memory_order_relaxed);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    for (auto& worker : workers_) worker.join();
+  }
+
   // About 50 microseconds of pauses: longer than the gap between two operations of a layer,
   // shorter than anyone would notice as load.
   static constexpr int longest_spin = 2000;
@@ -142,9 +151,10 @@ class thread_pool {
         generation_.wait(seen, std::memory_order_seq_cst);
         sleepers_.fetch_sub(1, std::memory_order_relaxed);
       }
-      if (stop_.load(std::memory_order_relaxed)) return;
       // The call that woke this worker may be over, and a later one may be joined instead.
       seen = generation_.load(std::memory_order_acquire);
+      // After that: who has seen the last generation, and would wait for another, sees `stop_` too.
+      if (stop_.load(std::memory_order_relaxed)) return;
       if (!join_call()) continue;
       run_tasks();
       joined_.fetch_sub(1, std::memory_order_release);

@@ -5,6 +5,12 @@
 
 #include <doctest/doctest.h>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -66,6 +72,27 @@ TEST_CASE("more threads than CPUs: calls neither wait for workers that sleep nor
     REQUIRE(sum == count * (count - 1) / 2);
   }
 }
+
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)  // whose shadow takes more
+TEST_CASE("a pool whose threads the system does not start is an error") {
+  const auto child = ::fork();
+  if (child == 0) {
+    // Room for the stacks of a few threads.
+    const ::rlimit room{rlim_t{1} << 30, rlim_t{1} << 30};
+    ::setrlimit(RLIMIT_AS, &room);
+    try {
+      onoma::thread_pool pool(1024);
+    } catch (const onoma::error& problem) {
+      ::_exit(problem.code() == onoma::error_code::unsupported ? 0 : 2);
+    }
+    ::_exit(3);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+#endif
 
 TEST_CASE("memory is zero and aligned, small blocks and mapped ones") {
   for (const std::size_t bytes : {std::size_t{1}, std::size_t{4096}, std::size_t{2} << 20,
