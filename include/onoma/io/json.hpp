@@ -32,44 +32,83 @@ inline std::string position_of(std::string_view text, std::size_t byte) {
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
 }
 
-/// Counts depth and remembers keys, per open object, while nlohmann's parser walks the text.
-class json_guard {
- public:
-  json_guard(std::string_view text, std::string_view name) : text_(text), name_(name) {}
-
-  bool operator()(int depth, json::parse_event_t event, const json& value) {
-    if (depth > json_max_depth) {
-      fail(error_code::parse, "parsing " + std::string(name_),
-           "at most " + std::to_string(json_max_depth) + " levels of nesting", "more");
-    }
-    switch (event) {
-      case json::parse_event_t::object_start: keys_.emplace_back(); break;
-      case json::parse_event_t::object_end:
-        // A key that came twice is in the object once: no look-up per key, of which a vocabulary
-        // has tens of thousands.
-        if (value.size() != keys_.back().size()) fail_twice(keys_.back());
-        keys_.pop_back();
+/// Keys of all objects of a text: colons outside of strings. Right for JSON; for other texts, which the
+/// parser refuses, it is some number. (A callback of `json::parse`, the other way to look on, takes
+/// quadratic time in the objects of an array.)
+/// @throws onoma::error (parse) for a text that is nested too deeply.
+inline std::size_t count_keys(std::string_view text, std::string_view name) {
+  std::size_t keys = 0;
+  int depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    switch (text[i]) {
+      case '"':
+        for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
         break;
-      case json::parse_event_t::key:
-        keys_.back().push_back(value.get_ref<const std::string&>());
+      case ':': ++keys; break;
+      case '{':
+      case '[':
+        if (++depth > json_max_depth) {
+          fail(error_code::parse, "parsing " + std::string(name),
+               "at most " + std::to_string(json_max_depth) + " levels of nesting", "more");
+        }
         break;
+      case '}':
+      case ']': --depth; break;
       default: break;
     }
+  }
+  return keys;
+}
+
+/// Walks a text and refuses the first object that ends with a key that it has twice.
+class json_twice : public nlohmann::json_sax<json> {
+ public:
+  explicit json_twice(std::string_view name) : name_(name) {}
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(json::number_integer_t) override { return true; }
+  bool number_unsigned(json::number_unsigned_t) override { return true; }
+  bool number_float(json::number_float_t, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(json::binary_t&) override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool start_object(std::size_t) override {
+    objects_.emplace_back();
     return true;
   }
+  bool key(std::string& text) override {
+    objects_.back().push_back(text);
+    return true;
+  }
+  bool end_object() override {
+    auto& keys = objects_.back();
+    std::sort(keys.begin(), keys.end());
+    if (const auto twice = std::adjacent_find(keys.begin(), keys.end()); twice != keys.end()) {
+      fail(error_code::parse, "parsing " + std::string(name_), "every key once in an object",
+           "'" + *twice + "' twice");
+    }
+    objects_.pop_back();
+    return true;
+  }
+  bool parse_error(std::size_t, const std::string&, const json::exception&) override { return false; }
 
  private:
-  [[noreturn]] void fail_twice(std::vector<std::string>& keys) const {
-    std::sort(keys.begin(), keys.end());
-    const auto twice = std::adjacent_find(keys.begin(), keys.end());
-    fail(error_code::parse, "parsing " + std::string(name_), "every key once in an object",
-         "'" + (twice == keys.end() ? std::string() : *twice) + "' twice");
-  }
-
-  std::string_view text_;
   std::string_view name_;
-  std::vector<std::vector<std::string>> keys_;
+  std::vector<std::vector<std::string>> objects_;  // keys of those that are open
 };
+
+/// Keys of all objects of a value.
+inline std::size_t count_keys(const json& value) {
+  std::size_t keys = value.is_object() ? value.size() : 0;
+  if (value.is_structured()) {
+    for (const json& part : value) {
+      if (part.is_structured()) keys += count_keys(part);
+    }
+  }
+  return keys;
+}
 
 }  // namespace detail
 
@@ -85,12 +124,10 @@ class json_guard {
     fail(error_code::parse, "parsing " + std::string(name), "JSON",
          "a NUL byte at " + detail::position_of(text, nul));
   }
-  detail::json_guard guard(text, name);
+  const std::size_t keys = detail::count_keys(text, name);
+  json value;
   try {
-    return json::parse(text.begin(), text.end(),
-                       [&guard](int depth, json::parse_event_t event, json& value) {
-                         return guard(depth, event, value);
-                       });
+    value = json::parse(text.begin(), text.end());
   } catch (const json::parse_error& problem) {
     const std::size_t byte = problem.byte > 0 ? problem.byte - 1 : 0;
     fail(error_code::parse, "parsing " + std::string(name), "JSON",
@@ -98,6 +135,13 @@ class json_guard {
   } catch (const json::exception& problem) {  // numbers out of range
     fail(error_code::parse, "parsing " + std::string(name), "JSON", problem.what());
   }
+  // A key that came twice is there once. Which one it was is asked for only then: a vocabulary has tens
+  // of thousands.
+  if (detail::count_keys(value) != keys) {
+    detail::json_twice finder(name);
+    json::sax_parse(text.begin(), text.end(), &finder);
+  }
+  return value;
 }
 
 /// Names of JSON types for messages.

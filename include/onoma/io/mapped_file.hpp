@@ -59,7 +59,7 @@ class mapped_file {
   /// @throws onoma::error (file_not_found, io) naming the path.
   explicit mapped_file(const std::filesystem::path& path) {
 #if ONOMA_HAS_MMAP
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // of a pipe: no waiting
     if (descriptor < 0) fail_errno("opening", path);
     struct stat status {};
     if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {

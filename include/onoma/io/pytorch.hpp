@@ -104,6 +104,7 @@ class pytorch_file {
     std::string where;
     std::map<std::string_view, storage> storages;  // by key: each is checked once
     std::size_t may_copy;                          // bytes
+    std::size_t may_check;                         // bytes of storages: entries do not overlap
   };
 
   void parse(std::span<const std::byte> bytes, const std::string& name) {
@@ -121,7 +122,7 @@ class pytorch_file {
     const auto tree =
         read_pickle(archive.read(pickle), where + ": data.pkl", detail::torch_globals);
     // Copies altogether are bounded by the file: a few bytes may describe any number of elements.
-    context at{archive, tree, std::move(prefix), where, {}, bytes.size()};
+    context at{archive, tree, std::move(prefix), where, {}, bytes.size(), bytes.size()};
     read_state_dict(at);
   }
 
@@ -166,20 +167,23 @@ class pytorch_file {
     } else {
       fail(error_code::unsupported, at.where, "a state dict", "another object");
     }
+    // Before any is copied: a name may be long, lie in the file once and stand there many times.
+    std::vector<std::string_view> names;
     for (std::size_t i = 0; i < items.size(); i += 2) {
       if (items[i].type != value::kind::string) {
         fail(error_code::format, at.where, "names of tensors as keys", "another key");
       }
+      names.push_back(items[i].text);
+    }
+    std::sort(names.begin(), names.end());
+    if (const auto twice = std::adjacent_find(names.begin(), names.end()); twice != names.end()) {
+      fail(error_code::format, at.where, "each tensor once", "'" + std::string(*twice) + "' twice");
+    }
+    for (std::size_t i = 0; i < items.size(); i += 2) {
       tensors_.push_back(read_tensor(at, std::string(items[i].text), items[i + 1]));
     }
     std::sort(tensors_.begin(), tensors_.end(),
               [](const tensor_view& a, const tensor_view& b) { return a.name < b.name; });
-    const auto twice = std::adjacent_find(
-        tensors_.begin(), tensors_.end(),
-        [](const tensor_view& a, const tensor_view& b) { return a.name == b.name; });
-    if (twice != tensors_.end()) {
-      fail(error_code::format, at.where, "each tensor once", "'" + twice->name + "' twice");
-    }
   }
 
   static bool is_call(const context& at, const value& v, std::string_view function) {
@@ -254,6 +258,11 @@ class pytorch_file {
       if (entry == nullptr) {
         fail(error_code::format, where, "the storage '" + std::string(key) + "'", "none");
       }
+      // Each is read for its checksum: entries over the same bytes would be work without bounds.
+      if (entry->size > at.may_check) {
+        fail(error_code::format, where, "entries with bytes of their own", "entries that overlap");
+      }
+      at.may_check -= entry->size;
       found = at.storages.emplace(key, storage{type->type, at.archive.read(*entry)}).first;
     }
     const auto& stored = found->second;

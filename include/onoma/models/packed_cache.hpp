@@ -31,7 +31,7 @@ class packed_cache {
   packed_cache(std::filesystem::path path, const std::string& layout, const model_weights& weights,
                const checkpoint_match& match)
       : path_(std::move(path)), source_(describe_source(layout, weights, match)) {
-    if (!std::filesystem::exists(path_)) return;
+    if (!is_there(path_)) return;
     auto found = read(path_);
     if (found.metadata().at(key) == source_) file_ = std::move(found);
   }

@@ -59,6 +59,28 @@ TEST_CASE("errors name file, line and column") {
   CHECK_THROWS_AS(static_cast<void>(onoma::parse_json("\xEF\xBB\xBF{}", "x")), onoma::error);
 }
 
+TEST_CASE("a key that comes twice is named, wherever it is") {
+  const auto refusal = [](const std::string& text) {
+    try {
+      static_cast<void>(onoma::parse_json(text, "x"));
+    } catch (const onoma::error& problem) {
+      return std::string(problem.found());
+    }
+    return std::string("none");
+  };
+  CHECK(refusal(R"([{"a": {"b": 1, "c": 2, "b": {}}}])") == "'b' twice");
+  // What the first of the two held is gone with it.
+  CHECK(refusal(R"({"a": {"x": 1, "y": 2}, "a": {}})") == "'a' twice");
+  CHECK(refusal(R"({"a": {"a": {"a": 1}}, "b": [{"a": 1}, {"a": 1}]})") == "none");
+  CHECK(refusal("[1e400]").find("1e400") != std::string::npos);
+}
+
+TEST_CASE("many objects take linear time") {  // quadratic time is some ten minutes
+  std::string text = "[{}";
+  for (int i = 0; i < 1'000'000; ++i) text += ",{}";
+  CHECK(onoma::parse_json(text + "]", "x").size() == 1'000'001);
+}
+
 TEST_CASE("values have the type that is asked for") {
   const auto object = onoma::parse_json(
       R"({"i": 3, "d": 2.5, "s": "x", "b": true, "n": null, "big": 18446744073709551615, "huge": 1e300})",

@@ -9,6 +9,8 @@
 #include <map>
 #include <string>
 
+#include <sys/stat.h>
+
 namespace test {
 namespace {
 
@@ -68,6 +70,13 @@ TEST_CASE("whether a folder can be saved is known before, and nothing stays of t
 TEST_CASE("a name that is too long is an error like others") {
   CHECK_THROWS_AS(static_cast<void>(onoma::model_folder::open(std::string(300, 'x'))), onoma::error);
   CHECK_THROWS_AS(save(std::string(300, 'x'), {}), onoma::error);
+}
+
+TEST_CASE("a pipe in the place of a file is refused, not waited for") {
+  const temporary_folder folder;
+  REQUIRE(::mkfifo((folder.path / "pipe").c_str(), 0600) == 0);
+  CHECK_THROWS_WITH_AS(onoma::mapped_file(folder.path / "pipe"), doctest::Contains("a regular file"),
+                       onoma::error);
 }
 
 }  // namespace test

@@ -238,6 +238,40 @@ TEST_CASE("archives: zip64, and what is refused") {
   other[0].second = "\x80\x02}" + text("x") + tensor(integer(0), tuple({6}), tuple({1})) + "s" +
                     text("x") + tensor(integer(0), tuple({6}), tuple({1})) + "s.";
   CHECK(refusal(zip_of(other)).find("'x' twice") != std::string::npos);
+  // Known before the values are looked at: a name costs a few bytes each time, whatever its length.
+  other[0].second = "\x80\x02}" + text("x") + integer(1) + "s" + text("x") + integer(1) + "s.";
+  CHECK(refusal(zip_of(other)).find("'x' twice") != std::string::npos);
+}
+
+TEST_CASE("entries over the same bytes are refused: each would be read as a whole") {
+  // The content of data/0 is the entry data/1, of which the directory knows too.
+  const std::string content(5000, 'c');
+  const std::string inner = zip_of({{"a/data/1", content}});
+  const std::size_t record = 30 + 8 + 3 + content.size();
+  std::string known = inner.substr(record, 46 + 8);
+  const auto bytes = [&](int key, std::size_t size) {
+    const auto count = integer(static_cast<int>(size));
+    return text("t" + std::to_string(key)) + "ctorch._utils\n_rebuild_tensor_v2\n((" + text("storage") +
+           "ctorch\nByteStorage\n" + text(std::to_string(key)) + text("cpu") + count + "tQ" + integer(0) +
+           tuple({static_cast<int>(size)}) + tuple({1}) + "\x89" + "ccollections\nOrderedDict\n)RtRs";
+  };
+  const auto archive = [&](bool both) {
+    const std::string pickle =
+        "\x80\x02}" + bytes(0, record) + (both ? bytes(1, content.size()) : std::string()) + ".";
+    std::string outer = zip_of({{"a/data.pkl", pickle}, {"a/data/0", inner.substr(0, record)}});
+    const std::size_t end = outer.size() - 22;  // the record of the directory's end
+    const auto offset = static_cast<std::uint32_t>(outer.find("PK\x03\x04", outer.find("a/data/0")));
+    known.replace(42, 4, raw(offset));
+    outer.insert(end, known);
+    const auto place = end + known.size();
+    outer.replace(place + 8, 4, raw<std::uint16_t>(3) + raw<std::uint16_t>(3));
+    std::uint32_t size = 0;
+    std::memcpy(&size, outer.data() + place + 12, 4);
+    outer.replace(place + 12, 4, raw(static_cast<std::uint32_t>(size + known.size())));
+    return outer;
+  };
+  CHECK(survives(archive(false)));
+  CHECK(refusal(archive(true)).find("overlap") != std::string::npos);
 }
 
 TEST_CASE("every truncation is refused, and no damaged file is read beyond its end") {
