@@ -23,6 +23,12 @@ if(MODE STREQUAL find_package)
     -DCMAKE_INSTALL_PREFIX=${WORK_DIR}/prefix)
   run(${CMAKE_COMMAND} --build ${WORK_DIR}/onoma --target install)
   list(APPEND common -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix)
+  # Where one of its dependencies is not, the package is not found, and the project goes on.
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE_DIR}/tests/package/optional -B ${WORK_DIR}/optional
+    ${common} -DCMAKE_DISABLE_FIND_PACKAGE_xsimd=ON RESULT_VARIABLE result OUTPUT_VARIABLE output)
+  if(NOT result EQUAL 0 OR NOT output MATCHES "onoma_FOUND 0: [^\n]*xsimd")
+    message(FATAL_ERROR "a missing dependency ended the configuration (${result}): ${output}")
+  endif()
 endif()
 
 run(${CMAKE_COMMAND} -S ${consumer} -B ${WORK_DIR}/build ${common}
