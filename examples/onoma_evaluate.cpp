@@ -82,11 +82,7 @@ std::vector<result> evaluate_model(const settings& s) {
                               : static_cast<onoma::index>(std::thread::hardware_concurrency()));
   onoma::cpu_backend backend(pool);
   auto model = onoma::token_classifier<onoma::cpu_backend>::load(s.model, {}, backend,
-                                                                 {.training = false});
-  if (!model.report().initialised.empty()) {
-    onoma::fail(onoma::error_code::missing, "evaluating " + s.model,
-                "a model with a token-classification head", "an encoder alone");
-  }
+                                                                 {.training = false, .require_head = true});
   const auto tokens = onoma::load_tokenizer(s.model);
   std::vector<result> results;
   for (const auto& file : s.data) {

@@ -34,11 +34,7 @@ measurement measure(const std::string& folder, const std::vector<onoma::sentence
   onoma::thread_pool pool(threads);
   onoma::cpu_backend backend(pool);
   auto model = onoma::token_classifier<onoma::cpu_backend>::load(folder, {}, backend,
-                                                                 {.training = false});
-  if (!model.report().initialised.empty()) {
-    onoma::fail(onoma::error_code::missing, "evaluating " + folder,
-                "a model with a token-classification head", "an encoder alone");
-  }
+                                                                 {.training = false, .require_head = true});
   const auto tokens = onoma::load_tokenizer(folder);
   measurement result;
   for (int pass = 0; pass < 2; ++pass) {

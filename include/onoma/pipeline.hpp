@@ -132,14 +132,10 @@ class pipeline {
         pool_(make_pool(options)),
         backend_(std::make_unique<cpu_backend>(pool_ ? executor_ref(*pool_) : options.executor)),
         model_(token_classifier<cpu_backend>::load(
-            folder, {}, *backend_, {.training = false, .packed_cache = options.packed_cache})),
+            folder, {}, *backend_,
+            {.training = false, .require_head = true, .packed_cache = options.packed_cache})),
         tokens_(load_tokenizer(folder), backend_->executor()),
         tags_(model_.labels()) {
-    if (!model_.report().initialised.empty()) {
-      fail(error_code::missing, "loading a pipeline from " + folder.string(),
-           "a token-classification head (fine-tune the encoder first)",
-           "no " + model_.report().initialised.front());
-    }
     if (tokens_.get().vocabulary_size() > model_.config().vocabulary) {
       fail(error_code::format, "loading a pipeline from " + folder.string(),
            "a vocabulary of at most " + std::to_string(model_.config().vocabulary) + " pieces",

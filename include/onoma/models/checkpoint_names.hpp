@@ -177,6 +177,8 @@ inline constexpr std::string_view ignored_tensors[] = {
     "cls.",
     "lm_head.",
     "qa_outputs.",
+    "pre_classifier.",
+    "sequence_summary.",
     "vocab_transform.",
     "vocab_layer_norm.",
     "vocab_projector.",

@@ -25,6 +25,7 @@ struct model_options {
   std::uint64_t seed = 42;    ///< of new weights and of dropout
   bool training = true;       ///< false: no gradients, and weights only as kernels read them
   bool replace_head = false;  ///< start a new head where the checkpoint's has other labels
+  bool require_head = false;  ///< refuse a checkpoint without a head, an encoder alone
   bool recompute = false;     ///< less memory per token of training, a tenth more time, the same bits
   /// A file for the packed weights of inference: mapped, if it was made from this checkpoint on such a
   /// machine, and else written once they are packed, so that the next start maps it. Empty: none.
@@ -65,10 +66,10 @@ class token_classifier {
   /// such a file by a rename, as `save` does, or delete it, but do not overwrite it in place while the
   /// model lives.
   /// The same holds for its `packed_cache`.
-  /// @throws onoma::error (file_not_found, io, parse, format, missing, unsupported), or
-  /// (invalid_argument) for a head with other labels unless `replace_head`, or for a `packed_cache` that
-  /// is another file. A cache is unsupported for training, for int8 weights, and by backends that do not
-  /// read host memory.
+  /// @throws onoma::error (file_not_found, io, parse, format, missing, unsupported), also (missing) with
+  /// `require_head` for a checkpoint without one, or (invalid_argument) for a head with other labels
+  /// unless `replace_head`, or for a `packed_cache` that is another file. A cache is unsupported for
+  /// training, for int8 weights, and by backends that do not read host memory.
   [[nodiscard]] static token_classifier load(const std::filesystem::path& path,
                                              std::vector<std::string> labels, B& device,
                                              model_options options = {}) {
@@ -88,6 +89,11 @@ class token_classifier {
     const auto match = match_checkpoint(*model.config_.family, layout.entries(), folder.tensors(),
                                         new_head, model.config_.int8_weights,
                                         "load '" + path.string() + "'");
+    if (options.require_head && !match.initialised.empty()) {
+      fail(error_code::missing, "load '" + path.string() + "'",
+           "a token-classification head (fine-tune the encoder first)",
+           "no " + match.initialised.front()->name);
+    }
     model.report_.ignored = match.ignored;
     std::vector<std::string> initialised;
     for (const auto* entry : match.initialised) initialised.push_back(entry->name);

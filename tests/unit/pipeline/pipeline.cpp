@@ -303,6 +303,8 @@ TEST_CASE("a folder without a head, or without anything, is refused by name") {
   for (const auto& folder : {data + "/bert-tiny-bare", data + "/none", data}) {
     CHECK_THROWS_AS(static_cast<void>(onoma::pipeline::load(folder)), onoma::error);
   }
+  CHECK_THROWS_WITH_AS(static_cast<void>(onoma::pipeline::load(data + "/bert-tiny-bare")),
+                       doctest::Contains("a token-classification head"), onoma::error);
 }
 
 }  // namespace test
