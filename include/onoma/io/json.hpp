@@ -34,70 +34,45 @@ inline std::string position_of(std::string_view text, std::size_t byte) {
 
 /// Keys of all objects of a text: colons outside of strings. Right for JSON; for other texts, which the
 /// parser refuses, it is some number. (A callback of `json::parse`, the other way to look on, takes
-/// quadratic time in the objects of an array.)
+/// quadratic time in the objects of an array.) `name_twice`: the text is JSON, and the first object that
+/// ends with a key that it has twice is refused.
 /// @throws onoma::error (parse) for a text that is nested too deeply.
-inline std::size_t count_keys(std::string_view text, std::string_view name) {
+inline std::size_t count_keys(std::string_view text, std::string_view name, bool name_twice = false) {
+  const auto refuse = [&](const std::string& expected, const std::string& found) {
+    fail(error_code::parse, "parsing " + std::string(name), expected, found);
+  };
   std::size_t keys = 0;
   int depth = 0;
+  std::string_view last;                                // string, as it stands
+  std::vector<std::vector<std::string_view>> objects;  // keys of those that are open
   for (std::size_t i = 0; i < text.size(); ++i) {
-    switch (text[i]) {
-      case '"':
-        for (++i; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
-        break;
-      case ':': ++keys; break;
-      case '{':
-      case '[':
-        if (++depth > json_max_depth) {
-          fail(error_code::parse, "parsing " + std::string(name),
-               "at most " + std::to_string(json_max_depth) + " levels of nesting", "more");
-        }
-        break;
-      case '}':
-      case ']': --depth; break;
-      default: break;
+    const char c = text[i];
+    if (c == '"') {
+      const std::size_t begin = ++i;
+      for (; i < text.size() && text[i] != '"'; ++i) i += text[i] == '\\' ? 1 : 0;
+      if (name_twice) last = text.substr(begin, i - begin);
+    } else if (c == ':') {
+      ++keys;
+      if (name_twice) objects.back().push_back(last);
+    } else if (c == '{' || c == '[') {
+      if (++depth > json_max_depth) {
+        refuse("at most " + std::to_string(json_max_depth) + " levels of nesting", "more");
+      }
+      if (name_twice && c == '{') objects.emplace_back();
+    } else if (c == '}' || c == ']') {
+      --depth;
+      if (!name_twice || c == ']') continue;
+      std::sort(objects.back().begin(), objects.back().end());
+      const auto twice = std::adjacent_find(objects.back().begin(), objects.back().end());
+      if (twice != objects.back().end()) {
+        refuse("every key once in an object", "'" + std::string(*twice) + "' twice");
+      }
+      objects.pop_back();
     }
   }
+  if (name_twice) refuse("every key once in an object", "a key twice, written in two ways");
   return keys;
 }
-
-/// Walks a text and refuses the first object that ends with a key that it has twice.
-class json_twice : public nlohmann::json_sax<json> {
- public:
-  explicit json_twice(std::string_view name) : name_(name) {}
-
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(json::number_integer_t) override { return true; }
-  bool number_unsigned(json::number_unsigned_t) override { return true; }
-  bool number_float(json::number_float_t, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(json::binary_t&) override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
-  bool start_object(std::size_t) override {
-    objects_.emplace_back();
-    return true;
-  }
-  bool key(std::string& text) override {
-    objects_.back().push_back(text);
-    return true;
-  }
-  bool end_object() override {
-    auto& keys = objects_.back();
-    std::sort(keys.begin(), keys.end());
-    if (const auto twice = std::adjacent_find(keys.begin(), keys.end()); twice != keys.end()) {
-      fail(error_code::parse, "parsing " + std::string(name_), "every key once in an object",
-           "'" + *twice + "' twice");
-    }
-    objects_.pop_back();
-    return true;
-  }
-  bool parse_error(std::size_t, const std::string&, const json::exception&) override { return false; }
-
- private:
-  std::string_view name_;
-  std::vector<std::vector<std::string>> objects_;  // keys of those that are open
-};
 
 /// Keys of all objects of a value.
 inline std::size_t count_keys(const json& value) {
@@ -137,10 +112,7 @@ inline std::size_t count_keys(const json& value) {
   }
   // A key that came twice is there once. Which one it was is asked for only then: a vocabulary has tens
   // of thousands.
-  if (detail::count_keys(value) != keys) {
-    detail::json_twice finder(name);
-    json::sax_parse(text.begin(), text.end(), &finder);
-  }
+  if (detail::count_keys(value) != keys) detail::count_keys(text, name, true);
   return value;
 }
 

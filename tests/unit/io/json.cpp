@@ -72,6 +72,8 @@ TEST_CASE("a key that comes twice is named, wherever it is") {
   // What the first of the two held is gone with it.
   CHECK(refusal(R"({"a": {"x": 1, "y": 2}, "a": {}})") == "'a' twice");
   CHECK(refusal(R"({"a": {"a": {"a": 1}}, "b": [{"a": 1}, {"a": 1}]})") == "none");
+  CHECK(refusal(R"({"\"a:{": 1, "b": "x\\", "\"a:{": 2})") == R"('\"a:{' twice)");
+  CHECK(refusal(R"({"a": 1, "\u0061": 2})") == "a key twice, written in two ways");
   CHECK(refusal("[1e400]").find("1e400") != std::string::npos);
 }
 
