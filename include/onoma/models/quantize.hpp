@@ -53,16 +53,13 @@ inline std::set<std::string> int8_tensors(const encoder_config& config, const mo
                                           const quantize_options& options,
                                           const std::string& where) {
   std::set<std::string> names;
-  std::vector<bool> kept_any(options.keep.size());
+  auto unused = options.keep;
   for (index layer = 0; layer < config.layers; ++layer) {
     for (const auto weight : linear_weights) {
       const auto parameter = "layer." + std::to_string(layer) + "." + std::string(weight);
-      bool kept = false;
-      for (std::size_t k = 0; k < options.keep.size(); ++k) {
-        if (!begins_with(parameter, options.keep[k])) continue;
-        kept = kept_any[k] = true;
-      }
-      if (kept) continue;
+      const auto keeps = [&](const auto& start) { return begins_with(parameter, start); };
+      std::erase_if(unused, keeps);
+      if (std::any_of(options.keep.begin(), options.keep.end(), keeps)) continue;
       for (const auto& name : tensor_names(*config.family, parameter)) {
         const auto* tensor = find_tensor(*config.family, file, name);
         if (tensor == nullptr) fail(error_code::missing, where, "a tensor '" + name + "'", "none");
@@ -75,11 +72,9 @@ inline std::set<std::string> int8_tensors(const encoder_config& config, const mo
       }
     }
   }
-  for (std::size_t k = 0; k < options.keep.size(); ++k) {
-    if (!kept_any[k]) {
-      fail(error_code::invalid_argument, where, "beginnings of names of linear layers to keep",
-           "'" + options.keep[k] + "', which none has");
-    }
+  if (!unused.empty()) {
+    fail(error_code::invalid_argument, where, "beginnings of names of linear layers to keep",
+         "'" + unused.front() + "', which none has");
   }
   return names;
 }

@@ -180,15 +180,20 @@ inline std::map<index, added_token> read_more_tokens(const std::filesystem::path
   return tokens;
 }
 
-/// Those for the pieces of a vocab.txt or vocab.json. transformers gives tokens that are no pieces the next ids
+/// Those for the pieces of a vocab.txt or vocab.json, which `read_pieces()` returns: asked for only if there
+/// are such tokens. transformers gives tokens that are no pieces the next ids
 /// behind the vocabulary, whatever the file says: a model that was trained with other ids would fit neither.
 /// @throws onoma::error (format) where the ids differ.
-inline std::vector<added_token> number_more_tokens(const std::filesystem::path& folder, const json& config,
-                                                   const std::vector<std::string>& pieces) {
+template <class ReadPieces>
+std::vector<added_token> number_more_tokens(const std::filesystem::path& folder, const json& config,
+                                            const ReadPieces& read_pieces) {
   std::string where;
   std::vector<added_token> tokens;
+  const auto more = read_more_tokens(folder, config, where);
+  if (more.empty()) return tokens;
+  const std::vector<std::string> pieces = read_pieces();
   auto next = static_cast<index>(pieces.size());
-  for (auto& [id, token] : read_more_tokens(folder, config, where)) {
+  for (auto [id, token] : more) {
     const auto piece = std::find(pieces.rbegin(), pieces.rend(), token.content);
     const index expected = piece != pieces.rend() ? pieces.rend() - piece - 1 : next++;
     if (id != expected) {
@@ -270,7 +275,7 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
     const mapped_file pairs(merges);
     const std::string name = vocab_json.string();
     const auto more = detail::number_more_tokens(
-        folder, config, detail::read_vocabulary(parse_json(pieces.text(), name), name));
+        folder, config, [&] { return detail::read_vocabulary(parse_json(pieces.text(), name), name); });
     return roberta_from_files(pieces.text(), pairs.text(),
                               value_or<bool>(config, "add_prefix_space", false, where), name,
                               merges.string(), more);
@@ -285,8 +290,8 @@ inline tokenizer load_sentencepiece(const std::filesystem::path& path, const jso
   options.tokenize_chinese_chars = value_or<bool>(config, "tokenize_chinese_chars", true, where);
   options.strip_accents = detail::bool_if_there(config, "strip_accents", where);
   const mapped_file file(vocab);
-  const auto more =
-      detail::number_more_tokens(folder, config, read_vocab_txt(file.text(), vocab.string()));
+  const auto more = detail::number_more_tokens(
+      folder, config, [&] { return read_vocab_txt(file.text(), vocab.string()); });
   return tokenizer::from_vocab(file.text(), options, vocab.string(), more);
 }
 
