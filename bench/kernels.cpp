@@ -77,7 +77,7 @@ void attention(benchmark::State& state) {
   std::vector<float> lse(static_cast<std::size_t>(length * heads));
   std::vector<float> dqkv(qkv.size());
   const std::vector<std::int32_t> offsets = {0, static_cast<std::int32_t>(length)};
-  const onoma::attention_shape<float> shape{{{offsets.data(), 2}},
+  const onoma::attention_shape<float> shape{onoma::sequences::of({offsets.data(), 2}),
                                             heads,
                                             1.0F / std::sqrt(static_cast<float>(width)),
                                             {static_cast<float>(state.range(3)) / 100.0F, 3}};

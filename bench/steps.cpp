@@ -168,7 +168,7 @@ void forward(benchmark::State& state) {
   kept memory(shape, offsets.back());
   const tensor input(offsets.back(), shape.hidden, 999, 1.0F);
   const onoma::attention_shape<float> heads{
-      {{offsets.data(), static_cast<index>(offsets.size())}},
+      onoma::sequences::of({offsets.data(), static_cast<index>(offsets.size())}),
       shape.heads,
       1.0F / std::sqrt(static_cast<float>(shape.hidden / shape.heads)),
       {}};
@@ -207,7 +207,7 @@ void training_step(benchmark::State& state) {
   weight table(device, 30522, shape.hidden, 5, true);
   memory[0].x = tensor(tokens, shape.hidden, 6, 1.0F);
   const onoma::attention_shape<float> heads{
-      {{offsets.data(), static_cast<index>(offsets.size())}},
+      onoma::sequences::of({offsets.data(), static_cast<index>(offsets.size())}),
       shape.heads,
       1.0F / std::sqrt(static_cast<float>(shape.hidden / shape.heads)),
       {p, 17}};

@@ -264,7 +264,7 @@ TEST_CASE("attention of every instruction set agrees") {
       const auto offsets = offsets_of(lengths);
       const index tokens = offsets.back();
       INFO("tokens " << tokens << " heads " << heads << " width " << width);
-      const onoma::attention_shape<float> shape{{all(offsets)},
+      const onoma::attention_shape<float> shape{onoma::sequences::of(all(offsets)),
                                                 heads,
                                                 1.0F / std::sqrt(static_cast<float>(width)),
                                                 {round % 3 == 0 ? 0.2F : 0.0F, 5}};

@@ -170,7 +170,7 @@ TEST_CASE("attention") {
   generator g(4);
   const auto offsets = offsets_of({3, 1, 6});
   const index n = 10, heads = 2, h = 8;
-  const onoma::sequences batch{as_vec(offsets)};
+  const auto batch = onoma::sequences::of(as_vec(offsets));
   const auto qkv = random_values(g, n * 3 * h);
   const auto dout = random_values(g, n * h);
   for (const float p : {0.0F, 0.4F}) {
@@ -199,7 +199,7 @@ TEST_CASE("attention with a bias of relative positions") {
   // Distances up to 24 reach buckets that several distances share.
   const auto offsets = offsets_of({2, 25});
   const index n = 27, heads = 2, h = 4, buckets = onoma::relative_position_buckets;
-  const onoma::sequences batch{as_vec(offsets)};
+  const auto batch = onoma::sequences::of(as_vec(offsets));
   const auto qkv = random_values(g, n * 3 * h);
   const auto bias = random_values(g, buckets * heads);
   const auto dout = random_values(g, n * h);

@@ -305,7 +305,7 @@ TEST_CASE("attention over ragged sequences, and back") {
                      << " bias " << with_bias);
       const float scale = 1.0F / std::sqrt(static_cast<float>(c.width));
       const onoma::dropout_spec spec{p, 99};
-      const onoma::sequences batch{view(offsets)};
+      const auto batch = onoma::sequences::of(view(offsets));
       const auto qkv = matrix<float>::random(g, tokens, 3 * hidden, 4, 2.0F);
       const auto qkvd = qkv.as<double>();
       matrix<float> out(tokens, hidden, 1);

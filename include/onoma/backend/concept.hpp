@@ -71,7 +71,7 @@ struct attention_shape {
   T scale = T(1);          ///< usually 1 / sqrt(D)
   dropout_spec dropout{};  ///< on the probabilities; element ((a * N + i) * longest + j) for head a,
                            ///< query row i (packed) and key j (within its sequence), where
-                           ///< `longest` is batch.max_length()
+                           ///< `longest` is batch.longest
   mat<const T> bias{};     ///< [relative_position_buckets, A] added to the scores of head a by the
                            ///< bucket of the key's distance; null: none
 };

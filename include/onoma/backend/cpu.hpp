@@ -262,7 +262,7 @@ class cpu_backend {
                  mat<float> log_sum_exp) {
     if (dry_run_) return;
     const index width = qkv.cols / 3 / shape.heads;
-    for_heads(qkv, shape, kernels_->attention_scratch(shape.batch.max_length(), width),
+    for_heads(qkv, shape, kernels_->attention_scratch(shape.batch.longest, width),
               [&](const attention_operand& head, index first, index a) {
                 kernels_->attention({head, out.row_data(first) + a * width, out.stride,
                                      log_sum_exp ? log_sum_exp.row_data(a) + first : nullptr});
@@ -277,7 +277,7 @@ class cpu_backend {
     const index width = hidden / shape.heads;
     float* by_distance = dbias ? workspace(2, shape.heads * 2 * qkv.rows) : nullptr;
     if (dbias) std::fill_n(by_distance, shape.heads * 2 * qkv.rows, 0.0F);
-    for_heads(qkv, shape, kernels_->attention_backward_scratch(shape.batch.max_length(), width),
+    for_heads(qkv, shape, kernels_->attention_backward_scratch(shape.batch.longest, width),
               [&](const attention_operand& head, index first, index a) {
                 float* d = dqkv.row_data(first) + a * width;
                 attention_backward_call call;
@@ -516,7 +516,7 @@ class cpu_backend {
   /// Null without a bias.
   [[nodiscard]] const float* bias_by_distance(const attention_shape<float>& shape) {
     if (!shape.bias) return nullptr;
-    float* expanded = workspace(1, shape.heads * 2 * shape.batch.max_length());
+    float* expanded = workspace(1, shape.heads * 2 * shape.batch.longest);
     detail::expand_bias(shape, expanded);
     return expanded;
   }
@@ -527,7 +527,7 @@ class cpu_backend {
                  F f) {
     const index hidden = qkv.cols / 3;
     const index width = hidden / shape.heads;
-    const index longest = shape.batch.max_length();
+    const index longest = shape.batch.longest;
     const index bytes = static_cast<index>(float_bytes(scratch_floats));
     const float* bias = bias_by_distance(shape);
     for_each_with_scratch(shape.batch.count() * shape.heads, bytes,

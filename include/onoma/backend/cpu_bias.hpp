@@ -13,7 +13,7 @@ namespace onoma::inline ONOMA_ABI::detail {
 /// The bias of each head by distance, divided by the scale since kernels add it to the products:
 /// [A, 2 longest], distance d of head a at (a, longest + d).
 inline void expand_bias(const attention_shape<float>& shape, float* expanded) {
-  const index longest = shape.batch.max_length();
+  const index longest = shape.batch.longest;
   for (index d = 1 - longest; d < longest; ++d) {
     const float* row = shape.bias.row_data(relative_position_bucket(d));
     for (index a = 0; a < shape.heads; ++a) {

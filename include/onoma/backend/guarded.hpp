@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// Wraps a backend of host memory. What `allocate` returns is mapped without any access rights
 /// except while a function of the backend runs, so that a layer which reads or writes a tensor
-/// itself ends in a segmentation fault on a machine without any device. For tests (POSIX).
+/// itself ends in a segmentation fault on a machine without any device. What the host says about the
+/// contents of backend memory is checked: `sequences::longest`. For tests (POSIX).
 template <backend B>
 class guarded_backend {
  public:
@@ -167,11 +169,13 @@ class guarded_backend {
   }
   void attention(in qkv, const attention_shape<scalar>& shape, out y, out log_sum_exp) {
     const opened access(*regions_);
+    check_longest(shape.batch);
     inner_.attention(qkv, shape, y, log_sum_exp);
   }
   void attention_backward(in qkv, const attention_shape<scalar>& shape, in y, in log_sum_exp, in dy,
                           out dqkv, out dbias = {}) {
     const opened access(*regions_);
+    check_longest(shape.batch);
     inner_.attention_backward(qkv, shape, y, log_sum_exp, dy, dqkv, dbias);
   }
   void embed(const embedding_rows& rows, const embedding_tables<const scalar>& tables, out y) {
@@ -228,6 +232,15 @@ class guarded_backend {
   }
 
  private:
+  /// A dry run has no offsets to look at.
+  void check_longest(const sequences& batch) const {
+    if (inner_.dry_run()) return;
+    if (const index longest = sequences::of(batch.offsets).longest; longest != batch.longest) {
+      fail(error_code::invalid_argument, "sequences.longest", std::to_string(longest),
+           std::to_string(batch.longest));
+    }
+  }
+
   class opened {
    public:
     explicit opened(const regions& all) : all_(all) { protect(PROT_READ | PROT_WRITE); }

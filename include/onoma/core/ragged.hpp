@@ -15,8 +15,22 @@ namespace onoma::inline ONOMA_ABI {
 
 /// Where each of B sequences begins in packed rows: `offsets[b] .. offsets[b + 1]`.
 /// There is no padding, so that N = offsets[B] rows are all real tokens and no mask exists.
+///
+/// What a backend is handed has its offsets in backend memory: on the host, only `count` and `longest`
+/// may be asked for then.
 struct sequences {
   vec<const std::int32_t> offsets;  ///< [B + 1], non-decreasing, offsets[0] == 0
+  index longest = 0;  ///< the length of the longest sequence: it sizes scratch and numbers dropout masks
+
+  sequences() = default;
+  sequences(vec<const std::int32_t> offsets_, index longest_) noexcept
+      : offsets(offsets_), longest(longest_) {}
+  /// Finds the longest sequence in offsets that lie in host memory.
+  [[nodiscard]] static sequences of(vec<const std::int32_t> offsets) {
+    sequences all{offsets, 0};
+    for (index b = 0; b < all.count(); ++b) all.longest = std::max(all.longest, all.length(b));
+    return all;
+  }
 
   [[nodiscard]] index count() const noexcept { return offsets.size > 0 ? offsets.size - 1 : 0; }
   [[nodiscard]] index tokens() const noexcept {
@@ -24,11 +38,6 @@ struct sequences {
   }
   [[nodiscard]] index begin(index b) const { return offsets[b]; }
   [[nodiscard]] index length(index b) const { return offsets[b + 1] - offsets[b]; }
-  [[nodiscard]] index max_length() const {
-    index longest = 0;
-    for (index b = 0; b < count(); ++b) longest = std::max(longest, length(b));
-    return longest;
-  }
 };
 
 /// An owning batch of token-id sequences. `clear` keeps the memory for the next batch.
@@ -41,6 +50,7 @@ class token_batch {
     ids_.clear();
     labels_.clear();
     offsets_.assign(1, 0);
+    longest_ = 0;
   }
 
   /// Appends one sequence. `labels` is empty (inference) or has one label per id.
@@ -57,12 +67,13 @@ class token_batch {
       labels_.insert(labels_.end(), labels.begin(), labels.end());
     }
     offsets_.push_back(static_cast<std::int32_t>(ids_.size()));
+    longest_ = std::max(longest_, static_cast<index>(ids.size()));
   }
 
   [[nodiscard]] index count() const noexcept { return static_cast<index>(offsets_.size()) - 1; }
   [[nodiscard]] index tokens() const noexcept { return static_cast<index>(ids_.size()); }
   [[nodiscard]] sequences layout() const noexcept {
-    return {{offsets_.data(), static_cast<index>(offsets_.size())}};
+    return {{offsets_.data(), static_cast<index>(offsets_.size())}, longest_};
   }
   [[nodiscard]] vec<const std::int32_t> ids() const noexcept { return {ids_.data(), tokens()}; }
   [[nodiscard]] vec<const std::int32_t> labels() const noexcept {
@@ -73,6 +84,7 @@ class token_batch {
   std::vector<std::int32_t> ids_;       // [N]
   std::vector<std::int32_t> labels_;    // [N]
   std::vector<std::int32_t> offsets_ = {0};  // [B + 1]
+  index longest_ = 0;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -384,7 +384,7 @@ class token_classifier {
     const index tokens = offsets_.back();
     return {{upload(run, {batch.ids().data + begin, tokens}),
              upload(run, {positions_.data() + begin, tokens})},
-            {upload(run, view_of(offsets_))}};
+            {upload(run, view_of(offsets_)), sequences::of(view_of(offsets_)).longest}};
   }
 
   /// Returns the logits of the wanted tokens, [M, L], in backend memory.

@@ -103,11 +103,13 @@ TEST_CASE("batches pack sequences") {
   batch.add(std::vector<std::int32_t>{4}, std::vector<std::int32_t>{0});
   CHECK(batch.count() == 2);
   CHECK(batch.tokens() == 4);
-  CHECK(batch.layout().max_length() == 3);
+  CHECK(batch.layout().longest == 3);
+  CHECK(onoma::sequences::of(batch.layout().offsets).longest == 3);
   CHECK(batch.labels()[0] == onoma::token_batch::ignored_label);
   CHECK(batch.labels()[3] == 0);
   batch.clear();
   CHECK(batch.count() == 0);
+  CHECK(batch.layout().longest == 0);
 }
 
 TEST_CASE("errors say what was expected and what was found") {

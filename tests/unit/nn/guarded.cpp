@@ -50,6 +50,20 @@ TEST_CASE("training and inference never touch tensors outside of the backend") {
   }
 }
 
+TEST_CASE("the guard checks the longest length that the host states") {
+  guarded device;
+  const auto memory = device.allocate(1024);
+  auto* const floats = reinterpret_cast<float*>(memory.data());
+  const std::vector<std::int32_t> offsets = {0, 2, 3};
+  const onoma::vec<std::int32_t> uploaded{reinterpret_cast<std::int32_t*>(floats + 64), 3};
+  device.upload_ids({offsets.data(), 3}, uploaded);
+  const auto attend = [&](onoma::index longest) {
+    device.attention({floats, 3, 12}, {{uploaded, longest}, 1, 1.0F, {}, {}}, {floats + 128, 3, 4}, {});
+  };
+  CHECK_NOTHROW(attend(2));
+  CHECK_THROWS_WITH_AS(attend(3), "sequences.longest: invalid argument: expected 2, found 3", onoma::error);
+}
+
 TEST_CASE("the guard is closed: touching a tensor is a segmentation fault") {
   const auto child = ::fork();
   REQUIRE(child >= 0);

@@ -32,7 +32,7 @@ void attention(mat<const T> qkv, const sequences& batch, index heads, T scale,
   using std::log;
   const index hidden = qkv.cols / 3;
   const index d = hidden / heads;
-  const index longest = batch.max_length();
+  const index longest = batch.longest;
   for (index b = 0; b < batch.count(); ++b) {
     const index first = batch.begin(b);
     const index length = batch.length(b);
@@ -83,7 +83,7 @@ void attention_backward(mat<const T> qkv, const sequences& batch, index heads, T
   using std::exp;
   const index hidden = qkv.cols / 3;
   const index d = hidden / heads;
-  const index longest = batch.max_length();
+  const index longest = batch.longest;
   for (index n = 0; n < dqkv.rows; ++n) {
     for (index c = 0; c < dqkv.cols; ++c) dqkv(n, c) = T(0);
   }
