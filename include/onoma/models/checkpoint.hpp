@@ -25,6 +25,7 @@ namespace onoma::inline ONOMA_ABI {
 struct load_report {
   std::vector<std::string> initialised;  ///< parameters that no tensor provided: the new head
   std::vector<std::string> ignored;      ///< tensors that a tagger does not need
+  std::vector<std::string> remarks;      ///< `encoder_config::remarks`
 };
 
 /// Where the rows of one parameter come from.

@@ -12,7 +12,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,6 +49,8 @@ struct encoder_config {
   std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};
   bool int8_weights = false;       ///< linear layers may be I8; says how the folder was stored
   bool labels_are_default = true;  ///< config.json names no labels
+  /// Sentences for people: what is odd in config.json and stands in nothing's way.
+  std::vector<std::string> remarks;
   json other = json::object();     ///< keys that are kept and written back
 
   /// Row of the position table that the first token of a sequence takes. RoBERTa counts from behind
@@ -109,6 +110,13 @@ class config_reader {
     return &*found;
   }
 
+  /// What stands under this key, whatever it is, or null.
+  [[nodiscard]] json take_json(std::string_view key) {
+    rest_.erase(std::string(key));
+    const auto found = config_.find(key);
+    return found == config_.end() ? json() : *found;
+  }
+
   /// Throws if the key is there and says anything but `harmless` (or null).
   void refuse_unless(std::string_view key, const json& harmless) const {
     const auto found = config_.find(key);
@@ -135,13 +143,11 @@ class config_reader {
   json rest_;
 };
 
-/// The labels of id2label ({"0": "O", ...}), in the order of their ids. label2id, if present, must
-/// be its inverse; alone, it gives the labels. Empty if neither is there.
-inline std::vector<std::string> read_labels(config_reader& reader) {
-  const auto* id2label = reader.find_object("id2label");
-  const auto* label2id = reader.find_object("label2id");
+/// The labels of id2label ({"0": "O", ...}), in the order of their ids; empty if it is not there. As in
+/// transformers two ids may have one name, and label2id has no say: where it contradicts, that is a remark.
+inline std::vector<std::string> read_labels(config_reader& reader, std::vector<std::string>& remarks) {
   std::map<index, std::string> by_id;
-  if (id2label != nullptr) {
+  if (const auto* id2label = reader.find_object("id2label")) {
     for (const auto& [key, label] : id2label->items()) {
       if (!label.is_string()) reader.refuse("id2label", "strings", label);
       if (key.empty() || key.size() > 6 ||
@@ -153,27 +159,24 @@ inline std::vector<std::string> read_labels(config_reader& reader) {
       }
     }
   }
-  std::map<index, std::string> inverse;
-  if (label2id != nullptr) {
-    for (const auto& [label, id] : label2id->items()) {
-      if (!id.is_number_unsigned() || id.get<std::uint64_t>() > 999'999) {
-        reader.refuse("label2id", "ids from 0", id);
-      }
-      if (!inverse.emplace(static_cast<index>(id.get<std::int64_t>()), label).second) {
-        reader.refuse("label2id", "each id once", id);
-      }
-    }
-  }
-  if (by_id.empty()) by_id = inverse;
-  if (!inverse.empty() && by_id != inverse) {
-    reader.refuse("label2id", "the inverse of id2label", *label2id);
-  }
   std::vector<std::string> labels;
+  json inverse = json::object();
   for (auto& [id, label] : by_id) {
     if (id != static_cast<index>(labels.size())) {
       reader.refuse("id2label", "an entry for id " + std::to_string(labels.size()), id);
     }
+    const auto [first, is_new] = inverse.emplace(label, id);
+    if (!is_new) {
+      remarks.push_back("config.json: id2label gives the ids " + first->dump() + " and " +
+                        std::to_string(id) + " one name, '" + label + "'");
+    }
     labels.push_back(std::move(label));
+  }
+  const json label2id = reader.take_json("label2id");
+  if (labels.empty() && !label2id.empty()) {
+    remarks.emplace_back("config.json: label2id without id2label, which alone names the labels: not used");
+  } else if (inverse.size() == labels.size() && !label2id.empty() && label2id != inverse) {
+    remarks.emplace_back("config.json: label2id is not the inverse of id2label, which alone names the labels");
   }
   return labels;
 }
@@ -212,13 +215,6 @@ inline void encoder_config::check() const {
     require(p >= 0.0 && p < 1.0, "encoder_config: a dropout", "in [0, 1)");
   }
   require(!labels.empty(), "encoder_config.labels", "at least one label");
-  std::set<std::string_view> seen;
-  for (const auto& label : labels) {
-    if (!seen.insert(label).second) {
-      fail(error_code::invalid_argument, "encoder_config.labels", "each label once",
-           "'" + label + "' twice");
-    }
-  }
 }
 
 inline encoder_config encoder_config::from_json(const json& source) {
@@ -310,14 +306,17 @@ inline encoder_config encoder_config::from_json(const json& source) {
     reader.refuse("max_position_embeddings", "more than pad_token_id + 1", config.max_positions);
   }
 
-  auto labels = detail::read_labels(reader);
+  auto labels = detail::read_labels(reader, config.remarks);
   index count = labels.empty() ? 2 : static_cast<index>(labels.size());  // transformers' default
-  const index named = count;
   reader.read_size("num_labels", 999'999, count);
-  if (labels.empty()) {
-    for (index i = 0; i < count; ++i) labels.push_back("LABEL_" + std::to_string(i));
-  } else if (count != named) {
-    reader.refuse("num_labels", std::to_string(named) + " as id2label has", count);
+  if (!labels.empty() && count != static_cast<index>(labels.size())) {
+    // As transformers does: the names are of other labels.
+    config.remarks.push_back("config.json: num_labels is " + std::to_string(count) + " where id2label has " +
+                             std::to_string(labels.size()) + " names: these are not used");
+    labels.clear();
+  }
+  for (index i = static_cast<index>(labels.size()); i < count; ++i) {
+    labels.push_back("LABEL_" + std::to_string(i));
   }
   config.labels_are_default = detail::are_default_labels(labels);
   config.labels = std::move(labels);

@@ -95,6 +95,7 @@ class token_classifier {
            "no " + match.initialised.front()->name);
     }
     model.report_.ignored = match.ignored;
+    model.report_.remarks = model.config_.remarks;
     std::vector<std::string> initialised;
     for (const auto* entry : match.initialised) initialised.push_back(entry->name);
     model.report_.initialised = initialised;
@@ -316,9 +317,18 @@ class token_classifier {
                "), or the option to replace the head",
            list(labels));
     }
+    if (!same) check_new_labels(labels);
     config.labels = std::move(labels);
     config.labels_are_default = false;
     return !same;
+  }
+
+  /// A checkpoint's head may have two labels of one name; in a new one that is a mistake.
+  static void check_new_labels(std::vector<std::string> labels) {
+    std::sort(labels.begin(), labels.end());
+    const auto twice = std::adjacent_find(labels.begin(), labels.end());
+    if (twice == labels.end()) return;
+    fail(error_code::invalid_argument, "labels of a new head", "each label once", "'" + *twice + "' twice");
   }
 
   static std::string list(const std::vector<std::string>& labels) {

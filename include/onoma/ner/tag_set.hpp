@@ -35,21 +35,19 @@ struct tag_parts {
   return {'I', tag};
 }
 
-/// Labels by id, in the order of the model's id2label.
+/// Labels by id, in the order of the model's id2label. Two ids may have one name, as in transformers: a
+/// tagger that answers either has found the same.
 class tag_set {
  public:
   tag_set() = default;
 
-  /// @throws onoma::error (invalid_argument) for no label, an empty one, or one twice.
+  /// @throws onoma::error (invalid_argument) for no label or an empty one.
   explicit tag_set(std::vector<std::string> labels) : labels_(std::move(labels)) {
     check(!labels_.empty(), error_code::invalid_argument, "tag_set", "at least one label", "none");
     for (std::size_t i = 0; i < labels_.size(); ++i) {
       check(!labels_[i].empty(), error_code::invalid_argument, "tag_set", "labels with a name",
             "an empty one");
-      if (!ids_.emplace(labels_[i], static_cast<index>(i)).second) {
-        fail(error_code::invalid_argument, "tag_set", "every label once",
-             "'" + labels_[i] + "' twice");
-      }
+      ids_[labels_[i]] = static_cast<index>(i);
     }
   }
 
@@ -64,6 +62,10 @@ class tag_set {
       labels.push_back("I-" + type);
     }
     std::sort(labels.begin(), labels.end());
+    const auto twice = std::adjacent_find(labels.begin(), labels.end());
+    if (twice != labels.end()) {
+      fail(error_code::invalid_argument, "tag_set::bio", "each type once", "'" + *twice + "' twice");
+    }
     return tag_set(std::move(labels));
   }
 
@@ -98,11 +100,12 @@ class tag_set {
     }
     return labels_[static_cast<std::size_t>(id)];
   }
+  /// The id of a label; of several with this name the last, as in the label2id that Python makes of them.
   [[nodiscard]] std::optional<index> find(std::string_view label) const {
     const auto found = ids_.find(std::string(label));
     return found == ids_.end() ? std::nullopt : std::optional(found->second);
   }
-  /// @throws onoma::error (out_of_range) naming the label and those there are.
+  /// The same. @throws onoma::error (out_of_range) naming the label and those there are.
   [[nodiscard]] index id(std::string_view label) const {
     if (const auto found = find(label)) return *found;
     std::string known;

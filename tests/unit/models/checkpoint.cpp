@@ -127,6 +127,25 @@ TEST_CASE("names without the family's prefix, and the head of another task") {
   }
 }
 
+TEST_CASE("what is odd in config.json is in the report; a new head has no two labels of one name") {
+  const temporary_folder folder;
+  backend device;
+  const altered checkpoint("bert-tiny");
+  auto config = checkpoint.source.config();
+  CHECK(model::load(data / "bert-tiny", {}, device).report().remarks.empty());
+  config["label2id"] = {{"LABEL_0", 0}};
+  config["id2label"]["1"] = config["id2label"]["0"];
+  const auto path = folder.path / "odd";
+  onoma::save_model_folder(path, config, checkpoint.tensors, {});
+  const auto odd = model::load(path, {}, device);
+  REQUIRE(odd.report().remarks.size() == 1);
+  CHECK(odd.report().remarks[0].find("ids 0 and 1") != std::string::npos);
+  CHECK(odd.labels()[0] == odd.labels()[1]);
+  CHECK(model::load(path, odd.labels(), device).labels() == odd.labels());  // the head is kept
+  CHECK_THROWS_AS(static_cast<void>(model::load(path, {"O", "O"}, device, {.replace_head = true})),
+                  onoma::error);
+}
+
 TEST_CASE("a sequence may be as long as the rows behind the padding id") {
   backend device;
   auto m = model::load(data / "roberta-tiny", {}, device);

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 namespace test {
 namespace {
@@ -152,6 +153,49 @@ TEST_CASE("fields that change the computation are refused by name") {
   const auto message = refusal(bert_like("t5"));
   CHECK(message.find("'t5'") != std::string::npos);
   CHECK(message.find("camembert") != std::string::npos);
+}
+
+TEST_CASE("id2label alone names the labels, as in transformers; what contradicts it is a remark") {
+  // Configuration, labels in transformers 5.24 (BertConfig.from_dict), and a word of the remark.
+  const struct {
+    json more;
+    std::vector<std::string> labels;
+    const char* remark;
+  } cases[] = {
+      {{{"id2label", {{"0", "O"}, {"1", "B-X"}}}, {"label2id", {{"O", 0}, {"B-X", 1}}}}, {"O", "B-X"}, nullptr},
+      {{{"id2label", {{"0", "O"}, {"1", "B-X"}}}}, {"O", "B-X"}, nullptr},
+      {{{"id2label", {{"0", "O"}, {"1", "B-X"}}}, {"label2id", {{"LABEL_0", 0}, {"LABEL_1", 1}}}},
+       {"O", "B-X"}, "not the inverse"},
+      {{{"id2label", {{"0", "O"}, {"1", "B-X"}}}, {"label2id", {{"O", "0"}, {"B-X", 0.5}}}},
+       {"O", "B-X"}, "not the inverse"},
+      {{{"id2label", {{"0", "O"}}}, {"label2id", json::array({"O"})}}, {"O"}, "not the inverse"},
+      {{{"id2label", {{"0", "O"}, {"1", "B-X"}, {"2", "O"}}}, {"label2id", {{"O", 2}, {"B-X", 1}}}},
+       {"O", "B-X", "O"}, "ids 0 and 2"},
+      {{{"label2id", {{"O", 0}, {"B-X", 1}, {"I-X", 2}}}}, {"LABEL_0", "LABEL_1"}, "without id2label"},
+      {{{"id2label", {{"0", "O"}, {"1", "B-X"}}}, {"num_labels", 3}}, {"LABEL_0", "LABEL_1", "LABEL_2"},
+       "num_labels"},
+      {{{"id2label", nullptr}, {"num_labels", 3}}, {"LABEL_0", "LABEL_1", "LABEL_2"}, nullptr},
+      {{{"id2label", json::object()}, {"label2id", json::object()}}, {"LABEL_0", "LABEL_1"}, nullptr},
+  };
+  for (const auto& [more, labels, remark] : cases) {
+    INFO(more.dump());
+    auto source = bert_like("bert");
+    source.update(more);
+    const auto config = encoder_config::from_json(source);
+    CHECK(config.labels == labels);
+    CHECK(config.remarks.size() == (remark == nullptr ? 0 : 1));
+    if (remark != nullptr && !config.remarks.empty()) {
+      CHECK(config.remarks.front().find(remark) != std::string::npos);
+    }
+    // What is written has nothing odd left but names that are there twice.
+    const auto back = encoder_config::from_json(config.to_json());
+    CHECK(back.labels == labels);
+    CHECK(back.remarks.size() == (labels.size() == 3 && labels[0] == labels[2] ? 1 : 0));
+  }
+  // Ids without a name are refused: an answer with one could not be told.
+  auto source = bert_like("bert");
+  source["id2label"] = {{"0", "O"}, {"2", "B-X"}};
+  CHECK(refusal(source).find("id 1") != std::string::npos);
 }
 
 TEST_CASE("every family names the tensors of a layer, and no others") {

@@ -27,8 +27,17 @@ TEST_CASE("label sets are sorted, checked, and name what they do not know") {
   CHECK_FALSE(set.find("I-LOC").has_value());
   CHECK_THROWS_AS(static_cast<void>(set.id("B-X")), onoma::error);
   CHECK_THROWS_AS(static_cast<void>(set.label(4)), onoma::error);
-  CHECK_THROWS_AS(onoma::tag_set(tags{"O", "O"}), onoma::error);
   CHECK_THROWS_AS(onoma::tag_set(tags{}), onoma::error);
+  CHECK_THROWS_AS(onoma::tag_set(tags{"O", ""}), onoma::error);
+  CHECK_THROWS_AS(static_cast<void>(onoma::tag_set::bio(tags{"A", "A"})), onoma::error);
+}
+
+TEST_CASE("two ids may have one name; the name stands for the later one") {
+  const onoma::tag_set set(tags{"O", "B-A", "O"});
+  CHECK(set.label(0) == "O");
+  CHECK(set.label(2) == "O");
+  CHECK(set.id("O") == 2);
+  CHECK(set.size() == 3);
 }
 
 TEST_CASE("the first piece of a word gets its label") {
