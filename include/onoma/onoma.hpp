@@ -7,6 +7,7 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/data/conll.hpp>
+#include <onoma/data/document.hpp>
 #include <onoma/data/sample.hpp>
 #include <onoma/data/sentence.hpp>
 #include <onoma/exec/executor.hpp>

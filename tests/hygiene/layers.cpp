@@ -37,7 +37,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"simd", {"core"}},
       {"io", {"core"}},
       {"ner", {"core"}},
-      {"data", {"core", "io"}},
+      {"data", {"core", "io", "ner"}},
       {"text", {"core", "exec", "io"}},
       {"kernels/ref", {"core"}},
       {"kernels/cpu", {"core", "simd", "kernels"}},
