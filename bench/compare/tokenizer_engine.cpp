@@ -4,12 +4,13 @@
 /// command on standard input: "time THREADS" answers with seconds on the wall and of the processor,
 /// "dump FILE" writes the ids, word ids and offsets. Offsets are turned into code points, as the
 /// Python package gives them, within the measured time.
+#include <onoma/core/offsets.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/tokenizer_json.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -3,7 +3,10 @@
 
 #include <onoma/backend/cpu.hpp>
 #include <onoma/core/error.hpp>
+#include <onoma/core/offsets.hpp>
 #include <onoma/core/ragged.hpp>
+#include <onoma/core/utf8.hpp>
+#include <onoma/core/white_space.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/models/token_classifier.hpp>
@@ -12,7 +15,6 @@
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/load.hpp>
-#include <onoma/text/utf8.hpp>
 #include <onoma/text/words.hpp>
 
 #include <algorithm>

@@ -2,6 +2,7 @@
 ///
 /// Question: {"text": "..."} or {"words": ["...", ...]}, with optional "max_length" and "stride".
 /// Answer: a list of windows [ids, word_ids, offsets in code points, special]; for an error, its text.
+#include <onoma/core/offsets.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/tokenizer_json.hpp>

@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/data/sentence.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/mapped_file.hpp>
@@ -47,8 +48,6 @@ inline std::vector<std::string_view> columns_of(std::string_view line, conll_sep
   return columns;
 }
 
-inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-
 /// Spaces or nothing: no tag.
 inline bool is_blank(std::string_view column) {
   return column.find_first_not_of(' ') == std::string_view::npos;
@@ -59,30 +58,6 @@ inline bool starts_document(std::string_view line) {
   constexpr std::string_view mark = "-DOCSTART-";
   return line.substr(0, mark.size()) == mark &&
          (line.size() == mark.size() || line[mark.size()] == ' ' || line[mark.size()] == '\t');
-}
-
-/// The position of the first byte that is not UTF-8, or npos. data/ does not see the text layer.
-inline std::size_t find_non_utf8(std::string_view s) {
-  for (std::size_t i = 0; i < s.size();) {
-    const auto b = [&](std::size_t k) {
-      return i + k < s.size() ? static_cast<unsigned char>(s[i + k]) : 0U;
-    };
-    const auto follows = [&](std::size_t k) { return (b(k) & 0xC0U) == 0x80U; };
-    if (b(0) < 0x80U) {
-      i += 1;
-    } else if (b(0) >= 0xC2U && b(0) < 0xE0U && follows(1)) {
-      i += 2;
-    } else if ((b(0) & 0xF0U) == 0xE0U && follows(1) && follows(2) &&
-               (b(0) != 0xE0U || b(1) >= 0xA0U) && (b(0) != 0xEDU || b(1) < 0xA0U)) {
-      i += 3;
-    } else if (b(0) >= 0xF0U && b(0) <= 0xF4U && follows(1) && follows(2) && follows(3) &&
-               (b(0) != 0xF0U || b(1) >= 0x90U) && (b(0) != 0xF4U || b(1) < 0x90U)) {
-      i += 4;
-    } else {
-      return i;
-    }
-  }
-  return std::string_view::npos;
 }
 
 }  // namespace detail
@@ -107,7 +82,7 @@ inline std::size_t find_non_utf8(std::string_view s) {
     sentences.push_back(std::move(current));
     current = {};
   };
-  if (text.starts_with(detail::byte_order_mark)) text.remove_prefix(detail::byte_order_mark.size());
+  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
   index line_number = 0;
   std::size_t width = 0;
   auto separator = options.separator;
@@ -130,7 +105,7 @@ inline std::size_t find_non_utf8(std::string_view s) {
       finish();
       continue;
     }
-    if (const auto bad = detail::find_non_utf8(line); bad != std::string_view::npos) {
+    if (const index bad = find_invalid_utf8(line); bad >= 0) {
       refuse("UTF-8", "other bytes from byte " + std::to_string(bad + 1) + " of the line on");
     }
     if (options.comments && current.words.empty() && line.substr(0, 2) == "# ") continue;
@@ -201,11 +176,11 @@ inline std::size_t find_non_utf8(std::string_view s) {
         if (column->find_first_of("\t\n\r") != std::string::npos) {
           refuse("columns without tabs and line breaks", "'" + *column + "'");
         }
-        if (detail::find_non_utf8(*column) != std::string_view::npos) refuse("UTF-8", "other bytes");
+        if (find_invalid_utf8(*column) >= 0) refuse("UTF-8", "other bytes");
       }
       if (detail::starts_document(s.words[i])) refuse("words that begin no document", s.words[i]);
       if (detail::is_blank(tag)) refuse("a tag", "an empty one");
-      if (text.empty() && s.words[i].starts_with(detail::byte_order_mark)) {
+      if (text.empty() && s.words[i].starts_with(byte_order_mark)) {
         refuse("a first word that does not begin with a byte order mark", s.words[i]);
       }
       text.append(s.words[i]).append(1, '\t').append(tag).append(1, '\n');

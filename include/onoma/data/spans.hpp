@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/offsets.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/data/sentence.hpp>
@@ -40,13 +41,7 @@ struct annotated_text {
     const std::string where = std::string(name) + ": text " + std::to_string(result.size() + 1);
     annotated_text item;
     item.text = require<std::string>(entry, "text", where);
-    std::vector<index> places;  // byte of each code point, and the end
-    for (std::size_t i = 0; i < item.text.size(); ++i) {
-      if ((static_cast<unsigned char>(item.text[i]) & 0xC0U) != 0x80U) {
-        places.push_back(static_cast<index>(i));
-      }
-    }
-    places.push_back(static_cast<index>(item.text.size()));
+    const offset_map places(item.text);
     const auto entities = entry.find("entities");
     if (entities == entry.end() || !entities->is_array()) {
       fail(error_code::format, where, "a list of entities", "none");
@@ -58,15 +53,15 @@ struct annotated_text {
         for (const json& value : *place) span.push_back(detail::json_value<index>(value, "span", where));
       }
       const bool fits = span.size() == 2 && span[0] >= 0 && span[0] < span[1] &&
-                        span[1] < static_cast<index>(places.size());
+                        span[1] <= places.code_points();
       if (!fits) {
         fail(error_code::out_of_range, where,
-             "spans inside of " + std::to_string(places.size() - 1) + " code points",
+             "spans inside of " + std::to_string(places.code_points()) + " code points",
              place == entity.end() ? "none" : place->dump());
       }
-      item.entities.push_back({{places[static_cast<std::size_t>(span[0])],
-                                places[static_cast<std::size_t>(span[1])]},
-                               require<std::string>(entity, "type", where)});
+      item.entities.push_back(
+          {{places.byte_of_code_point(span[0]), places.byte_of_code_point(span[1])},
+           require<std::string>(entity, "type", where)});
     }
     const auto by_place = [](const auto& a, const auto& b) { return a.bytes.begin < b.bytes.begin; };
     std::sort(item.entities.begin(), item.entities.end(), by_place);

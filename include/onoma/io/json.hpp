@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 
 #include <nlohmann/json.hpp>
 
@@ -90,7 +91,7 @@ inline std::size_t count_keys(const json& value) {
 /// Parses one JSON text; `name` (a file name) appears in messages.
 /// @throws onoma::error (parse) with line and column.
 [[nodiscard]] inline json parse_json(std::string_view text, std::string_view name) {
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") {
+  if (text.starts_with(byte_order_mark)) {
     fail(error_code::parse, "parsing " + std::string(name), "JSON without a byte order mark",
          "a byte order mark");
   }

@@ -4,8 +4,8 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/core/view.hpp>
-#include <onoma/ner/code_points.hpp>
 #include <onoma/ner/decode.hpp>
 #include <onoma/ner/entity.hpp>
 #include <onoma/ner/tag_set.hpp>
@@ -144,7 +144,7 @@ inline bool hf_continues(std::string_view text, const scored_window& w, std::siz
     return begin > 0 && text.substr(begin - 1, 2).find(' ') == std::string_view::npos;
   }
   const auto surface = text.substr(begin, static_cast<std::size_t>(w.offsets[i].size()));
-  return code_points(w.pieces[i]) != code_points(surface);
+  return count_code_points(w.pieces[i]) != count_code_points(surface);
 }
 
 /// transformers, pipelines/token_classification.py: gather_pre_entities, aggregate_words.
@@ -219,8 +219,8 @@ inline std::vector<entity> hf_merge(std::vector<entity> entities, aggregation st
     }
     auto& kept = merged.back();
     // Lengths in code points, as in Python.
-    const auto length = code_points(next.text);
-    const auto kept_length = code_points(kept.text);
+    const auto length = count_code_points(next.text);
+    const auto kept_length = count_code_points(kept.text);
     if (length > kept_length || (length == kept_length && next.score > kept.score)) {
       kept = std::move(next);
     }

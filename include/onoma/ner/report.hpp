@@ -1,7 +1,7 @@
 /// A report of scores as a table for people and as JSON for programs.
 #pragma once
 
-#include <onoma/ner/code_points.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/ner/metrics.hpp>
 
 #include <algorithm>
@@ -17,7 +17,7 @@ namespace detail {
 
 /// Right-aligned in `width` columns; one code point counts as one, as in Python.
 inline std::string padded_left(std::string_view text, index width) {
-  const index gap = std::max<index>(0, width - code_points(text));
+  const index gap = std::max<index>(0, width - count_code_points(text));
   return std::string(static_cast<std::size_t>(gap), ' ') + std::string(text);
 }
 
@@ -90,7 +90,7 @@ inline std::string confusion_text(const confusion_table& table) {
     for (const auto& [predicted, count] : row) names.insert(predicted);
   }
   index width = 6;
-  for (const auto& name : names) width = std::max(width, code_points(name));
+  for (const auto& name : names) width = std::max(width, count_code_points(name));
   std::string text = padded_left("gold \\ predicted", width + 10);
   for (const auto& name : names) text += "  " + padded_left(name, width);
   text += "\n";
@@ -117,7 +117,7 @@ inline std::string confusion_text(const confusion_table& table) {
 [[nodiscard]] inline std::string to_text(const ner_report& report, int digits = 2) {
   index width = std::max<index>(12, digits);
   for (const auto& [name, score] : report.types) {
-    width = std::max(width, detail::code_points(name));
+    width = std::max(width, count_code_points(name));
   }
   const auto row = [&](std::string_view name, const entity_score& s) {
     std::string line = detail::padded_left(name, width) + " ";

@@ -3,7 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
-#include <onoma/ner/code_points.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/ner/tag_set.hpp>
 
 #include <span>
@@ -98,7 +98,7 @@ struct strict_tag {
 
 [[nodiscard]] inline strict_tag read_strict(std::string_view tag) {
   if (tag.empty()) return {'O', "_"};
-  auto type = behind_first(tag);
+  auto type = behind_first_code_point(tag);
   while (!type.empty() && type.front() == '-') type.remove_prefix(1);
   while (!type.empty() && type.back() == '-') type.remove_suffix(1);
   return {tag[0], type.empty() ? "_" : type};
@@ -162,7 +162,7 @@ struct strict_tag {
   // type is what follows the first hyphen behind it (all of it without one).
   const auto read = [](std::string_view tag) -> detail::strict_tag {
     if (tag.empty()) return {'O', "_"};
-    auto type = detail::behind_first(tag);
+    auto type = behind_first_code_point(tag);
     const auto hyphen = type.find('-');
     if (hyphen != std::string_view::npos) type = type.substr(hyphen + 1);
     return {tag[0], type.empty() ? "_" : type};

@@ -3,8 +3,8 @@
 
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/unicode.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <array>

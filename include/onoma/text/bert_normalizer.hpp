@@ -3,9 +3,9 @@
 
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/unicode.hpp>
 #include <onoma/text/unicode_forms.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -1,11 +1,11 @@
 /// BertNormalizer and BertPreTokenizer in one pass over the text: word after word, ready for the model.
 #pragma once
 
+#include <onoma/core/ascii.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/aligned_text.hpp>
-#include <onoma/text/ascii.hpp>
 #include <onoma/text/bert_normalizer.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <array>

@@ -2,9 +2,9 @@
 #pragma once
 
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/aligned_text.hpp>
 #include <onoma/text/bpe_merges.hpp>
-#include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
 
 #include <cstddef>

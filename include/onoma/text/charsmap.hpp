@@ -3,9 +3,9 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/aligned_text.hpp>
 #include <onoma/text/graphemes.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <array>

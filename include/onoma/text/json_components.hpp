@@ -2,13 +2,13 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/text/bert_normalizer.hpp>
 #include <onoma/text/charsmap.hpp>
 #include <onoma/text/normalizers.hpp>
 #include <onoma/text/pattern.hpp>
 #include <onoma/text/pre_tokenizers.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <cstddef>
 #include <cstdint>

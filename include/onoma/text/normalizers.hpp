@@ -1,17 +1,17 @@
 /// The normalizers of tokenizer.json, each a step from one aligned text to the next.
 #pragma once
 
+#include <onoma/core/ascii.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/aligned_text.hpp>
-#include <onoma/text/ascii.hpp>
 #include <onoma/text/bert_normalizer.hpp>
 #include <onoma/text/byte_level.hpp>
 #include <onoma/text/charsmap.hpp>
 #include <onoma/text/pattern.hpp>
 #include <onoma/text/unicode.hpp>
 #include <onoma/text/unicode_forms.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -240,7 +240,7 @@ class normalizer_chain {
     for (const auto& step : steps_) {
       std::visit(
           [&](const auto& chosen) {
-            if (chosen.keeps_ascii() && is_ascii(text.bytes)) return;
+            if (chosen.keeps_ascii() && ascii::is_ascii(text.bytes)) return;
             b.next.clear();
             b.next.base = text.base;
             chosen(text, b.next, b.step);
@@ -260,12 +260,6 @@ class normalizer_chain {
   }
 
  private:
-  [[nodiscard]] static bool is_ascii(std::string_view text) {
-    std::size_t i = ascii::ascii_prefix(text.data(), text.size());
-    while (i < text.size() && static_cast<unsigned char>(text[i]) < 0x80U) ++i;
-    return i == text.size();
-  }
-
   std::vector<normalizer> steps_;
 };
 

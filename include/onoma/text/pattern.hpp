@@ -3,8 +3,8 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/regex.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <cstdint>

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/aligned_text.hpp>
 #include <onoma/text/byte_level.hpp>
 #include <onoma/text/pattern.hpp>
 #include <onoma/text/unicode.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -4,9 +4,9 @@
 #include <onoma/core/config.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/regex_syntax.hpp>
 #include <onoma/text/unicode.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <array>
 #include <chrono>

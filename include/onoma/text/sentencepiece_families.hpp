@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/charsmap.hpp>
 #include <onoma/text/normalizers.hpp>
 #include <onoma/text/pre_tokenizers.hpp>
@@ -10,7 +11,6 @@
 #include <onoma/text/tokenizer.hpp>
 #include <onoma/text/unicode.hpp>
 #include <onoma/text/unigram.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <cstddef>

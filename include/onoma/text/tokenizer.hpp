@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/added_tokens.hpp>
 #include <onoma/text/bert_words.hpp>
 #include <onoma/text/bpe.hpp>
@@ -12,7 +13,6 @@
 #include <onoma/text/general_words.hpp>
 #include <onoma/text/in_file.hpp>
 #include <onoma/text/unigram.hpp>
-#include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
 #include <onoma/text/word_cache.hpp>
 #include <onoma/text/word_level.hpp>

@@ -1,6 +1,7 @@
 /// Classes and lower case of code points, as Hugging Face's tokenizers see them.
 #pragma once
 
+#include <onoma/core/white_space.hpp>
 #include <onoma/text/unicode_tables.hpp>
 
 #include <utf8proc.h>
@@ -18,13 +19,6 @@ template <std::size_t N>
       std::begin(table), std::end(table), c,
       [](std::uint32_t value, const code_point_range& range) { return value < range.first; });
   return next != std::begin(table) && c <= (next - 1)->last;
-}
-
-/// The property White_Space (Unicode, PropList.txt), as Rust's char::is_whitespace.
-[[nodiscard]] constexpr bool is_whitespace(std::uint32_t c) {
-  if (c < 0x80U) return c == ' ' || (c >= 9 && c <= 13);
-  return c == 0x85U || c == 0xA0U || c == 0x1680U || (c >= 0x2000U && c <= 0x200AU) ||
-         c == 0x2028U || c == 0x2029U || c == 0x202FU || c == 0x205FU || c == 0x3000U;
 }
 
 /// The CJK blocks of BertNormalizer. The fifth begins at 2B920 there and at 2B820 in the original

@@ -1,11 +1,11 @@
 /// Unicode's normalisation forms NFC, NFD, NFKC and NFKD, with the origin of each character.
 #pragma once
 
+#include <onoma/core/ascii.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/aligned_text.hpp>
-#include <onoma/text/ascii.hpp>
 #include <onoma/text/unicode.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <utf8proc.h>
 

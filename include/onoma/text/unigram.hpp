@@ -88,11 +88,6 @@ class unigram {
   static constexpr std::int32_t none = -1;
   static constexpr std::size_t stack_window = 256;
 
-  static std::uint32_t character_size(char lead) {
-    const auto byte = static_cast<unsigned char>(lead);
-    return byte < 0x80U ? 1 : byte < 0xE0U ? 2 : byte < 0xF0U ? 3 : 4;
-  }
-
   /// False if an unknown piece is needed and there is none.
   [[nodiscard]] bool try_split(const word_view& word, std::vector<placed_piece>& out) const {
     // Place `first + i` of `out` is the best piece that ends with byte i, until pieces take the places.
@@ -127,7 +122,7 @@ class unigram {
         }
         return true;
       };
-      const std::uint32_t next = begin + character_size(word.data[begin]);
+      const std::uint32_t next = begin + static_cast<std::uint32_t>(utf8_length(word.data[begin]));
       bool has_single = false;
       auto at = piece_trie::root;
       for (std::uint32_t end = begin; end < word.size;) {

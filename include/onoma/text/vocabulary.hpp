@@ -3,7 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
-#include <onoma/text/utf8.hpp>
+#include <onoma/core/utf8.hpp>
 
 #include <algorithm>
 #include <array>

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/text/aligned_text.hpp>
-#include <onoma/text/utf8.hpp>
 #include <onoma/text/vocabulary.hpp>
 
 #include <algorithm>

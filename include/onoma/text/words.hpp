@@ -4,10 +4,11 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
+#include <onoma/core/white_space.hpp>
 #include <onoma/text/encoding.hpp>
 #include <onoma/text/graphemes.hpp>
 #include <onoma/text/unicode.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <algorithm>
 #include <array>
@@ -187,21 +188,6 @@ class word_scanner {
 /// @throws onoma::error (parse) if the text is not UTF-8.
 [[nodiscard]] inline std::vector<byte_span> find_words(std::string_view text) {
   return detail::word_scanner(text).run();
-}
-
-/// `range` of a text without the White_Space at its ends; empty at its begin if there is nothing else.
-[[nodiscard]] inline byte_span trim_white_space(std::string_view text, byte_span range) {
-  byte_span trimmed{range.begin, range.begin};
-  for (index at = range.begin; at < range.end;) {
-    const auto c = decode_utf8(text, at);
-    const index next = at + std::max<index>(c.length, 1);  // length 0: a part of a character
-    if (c.length == 0 || !unicode::is_whitespace(c.code_point)) {
-      if (trimmed.empty()) trimmed.begin = at;
-      trimmed.end = std::min(next, range.end);
-    }
-    at = next;
-  }
-  return trimmed;
 }
 
 /// Takes words without any text from their tokens: those whose tokens all are empty or cover White_Space

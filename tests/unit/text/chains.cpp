@@ -2,12 +2,13 @@
 #include "support/data_dir.hpp"
 #include "unit/text/golden_tokenizers.hpp"
 
+#include <onoma/core/offsets.hpp>
+#include <onoma/core/utf8.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/general_words.hpp>
 #include <onoma/text/tokenizer_json.hpp>
 #include <onoma/text/unicode_forms.hpp>
-#include <onoma/text/utf8.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-/// ASCII text, 64 bytes at a time: lower case and bit masks of its character classes, without a branch.
+/// ASCII text, many bytes at a time: how far it goes, its lower case and bit masks of its character classes.
 #pragma once
 
 #include <onoma/core/config.hpp>
@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 
 namespace onoma::inline ONOMA_ABI::ascii {
 
@@ -86,6 +87,13 @@ inline void store(char* at, std::uint64_t word) {
     if ((word & detail::highs) != 0) break;
   }
   return i;
+}
+
+/// Whether a text has no other bytes than ASCII.
+[[nodiscard]] inline bool is_ascii(std::string_view text) {
+  std::size_t i = ascii_prefix(text.data(), text.size());
+  while (i < text.size() && static_cast<unsigned char>(text[i]) < 0x80U) ++i;
+  return i == text.size();
 }
 
 }  // namespace onoma::inline ONOMA_ABI::ascii

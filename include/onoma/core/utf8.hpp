@@ -1,18 +1,20 @@
-/// UTF-8: strict decoding, and positions in bytes, code points and UTF-16 units.
+/// UTF-8: strict decoding, encoding and checks, counted in code points where Python would.
 #pragma once
 
+#include <onoma/core/ascii.hpp>
 #include <onoma/core/error.hpp>
-#include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
-#include <onoma/text/ascii.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace onoma::inline ONOMA_ABI {
+
+/// U+FEFF at the start of a file: says that it is UTF-8 and is no part of the text.
+inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 /// A decoded code point and its length in bytes; length 0 means that the bytes are not UTF-8.
 struct decoded {
@@ -52,6 +54,24 @@ struct decoded {
 /// Whether a byte of UTF-8 goes on with a code point and does not begin one.
 [[nodiscard]] constexpr bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0U) == 0x80U;
+}
+
+/// How many bytes a code point of valid UTF-8 has, by its first byte.
+[[nodiscard]] constexpr index utf8_length(char first) {
+  const auto byte = static_cast<unsigned char>(first);
+  return byte < 0x80U ? 1 : byte < 0xE0U ? 2 : byte < 0xF0U ? 3 : 4;
+}
+
+/// Code points of valid UTF-8: Python's len(text).
+[[nodiscard]] constexpr index count_code_points(std::string_view text) {
+  return std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); });
+}
+
+/// Valid UTF-8 without its first code point: Python's text[1:].
+[[nodiscard]] constexpr std::string_view behind_first_code_point(std::string_view text) {
+  std::size_t size = text.empty() ? 0 : 1;
+  while (size < text.size() && is_continuation(text[size])) ++size;
+  return text.substr(size);
 }
 
 /// Where the code point begins that ends before byte `at` of valid UTF-8; `at` is not 0.
@@ -106,57 +126,5 @@ inline void validate_utf8(std::string_view text, std::string_view operation) {
        std::string("byte 0x") + digits[byte >> 4] + digits[byte & 15] + " at position " +
            std::to_string(at));
 }
-
-/// Turns places in bytes of a text into places in code points and UTF-16 units. It keeps one entry per
-/// non-ASCII code point, so that ASCII text costs nothing to look up.
-class offset_map {
- public:
-  /// @throws onoma::error (parse) if the text is not UTF-8.
-  explicit offset_map(std::string_view text) {
-    index code_points = 0;
-    index utf16 = 0;
-    for (index i = 0; i < static_cast<index>(text.size());) {
-      const auto at = static_cast<std::size_t>(i);
-      const auto plain = static_cast<index>(ascii::ascii_prefix(text.data() + at, text.size() - at));
-      if (plain > 0) {
-        i += plain;
-        code_points += plain;
-        utf16 += plain;
-        continue;
-      }
-      const auto c = decode_utf8(text, i);
-      if (c.length == 0) validate_utf8(text, "offset_map");
-      i += c.length;
-      code_points += 1;
-      utf16 += c.code_point >= 0x10000U ? 2 : 1;
-      if (c.length > 1) marks_.push_back({i, i - code_points, i - utf16});
-    }
-  }
-
-  /// How many code points begin before this byte.
-  [[nodiscard]] index code_point_at(index byte) const { return byte - before(byte).code_points; }
-  /// How many UTF-16 units the text before this byte has.
-  [[nodiscard]] index utf16_at(index byte) const { return byte - before(byte).utf16; }
-  [[nodiscard]] text_span span(byte_span bytes) const {
-    return {bytes,
-            {code_point_at(bytes.begin), code_point_at(bytes.end)},
-            {utf16_at(bytes.begin), utf16_at(bytes.end)}};
-  }
-
- private:
-  /// After `byte`, positions are smaller than bytes by these amounts.
-  struct mark {
-    index byte = 0;
-    index code_points = 0;
-    index utf16 = 0;
-  };
-  [[nodiscard]] mark before(index byte) const {
-    const auto next = std::upper_bound(marks_.begin(), marks_.end(), byte,
-                                       [](index b, const mark& m) { return b < m.byte; });
-    return next == marks_.begin() ? mark{} : *(next - 1);
-  }
-
-  std::vector<mark> marks_;
-};
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,106 @@
+/// Places of a UTF-8 text in bytes, code points and UTF-16 units, and the way from one to another.
+#pragma once
+
+#include <onoma/core/ascii.hpp>
+#include <onoma/core/error.hpp>
+#include <onoma/core/span.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Turns places in bytes of a text into places in code points (Python, Rust's chars) and UTF-16 units
+/// (JavaScript, Java), and back. It keeps one entry per non-ASCII code point, so that ASCII text costs
+/// nothing to look up. A place is where a code point begins, or the end of the text.
+class offset_map {
+ public:
+  /// @throws onoma::error (parse) if the text is not UTF-8.
+  explicit offset_map(std::string_view text) : size_(static_cast<index>(text.size())) {
+    index code_points = 0;
+    index utf16 = 0;
+    for (index i = 0; i < size_;) {
+      const auto at = static_cast<std::size_t>(i);
+      const auto plain = static_cast<index>(ascii::ascii_prefix(text.data() + at, text.size() - at));
+      if (plain > 0) {
+        i += plain;
+        code_points += plain;
+        utf16 += plain;
+        continue;
+      }
+      const auto c = decode_utf8(text, i);
+      if (c.length == 0) validate_utf8(text, "offset_map");
+      i += c.length;
+      code_points += 1;
+      utf16 += c.code_point >= 0x10000U ? 2 : 1;
+      if (c.length > 1) marks_.push_back({i, i - code_points, i - utf16});
+    }
+  }
+
+  /// Bytes, code points and UTF-16 units of the whole text.
+  [[nodiscard]] index bytes() const noexcept { return size_; }
+  [[nodiscard]] index code_points() const { return code_point_at(size_); }
+  [[nodiscard]] index utf16_units() const { return utf16_at(size_); }
+
+  /// How many code points begin before this byte.
+  [[nodiscard]] index code_point_at(index byte) const { return byte - before(byte).code_points; }
+  /// How many UTF-16 units the text before this byte has.
+  [[nodiscard]] index utf16_at(index byte) const { return byte - before(byte).utf16; }
+  [[nodiscard]] text_span span(byte_span bytes) const {
+    return {bytes,
+            {code_point_at(bytes.begin), code_point_at(bytes.end)},
+            {utf16_at(bytes.begin), utf16_at(bytes.end)}};
+  }
+
+  /// The byte where this code point begins. @throws onoma::error (out_of_range) outside of the text.
+  [[nodiscard]] index byte_of_code_point(index place) const {
+    return byte_of(place, code_points(), &mark::code_points, "a code point");
+  }
+  /// The byte where this UTF-16 unit begins. @throws onoma::error (out_of_range) outside of the text and
+  /// between the two units of one code point.
+  [[nodiscard]] index byte_of_utf16(index place) const {
+    return byte_of(place, utf16_units(), &mark::utf16, "a UTF-16 unit");
+  }
+
+ private:
+  /// From `byte` on, positions are smaller than bytes by these amounts.
+  struct mark {
+    index byte = 0;
+    index code_points = 0;
+    index utf16 = 0;
+  };
+
+  [[nodiscard]] mark before(index byte) const {
+    const auto next = std::upper_bound(marks_.begin(), marks_.end(), byte,
+                                       [](index b, const mark& m) { return b < m.byte; });
+    return next == marks_.begin() ? mark{} : *(next - 1);
+  }
+
+  [[nodiscard]] index byte_of(index place, index end, index mark::*smaller, const char* what) const {
+    const auto next = std::upper_bound(marks_.begin(), marks_.end(), place,
+                                       [=](index p, const mark& m) { return p < m.byte - m.*smaller; });
+    const index byte = place + (next == marks_.begin() ? 0 : (*(next - 1)).*smaller);
+    // What follows is the code point that ends where the next mark stands, or ASCII before it.
+    const bool splits = next != marks_.end() && byte > next->byte - length_of(next);
+    if (place < 0 || place > end || splits) {
+      fail(error_code::out_of_range, "offset_map", std::string("the place of ") + what + " of a text of " +
+           std::to_string(end), std::to_string(place) + (splits ? ", inside of a code point" : ""));
+    }
+    return byte;
+  }
+  /// Bytes of the code point that ends at a mark.
+  [[nodiscard]] index length_of(std::vector<mark>::const_iterator at) const {
+    const index before = at == marks_.begin() ? 0 : (at - 1)->code_points;
+    return at->code_points - before + 1;
+  }
+
+  index size_ = 0;
+  std::vector<mark> marks_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI
