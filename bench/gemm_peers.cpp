@@ -5,7 +5,7 @@
 /// no way to. Every result is compared with onoma's before it is timed.
 #include "support.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 
 #if ONOMA_BENCH_EIGEN
 #include <Eigen/Core>

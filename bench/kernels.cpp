@@ -4,7 +4,7 @@
 /// peak is that of a loop of multiply-adds in registers (bench/support.hpp).
 #include "support.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/exec/thread_pool.hpp>
 
 #include <cmath>

@@ -5,7 +5,7 @@
 /// and attention), so that the share says how much of the time everything else takes.
 #include "support.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/exec/thread_pool.hpp>
 
 #include <algorithm>

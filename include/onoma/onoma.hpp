@@ -1,7 +1,7 @@
 /// Everything: for programs. The library's own headers include what they use instead.
 #pragma once
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/core/config.hpp>
 #include <onoma/core/error.hpp>

@@ -1,7 +1,7 @@
 /// Text in, entities out: a model folder, its tokenizer and the decoder behind one call.
 #pragma once
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/offsets.hpp>
 #include <onoma/core/ragged.hpp>

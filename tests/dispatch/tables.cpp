@@ -3,7 +3,7 @@
 #include "support/compare.hpp"
 #include "support/random.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 /// Every family against transformers: hidden states, logits, every gradient, loss curves.
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/train/adamw.hpp>

@@ -2,7 +2,7 @@
 #include "support/compare.hpp"
 #include "support/random.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/relative_position.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/exec/thread_pool.hpp>

@@ -1,5 +1,5 @@
 /// How products are split into tasks.
-#include <onoma/backend/cpu_tasks.hpp>
+#include <onoma/backend/cpu/tasks.hpp>
 
 #include <doctest/doctest.h>
 
@@ -8,8 +8,8 @@
 namespace test {
 
 using onoma::index;
-using onoma::detail::panel_groups;
-using onoma::detail::row_blocks;
+using onoma::cpu::panel_groups;
+using onoma::cpu::row_blocks;
 
 TEST_CASE("products of all shapes give every thread something to do") {
   constexpr index row_block = 192;

@@ -5,7 +5,7 @@
 
 #include "tiles/emulator.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 
 #include <iostream>
 

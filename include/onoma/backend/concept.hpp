@@ -134,7 +134,6 @@ concept backend = requires(
   { b.download(cv, host_out) };
   { b.upload_ids(ids, vec<std::int32_t>{}) };
   { b.fill(v, t) };
-  { b.copy(cv, v) };
 
   // Weights. with_transpose: also keep what linear_dx reads (training).
   { b.make_packed(n, n, flag) } -> std::same_as<typename B::packed_weight>;  // (M, K, transpose)

@@ -115,10 +115,6 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.fill(marks, value);
   }
-  void copy(vec<const scalar> from, vec<scalar> to) {
-    const opened access(*regions_);
-    inner_.copy(from, to);
-  }
   void pack(in w, packed_weight& packed) {
     const opened access(*regions_);
     inner_.pack(w, packed);

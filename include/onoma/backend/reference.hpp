@@ -79,9 +79,6 @@ class reference_backend {
   void fill(vec<std::uint8_t> marks, std::uint8_t value) const {
     if (!dry_run_) std::fill(marks.begin(), marks.end(), value);
   }
-  void copy(vec<const T> from, vec<T> to) const {
-    if (!dry_run_) std::copy(from.begin(), from.end(), to.data);
-  }
 
   [[nodiscard]] packed_weight make_packed(index rows, index cols, bool /*with_transpose*/) const {
     return {std::vector<T>(static_cast<std::size_t>(rows * cols)), rows, cols};

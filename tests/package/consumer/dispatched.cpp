@@ -1,5 +1,5 @@
 /// A program whose kernels are picked at run time: says which, and that they compute.
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 
 #include <iostream>
 #include <string>

@@ -1,7 +1,7 @@
 /// What a model for inference reads in its mapped file, and what it copies.
 #include "support/temporary_folder.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/guarded.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/models/token_classifier.hpp>

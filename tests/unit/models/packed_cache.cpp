@@ -1,7 +1,7 @@
 /// The file of packed weights: the same bits, and never the wrong file.
 #include "support/temporary_folder.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/models/token_classifier.hpp>
 

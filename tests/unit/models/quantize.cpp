@@ -1,7 +1,7 @@
 /// Int8 and bfloat16 folders: round trips, what they cost in accuracy, and damaged ones.
 #include "support/temporary_folder.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/models/quantize.hpp>

@@ -1,5 +1,5 @@
 /// The model trains on memory that only the backend can reach; touching it elsewhere is fatal.
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/guarded.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/train/adamw.hpp>

@@ -1,7 +1,7 @@
 /// A tiny encoder and a few sentences that it can learn.
 #pragma once
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/data/sentence.hpp>
 #include <onoma/io/model_folder.hpp>
 #include <onoma/models/token_classifier.hpp>

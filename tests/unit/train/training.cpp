@@ -4,7 +4,7 @@
 #include "support/count_new.hpp"
 #include "unit/train/small_task.hpp"
 
-#include <onoma/backend/cpu.hpp>
+#include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/text/load.hpp>

@@ -8,7 +8,7 @@
 #include <array>
 #include <cstddef>
 
-namespace onoma::inline ONOMA_ABI::detail {
+namespace onoma::inline ONOMA_ABI::cpu {
 
 /// The bias of each head by distance, divided by the scale since kernels add it to the products:
 /// [A, 2 longest], distance d of head a at (a, longest + d).
@@ -42,4 +42,4 @@ inline void add_bias_gradient(const attention_shape<float>& shape, index tokens,
   });
 }
 
-}  // namespace onoma::inline ONOMA_ABI::detail
+}  // namespace onoma::inline ONOMA_ABI::cpu

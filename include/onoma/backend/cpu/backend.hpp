@@ -2,11 +2,11 @@
 #pragma once
 
 #include <onoma/backend/concept.hpp>
-#include <onoma/backend/cpu_bias.hpp>
-#include <onoma/backend/cpu_tasks.hpp>
-#include <onoma/backend/cpu_update.hpp>
-#include <onoma/backend/cpu_weight.hpp>
-#include <onoma/backend/dispatch.hpp>
+#include <onoma/backend/cpu/bias.hpp>
+#include <onoma/backend/cpu/dispatch.hpp>
+#include <onoma/backend/cpu/tasks.hpp>
+#include <onoma/backend/cpu/update.hpp>
+#include <onoma/backend/cpu/weight.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/memory.hpp>
 #include <onoma/kernels/ref/loss.hpp>
@@ -21,7 +21,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// Computes in float with the kernels of one instruction set (backend/dispatch.hpp says which).
+/// Computes in float with the kernels of one instruction set (backend/cpu/dispatch.hpp says which).
 ///
 /// Every function blocks until its result is there. Sums are never split between threads, so
 /// results do not depend on the executor. One backend serves one calling thread at a time: its
@@ -54,7 +54,7 @@ class cpu_backend {
   }
   void upload(const stored_matrix& host, vec<float> v) const {
     if (dry_run_) return;
-    constexpr index chunk = 16 * detail::flat_chunk;
+    constexpr index chunk = 16 * cpu::flat_chunk;
     executor_.parallel_for((v.size + chunk - 1) / chunk, [&](index i) {
       const index first = i * chunk;
       convert(host, first, std::min(chunk, v.size - first), v.data + first);
@@ -72,13 +72,10 @@ class cpu_backend {
     if (!dry_run_) std::copy(host.begin(), host.end(), ids.data);
   }
   void fill(vec<float> v, float value) const {
-    if (!dry_run_) detail::fill(v, value, executor_);
+    if (!dry_run_) cpu::fill(v, value, executor_);
   }
   void fill(vec<std::uint8_t> marks, std::uint8_t value) const {
     if (!dry_run_) std::fill(marks.begin(), marks.end(), value);
-  }
-  void copy(vec<const float> from, vec<float> to) const {
-    if (!dry_run_) std::copy(from.begin(), from.end(), to.data);
   }
 
   [[nodiscard]] packed_weight make_packed(index rows, index cols, bool with_transpose) const {
@@ -294,7 +291,7 @@ class cpu_backend {
                 if (dbias) call.dbias = by_distance + 2 * (a * qkv.rows + first) + head.length;
                 kernels_->attention_backward(call);
               });
-    if (dbias) detail::add_bias_gradient(shape, qkv.rows, by_distance, dbias, executor_);
+    if (dbias) cpu::add_bias_gradient(shape, qkv.rows, by_distance, dbias, executor_);
   }
 
   void embed(const embedding_rows& rows, const embedding_tables<const float>& tables,
@@ -373,24 +370,24 @@ class cpu_backend {
   }
 
   void clear(const table_gradient<float>& gradient) const {
-    if (!dry_run_) detail::clear(gradient, executor_);
+    if (!dry_run_) cpu::clear(gradient, executor_);
   }
 
   void adamw(const adamw_step<float>& step, vec<float> parameter, vec<float> gradient,
              vec<float> moment1, vec<float> moment2) const {
     if (dry_run_) return;
-    detail::adamw(step, parameter, gradient, moment1, moment2, *kernels_, executor_);
+    cpu::adamw(step, parameter, gradient, moment1, moment2, *kernels_, executor_);
   }
   void adamw(const adamw_step<float>& step, mat<float> parameter, mat<float> gradient,
              mat<float> moment1, mat<float> moment2, packed_weight& packed) const {
     if (dry_run_) return;
-    detail::adamw(step, parameter, gradient, moment1, moment2, packed, *kernels_, executor_);
+    cpu::adamw(step, parameter, gradient, moment1, moment2, packed, *kernels_, executor_);
   }
   void adamw(const adamw_step<float>& step, mat<float> parameter,
              const table_gradient<float>& gradient, mat<float> moment1, mat<float> moment2,
              vec<std::uint8_t> seen) const {
     if (dry_run_) return;
-    detail::adamw(step, parameter, gradient, moment1, moment2, seen, *kernels_, executor_);
+    cpu::adamw(step, parameter, gradient, moment1, moment2, seen, *kernels_, executor_);
   }
 
  private:
@@ -398,8 +395,8 @@ class cpu_backend {
   template <class Gradient>
   [[nodiscard]] double norm_of(const Gradient& gradient) {
     if (dry_run_) return 0.0;
-    auto* partial = reinterpret_cast<double*>(workspace(0, 2 * detail::norm_parts(gradient)));
-    return detail::squared_norm(gradient, partial, *kernels_, executor_);
+    auto* partial = reinterpret_cast<double*>(workspace(0, 2 * cpu::norm_parts(gradient)));
+    return cpu::squared_norm(gradient, partial, *kernels_, executor_);
   }
 
   static std::size_t float_bytes(index count) {
@@ -432,7 +429,7 @@ class cpu_backend {
   /// four where rows are few and most of the time goes into reading B.
   [[nodiscard]] index groups_of(index panels, index blocks, index rows) const {
     const index each = kernels_->gemm_prepare == nullptr ? 8 : rows > 64 ? 2 : 4;
-    return detail::panel_groups(panels, kernels_->panel_block, blocks, each, executor_.concurrency());
+    return cpu::panel_groups(panels, kernels_->panel_block, blocks, each, executor_.concurrency());
   }
 
   void multiply_forward(mat<const float> x, const packed_weight& w, mat<float> y,
@@ -455,7 +452,7 @@ class cpu_backend {
     if (dry_run_ || x.rows == 0) return;
     const index panels = panels_of(y.cols);
     const index blocks =
-        detail::row_blocks(x.rows, kernels_->row_block, panels, executor_.concurrency());
+        cpu::row_blocks(x.rows, kernels_->row_block, panels, executor_.concurrency());
     const index groups = groups_of(panels, blocks, x.rows);
     const index scratch_bytes = kernels_->gemm_scratch(
         (x.rows + blocks - 1) / blocks, x.cols, (panels + groups - 1) / groups);
@@ -505,19 +502,19 @@ class cpu_backend {
                            [&](index i) { f(i * block, std::min(block, columns - i * block)); });
   }
 
-  /// detail::for_each_in_lanes, with memory of this backend.
+  /// cpu::for_each_in_lanes, with memory of this backend.
   template <class F>
   void for_each_with_scratch(index count, index scratch_bytes, F f) {
-    const index bytes = detail::lanes_size(executor_, count, scratch_bytes);
+    const index bytes = cpu::lanes_size(executor_, count, scratch_bytes);
     auto* memory = workspace(0, bytes / static_cast<index>(sizeof(float)));
-    detail::for_each_in_lanes(executor_, count, reinterpret_cast<std::byte*>(memory), scratch_bytes, f);
+    cpu::for_each_in_lanes(executor_, count, reinterpret_cast<std::byte*>(memory), scratch_bytes, f);
   }
 
   /// Null without a bias.
   [[nodiscard]] const float* bias_by_distance(const attention_shape<float>& shape) {
     if (!shape.bias) return nullptr;
     float* expanded = workspace(1, shape.heads * 2 * shape.batch.longest);
-    detail::expand_bias(shape, expanded);
+    cpu::expand_bias(shape, expanded);
     return expanded;
   }
 

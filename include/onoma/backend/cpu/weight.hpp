@@ -1,7 +1,7 @@
 /// A weight in the layouts that the CPU kernels read, and packing it straight from a file.
 #pragma once
 
-#include <onoma/backend/int8_weight.hpp>
+#include <onoma/backend/cpu/int8_weight.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/view.hpp>

@@ -1,7 +1,7 @@
 /// A weight of 8-bit integers as the CPU backend keeps it, and its product split into tasks.
 #pragma once
 
-#include <onoma/backend/cpu_tasks.hpp>
+#include <onoma/backend/cpu/tasks.hpp>
 #include <onoma/core/arena.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/view.hpp>
@@ -77,10 +77,10 @@ class int8_weight {
     const index most = std::max(tile, block_bytes / depth_ / tile * tile);
     const index quads = (strips_ + 3) / 4;
     const index threads = executor.concurrency();
-    const index blocks = detail::row_blocks(x.rows, most, quads, threads);
-    const index groups = detail::panel_groups(quads, quads, blocks, 8, threads);
+    const index blocks = cpu::row_blocks(x.rows, most, quads, threads);
+    const index groups = cpu::panel_groups(quads, quads, blocks, 8, threads);
     const index tiles = (x.rows + tile - 1) / tile;
-    detail::for_each_in_lanes(executor, blocks * groups, own.lanes.data, 0, [&](index i, index, std::byte*) {
+    cpu::for_each_in_lanes(executor, blocks * groups, own.lanes.data, 0, [&](index i, index, std::byte*) {
       const index block = i / groups;
       const index group = i % groups;
       const index first = tiles * block / blocks * tile;
@@ -116,7 +116,7 @@ class int8_weight {
   static scratch carve(arena& memory, index rows, index cols, executor_ref executor) {
     return {memory.take<std::uint8_t>((rows + int8_spare_rows) * padded(cols)),
             memory.take<float>(rows),
-            memory.take<std::byte>(detail::lanes_size(executor, executor.concurrency(), 0))};
+            memory.take<std::byte>(cpu::lanes_size(executor, executor.concurrency(), 0))};
   }
 
   index depth_ = 0;   // padded

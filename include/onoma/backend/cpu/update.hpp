@@ -3,7 +3,7 @@
 #pragma once
 
 #include <onoma/backend/concept.hpp>
-#include <onoma/backend/cpu_weight.hpp>
+#include <onoma/backend/cpu/weight.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/kernels/table.hpp>
 
@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace onoma::inline ONOMA_ABI::detail {
+namespace onoma::inline ONOMA_ABI::cpu {
 
 /// Elements of a flat range per task: 64 KiB, enough to hide the hand-over.
 inline constexpr index flat_chunk = 16384;
@@ -166,4 +166,4 @@ inline void adamw(const adamw_step<float>& step, mat<float> parameter,
   });
 }
 
-}  // namespace onoma::inline ONOMA_ABI::detail
+}  // namespace onoma::inline ONOMA_ABI::cpu

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cstddef>
 
-namespace onoma::inline ONOMA_ABI::detail {
+namespace onoma::inline ONOMA_ABI::cpu {
 
 /// Blocks of at most `most` rows. Where the panels are too few for three tasks per thread there are more
 /// blocks, of 32 rows at least, with which reading a panel still takes little of the time.
@@ -63,4 +63,4 @@ void for_each_in_lanes(executor_ref executor, index count, std::byte* memory, in
   });
 }
 
-}  // namespace onoma::inline ONOMA_ABI::detail
+}  // namespace onoma::inline ONOMA_ABI::cpu
