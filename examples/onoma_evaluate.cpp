@@ -81,8 +81,7 @@ std::vector<result> evaluate_model(const settings& s) {
                               ? s.threads
                               : static_cast<onoma::index>(std::thread::hardware_concurrency()));
   onoma::cpu_backend backend(pool);
-  auto model = onoma::token_classifier<onoma::cpu_backend>::load(s.model, {}, backend,
-                                                                 {.training = false, .require_head = true});
+  auto model = onoma::token_classifier_session<onoma::cpu_backend>::load(s.model, backend);
   const auto tokens = onoma::load_tokenizer(s.model);
   std::vector<result> results;
   for (const auto& file : s.data) {

@@ -33,8 +33,7 @@ measurement measure(const std::string& folder, const std::vector<onoma::sentence
                     onoma::index threads) {
   onoma::thread_pool pool(threads);
   onoma::cpu_backend backend(pool);
-  auto model = onoma::token_classifier<onoma::cpu_backend>::load(folder, {}, backend,
-                                                                 {.training = false, .require_head = true});
+  auto model = onoma::token_classifier_session<onoma::cpu_backend>::load(folder, backend);
   const auto tokens = onoma::load_tokenizer(folder);
   measurement result;
   for (int pass = 0; pass < 2; ++pass) {

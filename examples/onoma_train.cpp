@@ -105,7 +105,6 @@ int train(settings s) {
   auto model = onoma::token_classifier<onoma::cpu_backend>::load(
       s.encoder, tags.labels(), backend,
       {.seed = s.training.batch.seed,
-       .training = true,
        .replace_head = true,
        .recompute = s.recompute});
   fmt::print(stderr, "{} sentences, {} labels, {} million parameters{}, {} thread(s)\n",

@@ -26,6 +26,7 @@ namespace {
 using onoma::index;
 using onoma::json;
 using model = onoma::token_classifier<onoma::cpu_backend>;
+using session = onoma::token_classifier_session<onoma::cpu_backend>;
 
 template <class Work>
 double seconds(Work&& work) {
@@ -35,8 +36,8 @@ double seconds(Work&& work) {
 }
 
 /// `labels` 0: none.
-onoma::token_batch uniform(index sequences, index length, std::int32_t labels) {
-  onoma::token_batch batch;
+onoma::tagged_batch uniform(index sequences, index length, std::int32_t labels) {
+  onoma::tagged_batch batch;
   for (index b = 0; b < sequences; ++b) {
     std::vector<std::int32_t> ids;
     std::vector<std::int32_t> gold;
@@ -44,29 +45,25 @@ onoma::token_batch uniform(index sequences, index length, std::int32_t labels) {
       ids.push_back(static_cast<std::int32_t>(1000 + (7919 * b + 104729 * i) % 20000));
       if (labels > 0) gold.push_back(ids.back() % labels);
     }
-    if (labels > 0) {
-      batch.add(ids, gold);
-    } else {
-      batch.add(ids);
-    }
+    batch.add(ids, gold);
   }
   return batch;
 }
 
-json forward(model& m, index sequences, index length, index repeats) {
+json forward(session& m, index sequences, index length, index repeats) {
   const auto batch = uniform(sequences, length, 0);
   auto times = json::array();
   auto last = json::array();
   for (index r = 0; r < repeats; ++r) {
     onoma::mat<const float> logits;
-    times.push_back(seconds([&] { logits = m.logits(batch); }));
+    times.push_back(seconds([&] { logits = m.logits(batch.tokens); }));
     if (r > 0) continue;
     for (index l = 0; l < logits.cols; ++l) last.push_back(logits(logits.rows - 1, l));
   }
   return {{"seconds", times}, {"logits", last}};
 }
 
-json forward_file(model& m, const std::string& path) {
+json forward_file(session& m, const std::string& path) {
   std::vector<onoma::token_batch> batches;
   for (const auto& sequences : onoma::parse_json(onoma::read_text_file(path), path)) {
     auto& batch = batches.emplace_back();
@@ -109,9 +106,15 @@ int main(int argc, char** argv) {
   try {
     onoma::thread_pool pool(std::atoi(argv[2]));
     onoma::cpu_backend device{onoma::executor_ref(pool)};
-    auto m = model::load(argv[1], {}, device, {.training = training});
+    std::optional<session> used;
+    std::optional<model> trained;
     std::optional<onoma::adamw<onoma::cpu_backend>> optimizer;
-    if (training) optimizer.emplace(m.parameters());
+    if (training) {
+      trained.emplace(model::load(argv[1], {}, device));
+      optimizer.emplace(trained->parameters());
+    } else {
+      used.emplace(session::load(argv[1], device));
+    }
     std::cout << "ready" << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
       std::istringstream words(line);
@@ -120,10 +123,10 @@ int main(int argc, char** argv) {
       onoma::index repeats = 0;
       json answer;
       if (line.starts_with("file ")) {
-        answer = forward_file(m, line.substr(5));
+        answer = forward_file(*used, line.substr(5));
       } else if (words >> sequences >> length >> repeats) {
-        answer = training ? train(m, *optimizer, sequences, length, repeats)
-                          : forward(m, sequences, length, repeats);
+        answer = training ? train(*trained, *optimizer, sequences, length, repeats)
+                          : forward(*used, sequences, length, repeats);
       } else {
         onoma::fail(onoma::error_code::invalid_argument, "request", "SEQUENCES LENGTH REPEATS",
                     "'" + line + "'");

@@ -30,11 +30,12 @@ int main(int argc, char** argv) {
     const auto input = ids(golden, "input_ids");
     const auto labels = ids(golden, "labels");
     const auto offsets = ids(golden, "offsets");
-    onoma::token_batch batch;
+    onoma::tagged_batch batch;
     for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
       const auto begin = static_cast<std::size_t>(offsets[b]);
       const auto length = static_cast<std::size_t>(offsets[b + 1]) - begin;
-      batch.add(std::span(input).subspan(begin, length), std::span(labels).subspan(begin, length));
+      const auto target = std::span(labels).subspan(begin, length);
+      batch.add(std::span(input).subspan(begin, length), {target.begin(), target.end()});
     }
 
     onoma::cpu_backend device;
@@ -48,8 +49,8 @@ int main(int argc, char** argv) {
     }
     trained.save(argv[2]);
 
-    auto saved = model::load(argv[2], {}, device, {.training = false});
-    const auto logits = saved.logits(batch);
+    auto saved = onoma::token_classifier_session<onoma::cpu_backend>::load(argv[2], device);
+    const auto logits = saved.logits(batch.tokens);
     std::cout << onoma::json(
                      std::vector<float>(logits.data, logits.data + logits.rows * logits.cols))
               << '\n';

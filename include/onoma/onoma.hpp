@@ -21,6 +21,7 @@
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/pipeline.hpp>
+#include <onoma/predict/evaluate.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/load.hpp>
 #include <onoma/text/tokenizer.hpp>

@@ -4,7 +4,6 @@
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/offsets.hpp>
-#include <onoma/core/ragged.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/core/white_space.hpp>
 #include <onoma/exec/executor.hpp>
@@ -13,6 +12,7 @@
 #include <onoma/ner/aggregate.hpp>
 #include <onoma/ner/entity.hpp>
 #include <onoma/ner/tag_set.hpp>
+#include <onoma/predict/windows.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/load.hpp>
 #include <onoma/text/words.hpp>
@@ -32,7 +32,7 @@ struct pipeline_options {
   index threads = 1;         ///< > 1: an own thread pool; ignored where `executor` is given
   executor_ref executor{};   ///< the host's threads; must outlive the pipeline
   aggregation strategy = aggregation::word;
-  index max_length = 0;      ///< tokens per window; 0: as many as the model takes
+  index max_length = 0;      ///< tokens per window; 0: as the model was trained, or as many as it takes
   index stride = 64;         ///< tokens that windows of a long text share
   index max_tokens = 2048;   ///< tokens per batch: fewer than some hundred cost time
   std::filesystem::path packed_cache{};  ///< as that of `model_options`
@@ -51,7 +51,8 @@ struct tagged_text {
   [[nodiscard]] const entity& operator[](std::size_t i) const { return entities[i]; }
 };
 
-/// A tagger on the CPU. Movable; one pipeline serves one thread at a time.
+/// A tagger on the CPU. Movable; one pipeline serves one thread at a time, and `share` makes one more for
+/// another thread, with the same weights.
 class pipeline {
  public:
   /// Loads a folder as the Hub publishes it or as `token_classifier::save` writes it.
@@ -59,10 +60,14 @@ class pipeline {
   /// holds an encoder without a token-classification head.
   [[nodiscard]] static pipeline load(const std::filesystem::path& folder,
                                      const pipeline_options& options = {}) {
-    return pipeline(folder, options);
+    return pipeline(std::make_shared<const loaded>(folder, options), options);
   }
 
-  [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return tags_.labels(); }
+  /// A pipeline for another thread, over the same weights and tokenizer, with memory and threads of its own.
+  /// Each may outlive the others.
+  [[nodiscard]] pipeline share() const { return pipeline(loaded_, options_); }
+
+  [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return loaded_->tags.labels(); }
 
   /// Words are the tokenizer's, but for those without any text (spaces, line ends); where they are what
   /// stands between spaces (SentencePiece), those of `find_words`, which are words in any script.
@@ -77,25 +82,27 @@ class pipeline {
   /// no part of an entity, and do not end one.
   /// @throws onoma::error (parse) if a word is not UTF-8.
   [[nodiscard]] tagged_text tag_words(std::span<const std::string> words) {
-    std::vector<input> inputs(1);
-    inputs[0].begins.reserve(words.size());
+    std::string text;
+    std::vector<index> begins;
+    begins.reserve(words.size());
     for (const auto& word : words) {
-      if (!inputs[0].begins.empty()) inputs[0].text += ' ';
-      inputs[0].begins.push_back(static_cast<index>(inputs[0].text.size()));
-      inputs[0].text += word;
+      if (!begins.empty()) text += ' ';
+      begins.push_back(static_cast<index>(text.size()));
+      text += word;
     }
-    inputs[0].windows = std::move(
-        tokens_.encode_words(1, [words](std::size_t) { return words; }, window_options()).front());
-    for (auto& window : inputs[0].windows) {
+    std::vector<scored_text> scored(1);
+    scored[0].windows = std::move(
+        tokens_.encode_words(1, [words](std::size_t) { return words; }, encoding_options()).front());
+    for (auto& window : scored[0].windows) {
       for (std::size_t i = 0; i < window.offsets.size(); ++i) {
         if (window.word_ids[i] < 0) continue;
-        const index begin = inputs[0].begins[static_cast<std::size_t>(window.word_ids[i])];
+        const index begin = begins[static_cast<std::size_t>(window.word_ids[i])];
         window.offsets[i].begin += begin;
         window.offsets[i].end += begin;
       }
     }
-    if (options_.strategy == aggregation::word) drop_blank_words(inputs[0].text, inputs[0].windows);
-    return std::move(run(inputs).front());
+    if (options_.strategy == aggregation::word) drop_blank_words(text, scored[0].windows);
+    return std::move(finish(std::span(&text, 1), scored).front());
   }
 
   /// Many texts at once: the same entities as one by one, faster.
@@ -106,123 +113,85 @@ class pipeline {
         validate_utf8(texts[i], "tag_batch: text " + std::to_string(i));
       }
     }
-    auto windows = tokens_.encode(texts, window_options());
-    std::vector<input> inputs(texts.size());
+    auto windows = tokens_.encode(texts, encoding_options());
+    std::vector<scored_text> scored(texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      inputs[i].text = texts[i];
-      inputs[i].windows = std::move(windows[i]);
+      scored[i].windows = std::move(windows[i]);
       if (options_.strategy != aggregation::word) continue;
       if (tokens_.get().has_space_words()) {
-        assign_words(texts[i], inputs[i].windows);
+        assign_words(texts[i], scored[i].windows);
       } else {
-        drop_blank_words(texts[i], inputs[i].windows);
+        drop_blank_words(texts[i], scored[i].windows);
       }
     }
-    return run(inputs);
+    return finish(texts, scored);
   }
 
  private:
-  struct input {
-    std::string text;
-    std::vector<index> begins;  // of pre-split words
-    std::vector<encoding> windows;
-    std::vector<std::vector<float>> probabilities;  // one [N, L] per window
-  };
-
-  pipeline(const std::filesystem::path& folder, const pipeline_options& options)
-      : options_(options),
-        pool_(make_pool(options)),
-        backend_(std::make_unique<cpu_backend>(pool_ ? executor_ref(*pool_) : options.executor)),
-        model_(token_classifier<cpu_backend>::load(
-            folder, {}, *backend_,
-            {.training = false, .require_head = true, .packed_cache = options.packed_cache})),
-        tokens_(load_tokenizer(folder), backend_->executor()),
-        tags_(model_.labels()) {
-    if (tokens_.get().vocabulary_size() > model_.config().vocabulary) {
-      fail(error_code::format, "loading a pipeline from " + folder.string(),
-           "a vocabulary of at most " + std::to_string(model_.config().vocabulary) + " pieces",
-           std::to_string(tokens_.get().vocabulary_size()));
-    }
-    static_cast<void>(window_options());
-  }
-
-  [[nodiscard]] static std::unique_ptr<thread_pool> make_pool(const pipeline_options& options) {
-    const bool own = options.threads > 1 && !options.executor;
-    return own ? std::make_unique<thread_pool>(options.threads) : nullptr;
-  }
-
-  [[nodiscard]] encode_options window_options() const {
-    encode_options o;
-    o.max_length = options_.max_length > 0 ? std::min(options_.max_length, model_.max_length())
-                                           : model_.max_length();
-    // A model with room for few tokens cannot share as many as the default says.
-    o.stride = std::min(options_.stride, std::max<index>(0, (o.max_length - 2) / 2));
-    return o;
-  }
-
-  [[nodiscard]] std::vector<tagged_text> run(std::vector<input>& inputs) {
-    std::vector<std::pair<std::size_t, std::size_t>> pending;  // (input, window) of the batch
-    batch_.clear();
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      inputs[i].probabilities.resize(inputs[i].windows.size());
-      for (std::size_t w = 0; w < inputs[i].windows.size(); ++w) {
-        const auto& ids = inputs[i].windows[w].ids;
-        if (batch_.count() > 0 &&
-            batch_.tokens() + static_cast<index>(ids.size()) > options_.max_tokens) {
-          score(inputs, pending);
-        }
-        batch_.add(ids);
-        pending.emplace_back(i, w);
+  /// What pipelines share. Constant once it is loaded.
+  struct loaded {
+    loaded(const std::filesystem::path& folder, const pipeline_options& options)
+        : pool(options.threads > 1 && !options.executor ? std::make_unique<thread_pool>(options.threads)
+                                                        : nullptr),
+          backend(pool ? executor_ref(*pool) : options.executor),
+          model(token_classifier_model<cpu_backend>::load(folder, backend,
+                                                          {.packed_cache = options.packed_cache})),
+          tokens(std::make_shared<const tokenizer>(load_tokenizer(folder))),
+          tags(model->labels()) {
+      pool.reset();  // what follows needs none
+      backend = cpu_backend();
+      if (tokens->vocabulary_size() > model->config().vocabulary) {
+        fail(error_code::format, "loading a pipeline from " + folder.string(),
+             "a vocabulary of at most " + std::to_string(model->config().vocabulary) + " pieces",
+             std::to_string(tokens->vocabulary_size()));
       }
     }
-    if (batch_.count() > 0) score(inputs, pending);
+
+    std::unique_ptr<thread_pool> pool;
+    cpu_backend backend;  // packs the weights
+    std::shared_ptr<const token_classifier_model<cpu_backend>> model;
+    std::shared_ptr<const tokenizer> tokens;
+    tag_set tags;
+  };
+
+  pipeline(std::shared_ptr<const loaded> from, const pipeline_options& options)
+      : options_(options),
+        loaded_(std::move(from)),
+        pool_(options.threads > 1 && !options.executor ? std::make_unique<thread_pool>(options.threads)
+                                                       : nullptr),
+        backend_(std::make_unique<cpu_backend>(pool_ ? executor_ref(*pool_) : options.executor)),
+        session_(loaded_->model, *backend_),
+        tokens_(loaded_->tokens, backend_->executor()) {}
+
+  [[nodiscard]] encode_options encoding_options() const {
+    return window_options(session_, {.max_length = options_.max_length, .stride = options_.stride});
+  }
+
+  [[nodiscard]] std::vector<tagged_text> finish(std::span<const std::string> texts,
+                                                std::vector<scored_text>& scored) {
+    score_windows(session_, std::span(scored), options_.max_tokens);
     std::vector<tagged_text> results;
-    results.reserve(inputs.size());
-    for (auto& in : inputs) results.push_back(finish(in));
+    results.reserve(texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(find_entities(texts[i], scored[i]));
     return results;
   }
 
-  void score(std::vector<input>& inputs, std::vector<std::pair<std::size_t, std::size_t>>& pending) {
-    const auto probabilities = model_.probabilities(batch_);
-    const auto layout = batch_.layout();
-    for (std::size_t b = 0; b < pending.size(); ++b) {
-      const auto at = static_cast<index>(b);
-      const float* first = probabilities.row_data(layout.begin(at));
-      inputs[pending[b].first].probabilities[pending[b].second].assign(
-          first, first + layout.length(at) * probabilities.cols);
-    }
-    pending.clear();
-    batch_.clear();
-  }
-
-  [[nodiscard]] tagged_text finish(input& in) const {
+  [[nodiscard]] tagged_text find_entities(const std::string& text, const scored_text& scored) const {
     tagged_text result;
-    result.windows = static_cast<index>(in.windows.size());
-    std::vector<scored_window> windows;
-    for (std::size_t w = 0; w < in.windows.size(); ++w) {
-      const encoding& e = in.windows[w];
-      scored_window scored;
-      scored.offsets = e.offsets;
-      scored.word_ids = e.word_ids;
-      scored.special = e.special;
-      scored.probabilities = {in.probabilities[w].data(), e.size(), tags_.size()};
-      for (const auto id : e.ids) {
-        const bool unknown = id == tokens_.get().unknown_id();
-        scored.pieces.push_back(tokens_.get().piece(id));
-        scored.unknown.push_back(unknown ? 1 : 0);
-        result.unknown_tokens += unknown ? 1 : 0;
-      }
-      windows.push_back(std::move(scored));
+    result.windows = static_cast<index>(scored.windows.size());
+    const auto windows = scored.views(tokens_.get(), loaded_->tags.size());
+    for (const auto& window : windows) {
+      for (const auto unknown : window.unknown) result.unknown_tokens += unknown;
     }
-    auto found = aggregate(in.text, windows, tags_,
+    auto found = aggregate(text, windows, loaded_->tags,
                            {options_.strategy, {"O"}, tokens_.get().has_continuing_prefix()});
-    const offset_map offsets(in.text);
+    const offset_map offsets(text);
     for (auto& e : found.entities) {
       auto bytes = e.span.bytes;
       // Offsets of byte-level BPE may begin with the space before a word.
       if (options_.strategy == aggregation::word) {
-        bytes = trim_white_space(in.text, bytes);
-        e.text = in.text.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
+        bytes = trim_white_space(text, bytes);
+        e.text = text.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
       }
       e.span = offsets.span(bytes);
     }
@@ -232,12 +201,11 @@ class pipeline {
   }
 
   pipeline_options options_;
+  std::shared_ptr<const loaded> loaded_;
   std::unique_ptr<thread_pool> pool_;
   std::unique_ptr<cpu_backend> backend_;
-  token_classifier<cpu_backend> model_;
+  token_classifier_session<cpu_backend> session_;
   batch_tokenizer tokens_;
-  tag_set tags_;
-  token_batch batch_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -1,7 +1,7 @@
 /// Reads the golden files that scripts/goldens/make_model_goldens.py writes.
 #pragma once
 
-#include <onoma/core/ragged.hpp>
+#include <onoma/heads/token.hpp>
 #include <onoma/io/safetensors.hpp>
 
 #include <cstring>
@@ -36,15 +36,16 @@ class golden {
   }
 
   /// The packed batch: sequences of 9, 1, 23, 14 and 40 tokens.
-  [[nodiscard]] onoma::token_batch batch() const {
+  [[nodiscard]] onoma::tagged_batch batch() const {
     const auto input = ids("input_ids");
     const auto labels = ids("labels");
     const auto offsets = ids("offsets");
-    onoma::token_batch batch;
+    onoma::tagged_batch batch;
     for (std::size_t b = 0; b + 1 < offsets.size(); ++b) {
       const auto begin = static_cast<std::size_t>(offsets[b]);
       const auto length = static_cast<std::size_t>(offsets[b + 1]) - begin;
-      batch.add(std::span(input).subspan(begin, length), std::span(labels).subspan(begin, length));
+      const auto target = std::span(labels).subspan(begin, length);
+      batch.add(std::span(input).subspan(begin, length), {target.begin(), target.end()});
     }
     return batch;
   }

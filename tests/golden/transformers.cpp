@@ -50,15 +50,16 @@ std::vector<T> to_vector(mat<const T> m) {
 template <class B>
 void check_gradients(const token_classifier<B>& model, const test::golden& golden) {
   const auto& family = *model.config().family;
+  token_head<B> head({1, 1, 0.0});
+  const checkpoint_map tensors(family, head);
   std::size_t checked = 0;
   for (const auto& entry : model.parameters().layout().entries()) {
     const auto gradient = model.parameters().download_gradient(entry);
-    const auto names = tensor_names(family, entry.name);
+    const auto names = tensors.tensors_of(entry.name);
     const auto size = static_cast<std::ptrdiff_t>(gradient.size() / names.size());
     auto begin = gradient.begin();
     for (const auto& name : names) {
-      const std::string prefix =
-          name.rfind("classifier.", 0) == 0 ? "" : std::string(family.prefix);
+      const std::string prefix(tensors.prefix_of(entry.name));
       const std::vector<typename B::scalar> piece(begin, begin + size);
       begin += size;
       INFO(name);
@@ -78,16 +79,16 @@ void check_gradients(const token_classifier<B>& model, const test::golden& golde
 
 /// The batch with the labels of those tokens alone for which keep(n) holds.
 template <class Keep>
-token_batch with_labels(const token_batch& batch, Keep keep) {
-  token_batch some;
+tagged_batch with_labels(const tagged_batch& batch, Keep keep) {
+  tagged_batch some;
   some.clear();
-  const auto layout = batch.layout();
+  const auto layout = batch.tokens.layout();
   for (index b = 0; b < layout.count(); ++b) {
     std::vector<std::int32_t> ids;
     std::vector<std::int32_t> labels;
     for (index n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
-      ids.push_back(batch.ids()[n]);
-      labels.push_back(keep(n) ? batch.labels()[n] : token_batch::ignored_label);
+      ids.push_back(batch.tokens.ids()[n]);
+      labels.push_back(keep(n) ? batch.targets.labels[static_cast<std::size_t>(n)] : ignored_label);
     }
     some.add(ids, labels);
   }
@@ -102,14 +103,14 @@ void check_model(const std::string& name) {
   B device;
   auto model = load(name, device);
 
-  const auto states = model.hidden_states(batch);
+  const auto states = model.hidden_states(batch.tokens);
   REQUIRE(states.size() == static_cast<std::size_t>(model.config().layers) + 1);
   for (std::size_t i = 0; i < states.size(); ++i) {
     INFO("hidden state " << i);
     CHECK(test::difference(states[i], golden.floats("hidden." + std::to_string(i)), promised) ==
           "");
   }
-  CHECK(test::difference(to_vector(model.logits(batch)), golden.floats("logits"), promised) == "");
+  CHECK(test::difference(to_vector(model.logits(batch.tokens)), golden.floats("logits"), promised) == "");
 
   const auto loss = model.forward_loss(batch);
   CHECK(test::difference(std::vector<double>{loss.mean()}, golden.floats("loss"), promised) == "");

@@ -46,12 +46,14 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"backend",
        {"core", "exec", "simd", "kernels", "kernels/ref", "kernels/cpu", "backend/concept.hpp"}},
       {"nn", {"core", "backend/concept.hpp"}},
-      {"models", {"core", "backend/concept.hpp", "nn", "io"}},
+      {"heads", {"core", "backend/concept.hpp", "nn"}},
+      {"models", {"core", "backend/concept.hpp", "nn", "heads", "io"}},
+      {"predict", {"core", "text", "ner", "data"}},
       {"train",
-       {"core", "backend/concept.hpp", "nn", "models", "io", "text", "ner", "data"}},
+       {"core", "backend/concept.hpp", "nn", "heads", "models", "io", "text", "ner", "data", "predict"}},
       {"pipeline.hpp",
        {"core", "exec", "backend/concept.hpp", "backend", "nn", "models", "io", "text", "ner",
-        "data"}},
+        "data", "predict"}},
   };
   return table;
 }

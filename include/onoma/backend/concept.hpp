@@ -183,7 +183,7 @@ concept backend = requires(
   // y [N, H]: row ids[i] is row i of x [M, H], all others are zero; ids ascend.  (x, ids, y)
   { b.scatter(cm, ids, m) };
 
-  // Mean cross-entropy of logits [N, L] over rows whose label is not `token_batch::ignored_label`.
+  // Mean cross-entropy of logits [N, L] over rows whose label is not `ignored_label`.
   // dlogits [N, L] is set to t * d(sum of losses)/d(logits); null view: loss only.
   { b.softmax_cross_entropy(cm, ids, t, m) } -> std::same_as<loss_result>;
   // y [N, L] = softmax of each row of x

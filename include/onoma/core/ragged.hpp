@@ -1,14 +1,12 @@
 /// Sequences of different lengths, packed one after another: the batch shape used everywhere.
 #pragma once
 
-#include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/view.hpp>
 
 #include <algorithm>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
@@ -43,29 +41,15 @@ struct sequences {
 /// An owning batch of token-id sequences. `clear` keeps the memory for the next batch.
 class token_batch {
  public:
-  /// Marks a token whose label is not part of the loss (PyTorch's `ignore_index`).
-  static constexpr std::int32_t ignored_label = -100;
-
   void clear() {
     ids_.clear();
-    labels_.clear();
     offsets_.assign(1, 0);
     longest_ = 0;
   }
 
-  /// Appends one sequence. `labels` is empty (inference) or has one label per id.
-  /// @throws onoma::error (shape_mismatch) otherwise.
-  void add(std::span<const std::int32_t> ids, std::span<const std::int32_t> labels = {}) {
-    if (!labels.empty() && labels.size() != ids.size()) {
-      fail(error_code::shape_mismatch, "token_batch::add", std::to_string(ids.size()) + " labels",
-           std::to_string(labels.size()));
-    }
+  /// Appends one sequence.
+  void add(std::span<const std::int32_t> ids) {
     ids_.insert(ids_.end(), ids.begin(), ids.end());
-    if (labels.empty()) {
-      labels_.resize(ids_.size(), ignored_label);
-    } else {
-      labels_.insert(labels_.end(), labels.begin(), labels.end());
-    }
     offsets_.push_back(static_cast<std::int32_t>(ids_.size()));
     longest_ = std::max(longest_, static_cast<index>(ids.size()));
   }
@@ -76,13 +60,9 @@ class token_batch {
     return {{offsets_.data(), static_cast<index>(offsets_.size())}, longest_};
   }
   [[nodiscard]] vec<const std::int32_t> ids() const noexcept { return {ids_.data(), tokens()}; }
-  [[nodiscard]] vec<const std::int32_t> labels() const noexcept {
-    return {labels_.data(), tokens()};
-  }
 
  private:
-  std::vector<std::int32_t> ids_;       // [N]
-  std::vector<std::int32_t> labels_;    // [N]
+  std::vector<std::int32_t> ids_;            // [N]
   std::vector<std::int32_t> offsets_ = {0};  // [B + 1]
   index longest_ = 0;
 };

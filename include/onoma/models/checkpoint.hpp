@@ -28,6 +28,60 @@ struct load_report {
   std::vector<std::string> remarks;      ///< `encoder_config::remarks`
 };
 
+/// Which tensors of a checkpoint hold the parameters of a model: those of the encoder by the table of its
+/// family and with its prefix; those of the head under its own names, without one.
+class checkpoint_map {
+ public:
+  /// `head` has `visit` and `tensor_prefixes` (heads/concept.hpp).
+  template <class Head>
+  checkpoint_map(const model_family& family, Head& head)
+      : family_(&family), head_prefixes_(Head::tensor_prefixes) {
+    head.visit(scope{}, [&](const scope& at, const auto&) { head_.push_back(at.name()); });
+  }
+
+  [[nodiscard]] const model_family& family() const noexcept { return *family_; }
+  [[nodiscard]] bool is_of_head(std::string_view parameter) const {
+    return std::find(head_.begin(), head_.end(), parameter) != head_.end();
+  }
+  /// Names without prefix: one, or those whose rows follow one another.
+  [[nodiscard]] std::vector<std::string> tensors_of(const std::string& parameter) const {
+    if (is_of_head(parameter)) return {parameter};
+    return tensor_names(*family_, parameter);
+  }
+  /// The prefix of these tensors in a model with a head.
+  [[nodiscard]] std::string_view prefix_of(std::string_view parameter) const {
+    return is_of_head(parameter) ? std::string_view() : family_->prefix;
+  }
+  /// Whether a checkpoint has any tensor of the head.
+  [[nodiscard]] bool has_head(const model_weights& file) const {
+    return std::any_of(head_.begin(), head_.end(),
+                       [&](const auto& name) { return file.find(name) != nullptr; });
+  }
+  /// `other_head`: the checkpoint's head is not used; it may be one of another task.
+  [[nodiscard]] bool is_ignored(std::string_view tensor, bool other_head) const {
+    const auto begins_with = [&](std::string_view start) { return tensor.starts_with(start); };
+    if (other_head && std::any_of(head_prefixes_.begin(), head_prefixes_.end(), begins_with)) return true;
+    if (tensor.starts_with(family_->prefix)) tensor.remove_prefix(family_->prefix.size());
+    return std::any_of(std::begin(ignored_tensors), std::end(ignored_tensors), begins_with);
+  }
+
+ private:
+  const model_family* family_;
+  std::vector<std::string> head_;
+  std::span<const std::string_view> head_prefixes_;
+};
+
+/// A tensor with and without a prefix, under its name and the first release's; null if there is none.
+[[nodiscard]] inline const tensor_view* find_tensor(std::string_view prefix, const model_weights& file,
+                                                    const std::string& name) {
+  for (const auto& start : {std::string(prefix), std::string()}) {
+    for (const auto& candidate : {start + name, start + legacy_name(name)}) {
+      if (const auto* tensor = file.find(candidate)) return tensor;
+    }
+  }
+  return nullptr;
+}
+
 /// Where the rows of one parameter come from.
 struct parameter_source {
   const parameter_entry* entry = nullptr;
@@ -50,35 +104,11 @@ struct checkpoint_match {
 
 namespace detail {
 
-inline bool begins_with(std::string_view text, std::string_view start) {
-  return text.substr(0, start.size()) == start;
-}
-
 /// The shape that one of `pieces` tensors of a parameter must have.
 inline std::vector<index> piece_shape(const parameter_entry& entry, std::size_t pieces) {
   const auto n = static_cast<index>(pieces);
   if (entry.is_matrix) return {entry.rows / n, entry.cols};
   return {entry.cols / n};
-}
-
-/// With and without the family's prefix, under its name and the first release's.
-inline const tensor_view* find_tensor(const model_family& family, const model_weights& file,
-                                      const std::string& name) {
-  const std::string prefix = begins_with(name, classifier_prefix) ? "" : std::string(family.prefix);
-  for (const auto& start : {prefix, std::string()}) {
-    for (const auto& candidate : {start + name, start + legacy_name(name)}) {
-      if (const auto* tensor = file.find(candidate)) return tensor;
-    }
-  }
-  return nullptr;
-}
-
-/// `other_head`: the checkpoint's head is not used; it may be one of another task.
-inline bool is_ignored(const model_family& family, std::string_view name, bool other_head) {
-  if (other_head && begins_with(name, classifier_prefix)) return true;
-  if (begins_with(name, family.prefix)) name.remove_prefix(family.prefix.size());
-  return std::any_of(std::begin(ignored_tensors), std::end(ignored_tensors),
-                     [&](std::string_view start) { return begins_with(name, start); });
 }
 
 /// What is wrong with an I8 tensor [M, K] and its scales; empty if nothing.
@@ -117,7 +147,7 @@ inline void append_list(std::string& text, const char* what,
 /// I8 with scales. `where` names the file in messages.
 /// @throws onoma::error (format) with one message that lists every missing, unexpected, misshapen and
 /// damaged tensor.
-[[nodiscard]] inline checkpoint_match match_checkpoint(const model_family& family,
+[[nodiscard]] inline checkpoint_match match_checkpoint(const checkpoint_map& map,
                                                        std::span<const parameter_entry> entries,
                                                        const model_weights& file,
                                                        bool without_head, bool int8_weights,
@@ -127,18 +157,17 @@ inline void append_list(std::string& text, const char* what,
   std::vector<std::string> misshapen;
   std::vector<std::string> damaged;
   std::set<std::string_view> used;
-  const bool has_head = !without_head && (file.find("classifier.weight") != nullptr ||
-                                          file.find("classifier.bias") != nullptr);
+  const bool has_head = !without_head && map.has_head(file);
   for (const auto& entry : entries) {
-    if (!has_head && detail::begins_with(entry.name, classifier_prefix)) {
+    if (!has_head && map.is_of_head(entry.name)) {
       match.initialised.push_back(&entry);
       continue;
     }
-    const auto names = tensor_names(family, entry.name);
+    const auto names = map.tensors_of(entry.name);
     const auto shape = detail::piece_shape(entry, names.size());
     parameter_source source{&entry, {}, {}};
     for (const auto& name : names) {
-      const auto* tensor = detail::find_tensor(family, file, name);
+      const auto* tensor = find_tensor(map.prefix_of(entry.name), file, name);
       if (tensor == nullptr) {
         missing.push_back(name);
         continue;
@@ -171,7 +200,7 @@ inline void append_list(std::string& text, const char* what,
   std::vector<std::string> unexpected;
   for (const auto& tensor : file.tensors()) {
     if (used.count(tensor.name) != 0) continue;
-    const bool ignored = detail::is_ignored(family, tensor.name, !has_head);
+    const bool ignored = map.is_ignored(tensor.name, !has_head);
     (ignored ? match.ignored : unexpected).push_back(tensor.name);
   }
   std::string problems;
@@ -180,7 +209,7 @@ inline void append_list(std::string& text, const char* what,
   detail::append_list(problems, "misshapen", misshapen);
   detail::append_list(problems, "damaged", damaged);
   if (!problems.empty()) {
-    fail(error_code::format, where, "the tensors of " + std::string(family.architecture), problems);
+    fail(error_code::format, where, "the tensors of " + std::string(map.family().architecture), problems);
   }
   return match;
 }
@@ -240,7 +269,7 @@ struct checkpoint_tensors {
 
 /// F32 tensors under the names that transformers' token classifier of this family uses.
 template <backend B>
-[[nodiscard]] checkpoint_tensors make_checkpoint(const model_family& family,
+[[nodiscard]] checkpoint_tensors make_checkpoint(const checkpoint_map& map,
                                                  const parameter_store<B>& parameters) {
   checkpoint_tensors checkpoint;
   for (const auto& entry : parameters.layout().entries()) {
@@ -249,14 +278,12 @@ template <backend B>
     stored.reserve(values.size());
     for (const auto& value : values) stored.push_back(static_cast<float>(value));
 
-    const auto names = tensor_names(family, entry.name);
+    const auto names = map.tensors_of(entry.name);
     const std::size_t size = stored.size() / names.size();
     for (std::size_t i = 0; i < names.size(); ++i) {
-      const bool head = detail::begins_with(names[i], classifier_prefix);
       const std::span<const float> piece(stored.data() + i * size, size);
-      checkpoint.tensors.push_back({(head ? "" : std::string(family.prefix)) + names[i], dtype::f32,
-                                    detail::piece_shape(entry, names.size()),
-                                    std::as_bytes(piece)});
+      checkpoint.tensors.push_back({std::string(map.prefix_of(entry.name)) + names[i], dtype::f32,
+                                    detail::piece_shape(entry, names.size()), std::as_bytes(piece)});
     }
   }
   return checkpoint;

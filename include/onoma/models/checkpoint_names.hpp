@@ -189,9 +189,6 @@ inline constexpr std::string_view ignored_tensors[] = {
     "embeddings.token_type_ids",
 };
 
-/// The head is the same for every family and has no prefix.
-inline constexpr std::string_view classifier_prefix = "classifier.";
-
 /// @throws onoma::error (unsupported) for a model_type without a row in the table.
 [[nodiscard]] inline const model_family& family_of(std::string_view model_type) {
   std::string known;
@@ -203,14 +200,11 @@ inline constexpr std::string_view classifier_prefix = "classifier.";
        "'" + std::string(model_type) + "'");
 }
 
-/// The tensors that hold `parameter` (a name of onoma's model, "layer.3.attention..."), without
+/// The tensors that hold `parameter` (a name of onoma's encoder, "layer.3.attention..."), without
 /// the family's prefix: one, or three in the order of their rows.
 /// @throws onoma::error (missing) for a parameter that the family's table lacks.
 [[nodiscard]] inline std::vector<std::string> tensor_names(const model_family& family,
                                                            std::string_view parameter) {
-  if (parameter.substr(0, classifier_prefix.size()) == classifier_prefix) {
-    return {std::string(parameter)};
-  }
   // "layer.12.attention" -> "layer.#.attention" and "12".
   constexpr std::string_view layers = "layer.";
   std::string pattern(parameter);

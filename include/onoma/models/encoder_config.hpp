@@ -23,6 +23,10 @@ namespace onoma::inline ONOMA_ABI {
 /// scales (models/quantize.hpp): other programs refuse the folder by this name.
 inline constexpr std::string_view int8_method = "onoma_int8";
 
+/// The key of config.json under which onoma keeps what transformers does not know: an object of "head" and
+/// "max_length", see `encoder_config`, and what other parts of onoma add.
+inline constexpr std::string_view own_key = "onoma";
+
 /// What follows a weight's name in that of its scales.
 inline constexpr std::string_view scale_suffix = "_scale";
 
@@ -51,6 +55,9 @@ struct encoder_config {
   bool labels_are_default = true;  ///< config.json names no labels
   /// Sentences for people: what is odd in config.json and stands in nothing's way.
   std::vector<std::string> remarks;
+  std::string head = "token";      ///< the kind of head (heads/concept.hpp) that the folder's tensors are for
+  index trained_length = 0;        ///< tokens of the windows it was trained on; 0: not known
+  json own = json::object();       ///< all of `own_key`: what is not read here is kept too
   json other = json::object();     ///< keys that are kept and written back
 
   /// Row of the position table that the first token of a sequence takes. RoBERTa counts from behind
@@ -306,6 +313,12 @@ inline encoder_config encoder_config::from_json(const json& source) {
     reader.refuse("max_position_embeddings", "more than pad_token_id + 1", config.max_positions);
   }
 
+  if (const auto* own = reader.find_object(own_key)) {
+    config.own = *own;
+    config.head = value_or<std::string>(*own, "head", "token", "config.json: 'onoma'");
+    config.trained_length = value_or<index>(*own, "max_length", 0, "config.json: 'onoma'");
+    if (config.trained_length < 0) reader.refuse(own_key, "a max_length of at least 0", *own);
+  }
   auto labels = detail::read_labels(reader, config.remarks);
   index count = labels.empty() ? 2 : static_cast<index>(labels.size());  // transformers' default
   reader.read_size("num_labels", 999'999, count);
@@ -350,6 +363,10 @@ inline json encoder_config::to_json() const {
   put(keys.classifier_dropout,
       classifier_dropout == hidden_dropout ? json(nullptr) : json(classifier_dropout));
   put(keys.fixed_positions, fixed_positions);
+  json kept = own;
+  if (head != "token") kept["head"] = head;
+  if (trained_length > 0) kept["max_length"] = trained_length;
+  if (!kept.empty()) config[std::string(own_key)] = std::move(kept);
   auto id2label = json::object();
   auto label2id = json::object();
   for (std::size_t i = 0; i < labels.size(); ++i) {

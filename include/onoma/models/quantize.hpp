@@ -57,11 +57,11 @@ inline std::set<std::string> int8_tensors(const encoder_config& config, const mo
   for (index layer = 0; layer < config.layers; ++layer) {
     for (const auto weight : linear_weights) {
       const auto parameter = "layer." + std::to_string(layer) + "." + std::string(weight);
-      const auto keeps = [&](const auto& start) { return begins_with(parameter, start); };
+      const auto keeps = [&](const auto& start) { return parameter.starts_with(start); };
       std::erase_if(unused, keeps);
       if (std::any_of(options.keep.begin(), options.keep.end(), keeps)) continue;
       for (const auto& name : tensor_names(*config.family, parameter)) {
-        const auto* tensor = find_tensor(*config.family, file, name);
+        const auto* tensor = find_tensor(config.family->prefix, file, name);
         if (tensor == nullptr) fail(error_code::missing, where, "a tensor '" + name + "'", "none");
         if (tensor->shape.size() != 2 || tensor->shape[1] > longest_quantized_row) {
           fail(error_code::format, where + ": tensor '" + name + "'",

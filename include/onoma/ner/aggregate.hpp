@@ -228,19 +228,9 @@ inline std::vector<entity> hf_merge(std::vector<entity> entities, aggregation st
   return merged;
 }
 
-/// What is known of one word after all windows.
-struct word_score {
-  index id = -1;
-  bool seen = false;
-  index label = 0;
-  float score = 0.0F;
-  index context = -1;  // tokens to the nearer edge of the window that the label comes from
-  byte_span bytes;
-};
-
 /// The words that have tokens, by id. Ids say nothing of their number: split words may have no token, and
 /// a text may have more words than bytes, since normalisers such as NFKC make several of one character.
-inline std::vector<word_score> words_of(std::span<const scored_window> windows) {
+inline std::vector<std::int32_t> ids_of(std::span<const scored_window> windows) {
   std::vector<std::int32_t> ids;
   for (const auto& w : windows) {
     std::copy_if(w.word_ids.begin(), w.word_ids.end(), std::back_inserter(ids),
@@ -248,71 +238,7 @@ inline std::vector<word_score> words_of(std::span<const scored_window> windows) 
   }
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  std::vector<word_score> words(ids.size());
-  for (std::size_t i = 0; i < ids.size(); ++i) words[i].id = ids[i];
-  return words;
-}
-
-inline aggregated aggregate_by_word(std::string_view text, std::span<const scored_window> windows,
-                                    const tag_set& tags, const aggregate_options& options) {
-  auto words = words_of(windows);
-  for (const auto& w : windows) {
-    const index tokens = w.probabilities.rows;
-    for (index i = 0; i < tokens; ++i) {
-      const auto at = static_cast<std::size_t>(i);
-      if (w.word_ids[at] < 0) continue;
-      auto& word = *std::lower_bound(
-          words.begin(), words.end(), w.word_ids[at],
-          [](const word_score& known, std::int32_t id) { return known.id < id; });
-      const auto bytes = w.offsets[at];
-      const bool starts = !word.seen || bytes.begin <= word.bytes.begin;
-      word.bytes = word.seen ? byte_span{std::min(word.bytes.begin, bytes.begin),
-                                         std::max(word.bytes.end, bytes.end)}
-                             : bytes;
-      word.seen = true;
-      // The first piece decides, in the window where it stands farthest from an edge.
-      const bool first = i == 0 || w.word_ids[at - 1] != w.word_ids[at];
-      const index context = std::min(i, tokens - 1 - i);
-      if (starts && first && context > word.context) {
-        const auto best = argmax(w.probabilities.row(i));
-        word.label = best.id;
-        word.score = best.score;
-        word.context = context;
-      }
-    }
-  }
-  aggregated result;
-  tag_reader reader;
-  double sum = 0.0;
-  index count = 0;
-  for (const auto& word : words) {  // those without any token are not there: they break nothing
-    const index at = word.id;
-    const std::string& label = tags.label(word.label);
-    const bool ignored = is_ignored(options.ignored, label) ||
-                         is_ignored(options.ignored, std::string(split_tag(label).type));
-    const auto step = reader.read(ignored ? std::string_view("O") : label);
-    if (step == tag_reader::step::outside) continue;
-    const double score = static_cast<double>(word.score);
-    if (step == tag_reader::step::opens) {
-      sum = 0.0;
-      count = 0;
-      result.entities.push_back(
-          make_entity(text, std::string(reader.type()), 0.0, word.bytes, at, at));
-    }
-    auto& entity = result.entities.back();
-    sum += score;
-    ++count;
-    entity.score = sum / static_cast<double>(count);
-    entity.last = at;
-    entity.span.bytes.end = word.bytes.end;
-  }
-  for (auto& entity : result.entities) {
-    const auto bytes = entity.span.bytes;
-    entity.text = text.substr(static_cast<std::size_t>(bytes.begin),
-                              static_cast<std::size_t>(bytes.size()));
-  }
-  result.repairs = reader.repairs();
-  return result;
+  return ids;
 }
 
 /// What the strategies rely on.
@@ -345,6 +271,89 @@ inline void check_window(std::string_view text, const scored_window& w, const ta
            std::to_string(bytes.begin) + " to " + std::to_string(bytes.end));
     }
   }
+}
+
+}  // namespace detail
+
+/// The likeliest label of one word.
+struct word_label {
+  index word = 0;      ///< its id
+  index label = 0;     ///< its label's id
+  float score = 0.0F;  ///< the label's score: a probability where the scores are
+  byte_span bytes;     ///< its tokens' places, from the first to the last
+};
+
+/// The words of a text that have tokens, in their order, each by its first piece, in the window in which that
+/// stands farthest from an edge. This is how a model labels words, whatever is made of them.
+/// @throws onoma::error (shape_mismatch, out_of_range) as `aggregate`.
+[[nodiscard]] inline std::vector<word_label> label_words(std::span<const scored_window> windows) {
+  const auto ids = detail::ids_of(windows);
+  std::vector<word_label> words(ids.size());
+  std::vector<index> context(ids.size(), -1);  // tokens to the nearer edge of the window of the label
+  for (const auto& w : windows) {
+    const index tokens = w.probabilities.rows;
+    for (index i = 0; i < tokens; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      if (w.word_ids[at] < 0) continue;
+      const auto n = static_cast<std::size_t>(
+          std::lower_bound(ids.begin(), ids.end(), w.word_ids[at]) - ids.begin());
+      auto& word = words[n];
+      const auto bytes = w.offsets[at];
+      const bool seen = context[n] >= 0;
+      const bool starts = !seen || bytes.begin <= word.bytes.begin;
+      word.bytes = seen ? byte_span{std::min(word.bytes.begin, bytes.begin),
+                                    std::max(word.bytes.end, bytes.end)}
+                        : bytes;
+      // A window may begin inside a word: its first piece there is not the word's.
+      const bool first = i == 0 || w.word_ids[at - 1] != w.word_ids[at];
+      const index near = std::min(i, tokens - 1 - i);
+      if (starts && first && near > context[n]) {
+        const auto best = detail::argmax(w.probabilities.row(i));
+        word.word = ids[n];
+        word.label = best.id;
+        word.score = best.score;
+        context[n] = near;
+      }
+    }
+  }
+  return words;
+}
+
+namespace detail {
+
+inline aggregated aggregate_by_word(std::string_view text, std::span<const scored_window> windows,
+                                    const tag_set& tags, const aggregate_options& options) {
+  aggregated result;
+  tag_reader reader;
+  double sum = 0.0;
+  index count = 0;
+  for (const auto& word : label_words(windows)) {  // those without any token are not there: they break nothing
+    const std::string& label = tags.label(word.label);
+    const bool ignored = is_ignored(options.ignored, label) ||
+                         is_ignored(options.ignored, std::string(split_tag(label).type));
+    const auto step = reader.read(ignored ? std::string_view("O") : label);
+    if (step == tag_reader::step::outside) continue;
+    const double score = static_cast<double>(word.score);
+    if (step == tag_reader::step::opens) {
+      sum = 0.0;
+      count = 0;
+      result.entities.push_back(
+          make_entity(text, std::string(reader.type()), 0.0, word.bytes, word.word, word.word));
+    }
+    auto& entity = result.entities.back();
+    sum += score;
+    ++count;
+    entity.score = sum / static_cast<double>(count);
+    entity.last = word.word;
+    entity.span.bytes.end = word.bytes.end;
+  }
+  for (auto& entity : result.entities) {
+    const auto bytes = entity.span.bytes;
+    entity.text = text.substr(static_cast<std::size_t>(bytes.begin),
+                              static_cast<std::size_t>(bytes.size()));
+  }
+  result.repairs = reader.repairs();
+  return result;
 }
 
 }  // namespace detail

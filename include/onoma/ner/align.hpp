@@ -2,7 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
-#include <onoma/core/ragged.hpp>
+#include <onoma/core/targets.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/ner/tag_set.hpp>
 
@@ -30,7 +30,7 @@ struct align_options {
                                                             const align_options& options = {},
                                                             std::int32_t previous = -1) {
   for (const std::int32_t label : labels) {
-    if (label != token_batch::ignored_label && (label < 0 || label >= tags.size())) {
+    if (label != ignored_label && (label < 0 || label >= tags.size())) {
       fail(error_code::out_of_range, "align_labels",
            "labels below " + std::to_string(tags.size()), std::to_string(label));
     }
@@ -39,7 +39,7 @@ struct align_options {
   aligned.reserve(word_ids.size());
   for (const std::int32_t word : word_ids) {
     if (word < 0) {
-      aligned.push_back(token_batch::ignored_label);
+      aligned.push_back(ignored_label);
     } else {
       if (static_cast<std::size_t>(word) >= labels.size()) {
         fail(error_code::out_of_range, "align_labels",
@@ -48,8 +48,8 @@ struct align_options {
       const std::int32_t label = labels[static_cast<std::size_t>(word)];
       if (word != previous) {
         aligned.push_back(label);
-      } else if (!options.label_all_tokens || label == token_batch::ignored_label) {
-        aligned.push_back(token_batch::ignored_label);
+      } else if (!options.label_all_tokens || label == ignored_label) {
+        aligned.push_back(ignored_label);
       } else {
         const auto parts = split_tag(tags.label(label));
         const auto inside = parts.prefix == 'B' ? tags.find("I-" + std::string(parts.type))

@@ -50,6 +50,7 @@ struct ner_report {
   double token_accuracy = 0.0;
   index tokens = 0;
   index sentences = 0;
+  index skipped_words = 0;  ///< words that count on neither side, since no model sees them (predict/evaluate.hpp)
   /// Tags, gold and predicted, whose prefix is none of B, I, E and S. The default mode, like
   /// seqeval's, still scores them, wrongly; seqeval warns of some. They need strict mode.
   index misread_tags = 0;

@@ -142,6 +142,10 @@ inline std::string confusion_text(const confusion_table& table) {
                      std::to_string(report.sentences) + " sentences, " +
                      std::to_string(report.tokens) + " words, word accuracy " +
                      detail::fixed(report.token_accuracy, 4);
+  if (report.skipped_words > 0) {
+    text += "; " + std::to_string(report.skipped_words) +
+            (report.skipped_words == 1 ? " word" : " words") + " without any piece left out";
+  }
   if (report.misread_tags > 0) {
     text += "; " + std::to_string(report.misread_tags) +
             " tags have prefixes that this mode misreads: use strict mode with their scheme";
@@ -168,6 +172,7 @@ inline std::string confusion_text(const confusion_table& table) {
       {"sentences", std::to_string(report.sentences)},
       {"tokens", std::to_string(report.tokens)},
       {"token_accuracy", detail::exact(report.token_accuracy)},
+      {"skipped_words", std::to_string(report.skipped_words)},
       {"misread_tags", std::to_string(report.misread_tags)},
       {"micro", detail::to_json(report.micro)},
       {"macro", detail::to_json(report.macro)},

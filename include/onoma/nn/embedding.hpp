@@ -120,7 +120,7 @@ class embedding {
     return {input.ids, input.positions, {}};
   }
   dropout_spec dropout(const pass<B>& run) const {
-    return run.dropout.at(dropout_place::embeddings, dropout_);
+    return run.dropout.at(random_place::embeddings_dropout, dropout_);
   }
 
   parameter<scalar> word_;      // [V, E]

@@ -105,10 +105,10 @@ class encoder_layer {
   };
   layer_masks masks(const pass<B>& run) const {
     const auto at = [&](std::uint64_t place, float p) { return run.dropout.at(place, p); };
-    return {at(dropout_place::attention_probabilities(sizes_.number),
+    return {at(random_place::attention_probabilities_dropout(sizes_.number),
                sizes_.attention_probabilities_dropout),
-            at(dropout_place::attention_output(sizes_.number), sizes_.attention_output_dropout),
-            at(dropout_place::feed_forward_output(sizes_.number), sizes_.feed_forward_dropout)};
+            at(random_place::attention_output_dropout(sizes_.number), sizes_.attention_output_dropout),
+            at(random_place::feed_forward_output_dropout(sizes_.number), sizes_.feed_forward_dropout)};
   }
 
   sizes sizes_;

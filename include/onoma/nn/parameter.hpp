@@ -3,11 +3,13 @@
 #pragma once
 
 #include <onoma/backend/concept.hpp>
+#include <onoma/core/random_places.hpp>
 #include <onoma/nn/scope.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <numbers>
 #include <span>
@@ -23,6 +25,9 @@ enum class initial_value { normal, zeros, ones };
 /// How the optimizer treats a parameter. Biases and LayerNorm weights take no weight decay
 /// (transformers, Trainer.get_decay_parameter_names); frozen ones keep their values.
 enum class update_rule { decayed, plain, frozen };
+
+/// All of them, in the order in which their parameters lie in the flat buffers.
+inline constexpr update_rule update_rules[] = {update_rule::decayed, update_rule::plain, update_rule::frozen};
 
 /// How a forward reads a parameter: what inference keeps of it. Training has all of them in its flat
 /// buffers, where the optimizer changes them.
@@ -44,16 +49,19 @@ struct parameter {
   update_rule rule = update_rule::plain;
   read_as reading = read_as::values;
   index entry = -1;  ///< its number in the layout, once a store has bound it
-  vec<const T> value;
-  vec<T> gradient;
+  vec<const T> value{};
+  vec<T> gradient{};
   /// Of a table in training: [rows], not 0 for the rows of `gradient` that a step may have added to.
   /// `backend::embed_backward` marks them; who writes such a gradient otherwise must do so too, since
   /// norms and optimizers pass by the other rows.
-  vec<std::uint8_t> used;
+  vec<std::uint8_t> used{};
 
   [[nodiscard]] static parameter matrix(index rows, index cols) {
-    return {rows, cols, true, initial_value::normal, update_rule::decayed, read_as::values,
-            -1,   {},   {},   {}};
+    return {.rows = rows,
+            .cols = cols,
+            .is_matrix = true,
+            .start = initial_value::normal,
+            .rule = update_rule::decayed};
   }
   /// A matrix whose rows are looked up.
   [[nodiscard]] static parameter table(index rows, index cols) {
@@ -68,7 +76,7 @@ struct parameter {
     return p;
   }
   [[nodiscard]] static parameter vector(index size, initial_value start) {
-    return {1, size, false, start, update_rule::plain, read_as::values, -1, {}, {}, {}};
+    return {.rows = 1, .cols = size, .start = start};
   }
 
   [[nodiscard]] index size() const noexcept { return rows * cols; }
@@ -115,7 +123,7 @@ class parameter_layout {
   [[nodiscard]] static parameter_layout of(Model& model, bool training) {
     parameter_layout layout;
     index place = 0;
-    for (const auto rule : {update_rule::decayed, update_rule::plain, update_rule::frozen}) {
+    for (const auto rule : update_rules) {
       model.visit(scope{}, [&](const scope& at, const parameter<T>& p) {
         if (p.rule != rule) return;
         const bool has_place = training || p.reading == read_as::values;
@@ -169,21 +177,18 @@ class parameter_layout {
   std::vector<parameter_entry> entries_;
   index size_ = 0;
   index table_rows_ = 0;
-  index ends_[3] = {};
+  index ends_[std::size(update_rules)] = {};
 };
 
 /// What a parameter starts with where no checkpoint provides it: normal ones are drawn from
 /// N(0, stddev).
 [[nodiscard]] inline std::vector<double> initial_values(const parameter_entry& entry, double stddev,
                                                         std::uint64_t seed) {
-  // Far from the places of dropout (nn/dropout.hpp).
-  constexpr std::uint64_t first_place = std::uint64_t{1} << 40;
   std::vector<double> values(static_cast<std::size_t>(entry.size()));
   if (entry.start == initial_value::ones) values.assign(values.size(), 1.0);
   if (entry.start == initial_value::normal) {
     // Box and Muller, Annals of Mathematical Statistics 1958.
-    random_stream random(
-        derive_key(seed, 0, first_place + static_cast<std::uint64_t>(entry.place)));
+    random_stream random(derive_key(seed, 0, random_place::initial_values(entry.place)));
     for (auto& value : values) {
       const double radius = std::sqrt(-2.0 * std::log(1.0 - random.uniform()));
       const double angle = 2.0 * std::numbers::pi * random.uniform();
@@ -218,7 +223,7 @@ class parameter_store {
       used_ = backend.allocate(static_cast<std::size_t>(layout_.table_rows()));
     }
     index number = 0;
-    for (const auto rule : {update_rule::decayed, update_rule::plain, update_rule::frozen}) {
+    for (const auto rule : update_rules) {
       model.visit(scope{}, [&](const scope&, parameter<scalar>& p) {
         if (p.rule != rule) return;
         p.entry = number;
@@ -272,7 +277,7 @@ class parameter_store {
   void zero_gradients() {
     check(has_gradients(), error_code::invalid_argument, "zero_gradients",
           "a model loaded for training");
-    for (const auto rule : {update_rule::decayed, update_rule::plain, update_rule::frozen}) {
+    for (const auto rule : update_rules) {
       layout_.for_each_part(
           rule, [](const parameter_entry& entry) { return entry.reading == read_as::rows; },
           [&](const parameter_entry& table) { backend_->clear(gradient_table(table)); },

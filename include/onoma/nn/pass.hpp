@@ -26,6 +26,13 @@ struct pass {
   /// ones: half the activations for a tenth more work, and the same bits.
   bool recompute = false;
 
+  /// Ids of host memory in the backend's, for as long as `kept()` memory lives.
+  [[nodiscard]] vec<const std::int32_t> upload(vec<const std::int32_t> host) const {
+    const auto ids = kept().template take<std::int32_t>(host.size);
+    device.upload_ids(host, ids);
+    return ids;
+  }
+
   /// Memory for a value that backward will read.
   [[nodiscard]] arena& kept() const noexcept { return training ? activations : scratch; }
   [[nodiscard]] mat<scalar> keep(index rows, index cols) const {

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,9 +25,12 @@ class batch_tokenizer {
  public:
   /// What is behind `threads` must outlive this. Default: the calling thread.
   explicit batch_tokenizer(tokenizer tokens, executor_ref threads = {})
+      : batch_tokenizer(std::make_shared<const tokenizer>(std::move(tokens)), threads) {}
+  /// With a tokenizer that others use too, on any threads.
+  explicit batch_tokenizer(std::shared_ptr<const tokenizer> tokens, executor_ref threads = {})
       : tokenizer_(std::move(tokens)), threads_(threads) {}
 
-  [[nodiscard]] const tokenizer& get() const noexcept { return tokenizer_; }
+  [[nodiscard]] const tokenizer& get() const noexcept { return *tokenizer_; }
 
   /// Encodes text i into `result[i]`, whose memory is used again.
   /// @throws onoma::error as `tokenizer::encode`; of several, that of the first text.
@@ -34,7 +38,7 @@ class batch_tokenizer {
               std::vector<std::vector<encoding>>& result) {
     result.resize(texts.size());
     each(texts.size(), [&](std::size_t i, tokenizer::workspace& work) {
-      tokenizer_.encode(texts[i], options, work, result[i]);
+      tokenizer_->encode(texts[i], options, work, result[i]);
     });
   }
   [[nodiscard]] std::vector<std::vector<encoding>> encode(std::span<const std::string> texts,
@@ -52,7 +56,7 @@ class batch_tokenizer {
                                                                 const encode_options& options = {}) {
     std::vector<std::vector<encoding>> result(count);
     each(count, [&](std::size_t i, tokenizer::workspace& work) {
-      result[i] = tokenizer_.encode_words(words(i), options, work);
+      result[i] = tokenizer_->encode_words(words(i), options, work);
     });
     return result;
   }
@@ -66,7 +70,7 @@ class batch_tokenizer {
     const std::size_t stretch = std::clamp<std::size_t>(count / (8 * threads), 1, 32);
     const std::size_t stretches = (count + stretch - 1) / stretch;
     const auto workers = std::min(threads, stretches);
-    while (workspaces_.size() < workers) workspaces_.emplace_back(tokenizer_);
+    while (workspaces_.size() < workers) workspaces_.emplace_back(*tokenizer_);
     std::atomic<std::size_t> next{0};
     struct failure {
       std::size_t line;
@@ -94,7 +98,7 @@ class batch_tokenizer {
     if (first != failures.end() && first->what) std::rethrow_exception(first->what);
   }
 
-  tokenizer tokenizer_;
+  std::shared_ptr<const tokenizer> tokenizer_;
   executor_ref threads_;
   std::vector<tokenizer::workspace> workspaces_;
 };

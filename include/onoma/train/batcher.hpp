@@ -2,7 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
-#include <onoma/core/ragged.hpp>
+#include <onoma/core/random_places.hpp>
 #include <onoma/core/rng.hpp>
 #include <onoma/data/sample.hpp>
 #include <onoma/train/dataset.hpp>
@@ -26,15 +26,14 @@ struct batch_options {
 /// The batches of one epoch: lists of example numbers, in an order that depends on seed and epoch
 /// alone. An example longer than `max_tokens` is a batch by itself.
 /// @throws onoma::error (invalid_argument) without any limit.
-[[nodiscard]] inline std::vector<std::vector<index>> plan_batches(
-    const std::vector<training_example>& examples, index epoch, const batch_options& options) {
+template <class Example>
+[[nodiscard]] std::vector<std::vector<index>> plan_batches(
+    const std::vector<Example>& examples, index epoch, const batch_options& options) {
   check(options.batch_size > 0 || options.max_tokens > 0, error_code::invalid_argument,
         "plan_batches", "batch_size or max_tokens above 0", "neither");
-  // Places of dropout are small numbers (nn/dropout.hpp): this one is far from them.
-  constexpr std::uint64_t order_place = std::uint64_t{1} << 41;
   const auto order =
       shuffled_order(static_cast<index>(examples.size()),
-                     derive_key(options.seed, static_cast<std::uint64_t>(epoch), order_place));
+                     derive_key(options.seed, static_cast<std::uint64_t>(epoch), random_place::example_order));
   std::vector<std::vector<index>> batches;
   index tokens = 0;
   for (const index i : order) {
@@ -55,8 +54,9 @@ struct batch_options {
 }
 
 /// Collects the examples of one planned batch. `batch` keeps its memory between calls.
-inline void fill_batch(const std::vector<training_example>& examples,
-                       const std::vector<index>& members, token_batch& batch) {
+template <class Targets>
+void fill_batch(const std::vector<example_of<Targets>>& examples, const std::vector<index>& members,
+                training_batch<Targets>& batch) {
   batch.clear();
   for (const index i : members) {
     const auto& example = examples[static_cast<std::size_t>(i)];
@@ -64,30 +64,28 @@ inline void fill_batch(const std::vector<training_example>& examples,
   }
 }
 
-/// Tokens whose label counts in the loss.
-[[nodiscard]] inline index labelled_tokens(const std::vector<training_example>& examples,
-                                           const std::vector<index>& members) {
+/// What the loss counts in these examples: of token labels, the labelled tokens.
+template <class Targets>
+[[nodiscard]] index count_targets(const std::vector<example_of<Targets>>& examples,
+                                  const std::vector<index>& members) {
   index count = 0;
-  for (const index i : members) {
-    for (const auto label : examples[static_cast<std::size_t>(i)].labels) {
-      count += label != token_batch::ignored_label ? 1 : 0;
-    }
-  }
+  for (const index i : members) count += Targets::count(examples[static_cast<std::size_t>(i)].labels);
   return count;
 }
 
 /// All batches of one epoch as a range, for loops of one's own:
 /// `for (const auto& batch : batches(examples, epoch, options))`.
+template <class Targets>
 class batches {
  public:
-  batches(const std::vector<training_example>& examples, index epoch,
+  batches(const std::vector<example_of<Targets>>& examples, index epoch,
           const batch_options& options = {})
       : examples_(&examples), plan_(plan_batches(examples, epoch, options)) {}
 
   class iterator {
    public:
     iterator(batches* owner, std::size_t at) : owner_(owner), at_(at) {}
-    const token_batch& operator*() const {
+    const training_batch<Targets>& operator*() const {
       fill_batch(*owner_->examples_, owner_->plan_[at_], owner_->batch_);
       return owner_->batch_;
     }
@@ -106,9 +104,9 @@ class batches {
   [[nodiscard]] std::size_t size() const noexcept { return plan_.size(); }
 
  private:
-  const std::vector<training_example>* examples_;
+  const std::vector<example_of<Targets>>* examples_;
   std::vector<std::vector<index>> plan_;
-  token_batch batch_;
+  training_batch<Targets> batch_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -31,13 +31,13 @@ struct training_position {
 };
 
 /// Writes parameters, both moments, the best parameters so far (may be empty) and the position, as a
-/// whole or not at all. `fingerprint` describes the run: resuming with another one is refused.
+/// whole or not at all. `settings` describe the run, an object: resuming with others is refused.
 /// @throws onoma::error (io).
 template <backend B>
 void save_training_state(const std::filesystem::path& path, const parameter_store<B>& parameters,
                          const adamw<B>& optimizer,
                          const std::vector<typename B::scalar>& best,
-                         const training_position& position, const std::string& fingerprint) {
+                         const training_position& position, const json& settings) {
   using scalar = typename B::scalar;
   const auto host = [&](vec<const scalar> from) {
     std::vector<scalar> values(static_cast<std::size_t>(from.size));
@@ -63,8 +63,30 @@ void save_training_state(const std::filesystem::path& path, const parameter_stor
                                       tensor("moment2", moment2)};
   if (!best.empty()) tensors.push_back(tensor("best", best));
   write_safetensors(path, std::move(tensors),
-                    {{"position", state.dump()}, {"fingerprint", fingerprint}});
+                    {{"position", state.dump()}, {"settings", settings.dump()}});
 }
+
+namespace detail {
+
+/// Names what differs. @throws onoma::error (invalid_argument).
+inline void check_settings(const json& of_run, const json& of_state, const std::string& where) {
+  if (of_run == of_state) return;
+  const auto value = [](const json& settings, const std::string& key) {
+    return key + " " + (settings.contains(key) ? settings[key].dump() : "unknown");
+  };
+  std::string expected;
+  std::string found;
+  json keys = of_run;
+  if (of_state.is_object()) keys.update(of_state);
+  for (const auto& [key, ignored] : keys.items()) {
+    if (of_run.contains(key) && of_state.contains(key) && of_run[key] == of_state[key]) continue;
+    expected += (expected.empty() ? "" : ", ") + value(of_run, key);
+    found += (found.empty() ? "" : ", ") + value(of_state, key);
+  }
+  fail(error_code::invalid_argument, where, "the state of a run with " + expected, found);
+}
+
+}  // namespace detail
 
 /// Reads what `save_training_state` wrote into the model and the optimizer.
 /// @throws onoma::error (file_not_found, io, format, parse), or (invalid_argument) for the state of
@@ -74,7 +96,7 @@ template <backend B>
                                                     parameter_store<B>& parameters,
                                                     adamw<B>& optimizer,
                                                     std::vector<typename B::scalar>& best,
-                                                    const std::string& fingerprint) {
+                                                    const json& settings) {
   using scalar = typename B::scalar;
   const std::string where = "resuming from " + path.string();
   const auto file = safetensors_file::open(path);
@@ -85,9 +107,7 @@ template <backend B>
     }
     return found->second;
   };
-  if (entry("fingerprint") != fingerprint) {
-    fail(error_code::invalid_argument, where, "a run with " + fingerprint, entry("fingerprint"));
-  }
+  detail::check_settings(settings, parse_json(entry("settings"), where), where);
   const json state = parse_json(entry("position"), where);
   training_position position;
   position.epoch = require<index>(state, "epoch", where);

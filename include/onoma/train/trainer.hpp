@@ -2,22 +2,22 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
-#include <onoma/models/token_classifier.hpp>
+#include <onoma/io/json.hpp>
 #include <onoma/ner/metrics.hpp>
 #include <onoma/train/adamw.hpp>
 #include <onoma/train/batcher.hpp>
 #include <onoma/train/checkpoint.hpp>
-#include <onoma/train/dataset.hpp>
 #include <onoma/train/schedule.hpp>
+#include <onoma/train/tagging_task.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,8 +32,8 @@ struct training_options {
   double max_grad_norm = 1.0;   ///< 0: no clipping
   index accumulation = 1;       ///< batches per optimizer step
   batch_options batch{};        ///< its seed is also that of dropout
-  dataset_options data{};
-  index patience = 0;           ///< stop after so many epochs without a better dev F1; 0: never
+  dataset_options data{};       ///< of the tagging task that the trainer makes of sentences
+  index patience = 0;           ///< stop after so many epochs without a better dev score; 0: never
   std::filesystem::path checkpoint;  ///< file of the training state; empty: none is written
   index checkpoint_every = 0;        ///< steps between two of them; 0: after each epoch only
 };
@@ -63,30 +63,27 @@ struct training_result {
   bool stopped = false;        ///< the callback asked to stop: the run can be resumed
 };
 
-/// Trains a token classifier. The order of batches, the dropout masks and every sum depend on the
+/// Trains a model for a task. The order of batches, the dropout masks and every sum depend on the
 /// seed and the data alone: the same seed gives the same weights with any number of threads.
-template <backend B>
+template <class Model, training_task<Model> Task>
 class trainer {
  public:
-  using scalar = typename B::scalar;
+  using scalar = typename Model::scalar;
   /// Called after every step and epoch; returning false stops the run after a checkpoint.
   using callback = std::function<bool(const training_progress&)>;
 
-  /// The model and tokenizer must outlive the trainer.
-  /// @throws onoma::error (invalid_argument) for options outside their domain, (out_of_range) for
-  /// tags that the model does not have.
-  trainer(token_classifier<B>& model, const tokenizer& tokens, const std::vector<sentence>& train,
-          std::vector<sentence> dev, training_options options)
+  /// The model must outlive the trainer. It is told the length of the task's windows, which is saved with it.
+  /// @throws onoma::error (invalid_argument) for options outside their domain, or a task without examples.
+  trainer(Model& model, Task task, training_options options)
       : model_(model),
-        tokens_(tokens),
-        dev_(std::move(dev)),
-        options_(checked(std::move(options), model)),
-        examples_(make_examples(tokens, train, tag_set(model.labels()), options_.data)),
+        task_(std::move(task)),
+        options_(checked(std::move(options))),
         optimizer_(model.parameters(), {.learning_rate = options_.learning_rate,
                                         .weight_decay = options_.weight_decay}) {
-    check(!examples_.empty(), error_code::invalid_argument, "trainer", "training sentences", "none");
+    check(!task_.examples().empty(), error_code::invalid_argument, "trainer", "training sentences", "none");
+    model.set_trained_length(task_.window_length());
     // The number of batches can differ by epoch only with max_tokens; the first epoch stands for all.
-    const index per_epoch = steps_of(plan_batches(examples_, 0, options_.batch));
+    const index per_epoch = steps_of(plan_batches(task_.examples(), 0, options_.batch));
     schedule_.learning_rate = options_.learning_rate;
     schedule_.total_steps = per_epoch * options_.epochs;
     // Rounded up, as transformers' Trainer does (TrainingArguments.get_warmup_steps).
@@ -94,16 +91,32 @@ class trainer {
         std::ceil(options_.warmup * static_cast<double>(schedule_.total_steps)));
   }
 
-  [[nodiscard]] const std::vector<training_example>& examples() const noexcept { return examples_; }
+  /// For token labels: makes the tagging task of sentences. The tokenizer must outlive the trainer.
+  /// @throws onoma::error also (out_of_range) for tags that the model does not have.
+  trainer(Model& model, const tokenizer& tokens, const std::vector<sentence>& train,
+          std::vector<sentence> dev, training_options options)
+    requires std::same_as<Task, tagging_task>
+      : trainer(model, tagging_task(model, tokens, train, std::move(dev), checked(options).data), options) {}
+
+  [[nodiscard]] const Task& task() const noexcept { return task_; }
+  [[nodiscard]] const auto& examples() const noexcept { return task_.examples(); }
   [[nodiscard]] index total_steps() const noexcept { return schedule_.total_steps; }
 
   /// Continues from a training state. @throws onoma::error as `load_training_state`.
   void resume(const std::filesystem::path& path) {
-    position_ = load_training_state(path, model_.parameters(), optimizer_, best_, fingerprint());
+    position_ = load_training_state(path, model_.parameters(), optimizer_, best_, settings());
+  }
+
+  /// Gives the model the weights of the best epoch so far. False if no epoch was scored.
+  bool use_best() {
+    if (best_.empty()) return false;
+    model_.device().upload(best_.data(), model_.parameters().values());
+    model_.parameters().changed();
+    return true;
   }
 
   /// Runs what is left. With a dev set the model ends with the weights of its best epoch, unless the
-  /// callback stops the run: then with those of the last step.
+  /// callback stops the run: then with those of the last step (`use_best` has the others).
   training_result run(const callback& report = {}) {
     training_result result;
     started_ = clock::now();
@@ -121,9 +134,8 @@ class trainer {
     result.tokens_per_second = rate();
     if (result.stopped) {
       save_state();
-    } else if (!best_.empty()) {
-      model_.device().upload(best_.data(), model_.parameters().values());
-      model_.parameters().changed();
+    } else {
+      use_best();
     }
     result.position = position_;
     return result;
@@ -132,7 +144,7 @@ class trainer {
  private:
   using clock = std::chrono::steady_clock;
 
-  static training_options checked(training_options o, const token_classifier<B>& model) {
+  static training_options checked(training_options o) {
     const auto require_that = [](bool ok, const char* expected) {
       check(ok, error_code::invalid_argument, "training options", expected);
     };
@@ -143,25 +155,23 @@ class trainer {
     require_that(std::isfinite(o.max_grad_norm) && o.max_grad_norm >= 0.0,
                  "max_grad_norm of at least 0");
     require_that(o.accumulation >= 1, "accumulation of at least 1");
-    o.data.max_length = o.data.max_length > 0 ? std::min(o.data.max_length, model.max_length())
-                                              : model.max_length();
     return o;
   }
 
   /// Everything that decides what the next step does.
-  [[nodiscard]] std::string fingerprint() const {
-    std::ostringstream text;
-    text.precision(17);
-    text << "epochs " << options_.epochs << ", learning rate " << options_.learning_rate
-         << ", warm-up " << options_.warmup << ", weight decay " << options_.weight_decay
-         << ", clipping " << options_.max_grad_norm << ", accumulation " << options_.accumulation
-         << ", batch size " << options_.batch.batch_size << ", max tokens "
-         << options_.batch.max_tokens << ", seed " << options_.batch.seed << ", max length "
-         << options_.data.max_length << ", " << examples_.size() << " examples ("
-         << std::hex << digest(examples_) << std::dec << "), "
-         << model_.parameters().layout().size() << " parameters, labels";
-    for (const auto& label : model_.labels()) text << ' ' << label;
-    return text.str();
+  [[nodiscard]] json settings() const {
+    json all = task_.settings();
+    all.update({{"epochs", options_.epochs},
+                {"learning rate", options_.learning_rate},
+                {"warm-up", options_.warmup},
+                {"weight decay", options_.weight_decay},
+                {"clipping", options_.max_grad_norm},
+                {"accumulation", options_.accumulation},
+                {"batch size", options_.batch.batch_size},
+                {"max tokens", options_.batch.max_tokens},
+                {"seed", options_.batch.seed},
+                {"parameters", model_.parameters().layout().size()}});
+    return all;
   }
 
   [[nodiscard]] double seconds() const {
@@ -176,7 +186,7 @@ class trainer {
   void save_state() const {
     if (options_.checkpoint.empty()) return;
     save_training_state(options_.checkpoint, model_.parameters(), optimizer_, best_, position_,
-                        fingerprint());
+                        settings());
   }
 
   /// Optimizer steps of an epoch.
@@ -186,7 +196,7 @@ class trainer {
 
   /// Returns false if the callback asked to stop.
   bool run_epoch(const callback& report, training_result& result) {
-    const auto plan = plan_batches(examples_, position_.epoch, options_.batch);
+    const auto plan = plan_batches(task_.examples(), position_.epoch, options_.batch);
     while (position_.batch < static_cast<index>(plan.size())) {
       auto progress = step(plan);
       result.losses.push_back(progress.loss);
@@ -209,14 +219,14 @@ class trainer {
     const auto last =
         std::min(plan.size(), first + static_cast<std::size_t>(options_.accumulation));
     index labelled = 0;
-    for (std::size_t i = first; i < last; ++i) labelled += labelled_tokens(examples_, plan[i]);
+    for (std::size_t i = first; i < last; ++i) labelled += count_targets(task_.examples(), plan[i]);
     double sum = 0.0;
     for (std::size_t i = first; i < last; ++i) {
-      fill_batch(examples_, plan[i], batch_);
+      fill_batch(task_.examples(), plan[i], batch_);
       model_.set_dropout(options_.batch.seed, static_cast<std::uint64_t>(position_.forward++));
       sum += model_.forward_loss(batch_, std::max<index>(labelled, 1)).sum;
       model_.backward();
-      tokens_done_ += batch_.tokens();
+      tokens_done_ += batch_.tokens.tokens();
     }
     training_progress progress;
     progress.loss = sum / static_cast<double>(std::max<index>(labelled, 1));
@@ -254,14 +264,14 @@ class trainer {
     progress.loss = loss;
     progress.learning_rate = schedule_(position_.step);
     std::optional<ner_report> dev;
-    if (!dev_.empty()) {
+    if (task_.has_dev()) {
       const auto before = clock::now();
-      dev = evaluate_on(model_, tokens_, dev_, {}, {options_.data.max_length, 64, 2048});
+      dev = task_.evaluate(model_);
       paused_ += std::chrono::duration<double>(clock::now() - before).count();
       progress.dev = &*dev;
-      progress.is_best = dev->micro.f1 > position_.best_score;
+      progress.is_best = task_.score(*dev) > position_.best_score;
       if (progress.is_best) {
-        position_.best_score = dev->micro.f1;
+        position_.best_score = task_.score(*dev);
         position_.best_epoch = position_.epoch;
         position_.epochs_since_best = 0;
         best_.resize(static_cast<std::size_t>(model_.parameters().layout().size()));
@@ -274,20 +284,22 @@ class trainer {
     return !report || report(progress);
   }
 
-  token_classifier<B>& model_;
-  const tokenizer& tokens_;
-  std::vector<sentence> dev_;
+  Model& model_;
+  Task task_;
   training_options options_;
-  std::vector<training_example> examples_;
-  adamw<B> optimizer_;
+  adamw<typename Model::backend_type> optimizer_;
   schedule schedule_;
   training_position position_;
   std::vector<scalar> best_;  // parameters of the best epoch
-  token_batch batch_;
+  typename Model::batch_type batch_;
   clock::time_point started_;
   double paused_ = 0.0;
   index tokens_done_ = 0;
   index first_step_ = 0;
 };
+
+template <class Model>
+trainer(Model&, const tokenizer&, const std::vector<sentence>&, std::vector<sentence>, training_options)
+    -> trainer<Model, tagging_task>;
 
 }  // namespace onoma::inline ONOMA_ABI

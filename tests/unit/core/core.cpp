@@ -100,13 +100,12 @@ TEST_CASE("views slice without copying") {
 TEST_CASE("batches pack sequences") {
   onoma::token_batch batch;
   batch.add(std::vector<std::int32_t>{1, 2, 3});
-  batch.add(std::vector<std::int32_t>{4}, std::vector<std::int32_t>{0});
+  batch.add(std::vector<std::int32_t>{4});
   CHECK(batch.count() == 2);
   CHECK(batch.tokens() == 4);
   CHECK(batch.layout().longest == 3);
   CHECK(onoma::sequences::of(batch.layout().offsets).longest == 3);
-  CHECK(batch.labels()[0] == onoma::token_batch::ignored_label);
-  CHECK(batch.labels()[3] == 0);
+  CHECK(batch.ids()[3] == 4);
   batch.clear();
   CHECK(batch.count() == 0);
   CHECK(batch.layout().longest == 0);

@@ -27,8 +27,8 @@ TEST_CASE_TEMPLATE("a large batch gives what its sequences give alone", B,
                    onoma::reference_backend<float>,
                    onoma::guarded_backend<onoma::reference_backend<float>>) {
   B device;
-  auto m = onoma::token_classifier<B>::load(
-      std::filesystem::path(ONOMA_TEST_DATA_DIR) / "bert-tiny", {}, device, {.training = false});
+  auto m = onoma::token_classifier_session<B>::load(
+      std::filesystem::path(ONOMA_TEST_DATA_DIR) / "bert-tiny", device);
   onoma::token_batch batch;
   std::vector<index> lengths;
   // Some empty, also at the ends, and the longest that there is.
@@ -64,8 +64,8 @@ TEST_CASE_TEMPLATE("a large batch gives what its sequences give alone", B,
 
 TEST_CASE("a batch without tokens has no logits") {
   onoma::reference_backend<float> device;
-  auto m = onoma::token_classifier<onoma::reference_backend<float>>::load(
-      std::filesystem::path(ONOMA_TEST_DATA_DIR) / "bert-tiny", {}, device, {.training = false});
+  auto m = onoma::token_classifier_session<onoma::reference_backend<float>>::load(
+      std::filesystem::path(ONOMA_TEST_DATA_DIR) / "bert-tiny", device);
   onoma::token_batch batch;
   CHECK(m.logits(batch).rows == 0);
   batch.add({});

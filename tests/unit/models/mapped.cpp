@@ -22,12 +22,13 @@ namespace {
 namespace fs = std::filesystem;
 using onoma::index;
 using backend = onoma::cpu_backend;
-using model = onoma::token_classifier<backend>;
+using session = onoma::token_classifier_session<backend>;
+using trainable = onoma::token_classifier<backend>;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
 
-template <class B>
-std::vector<typename B::scalar> logits_of(onoma::token_classifier<B>& m) {
+template <class Model>
+std::vector<float> logits_of(Model& m) {
   onoma::token_batch batch;
   batch.add(std::vector<std::int32_t>{2, 11, 57, 8, 3});
   batch.add(std::vector<std::int32_t>{2, 30, 3});
@@ -38,8 +39,7 @@ std::vector<typename B::scalar> logits_of(onoma::token_classifier<B>& m) {
 template <class B>
 bool reads_file(const fs::path& folder) {
   B device;
-  const auto m = onoma::token_classifier<B>::load(folder, {}, device, {.training = false});
-  return m.parameters().reads_pieces();
+  return onoma::token_classifier_model<B>::load(folder, device)->parameters().reads_pieces();
 }
 
 /// The folder with its file of weights moved by so many bytes: its header ends in spaces.
@@ -67,7 +67,7 @@ TEST_CASE("tables are read in the file where it has them as the kernels read the
   CHECK_FALSE(reads_file<onoma::reference_backend<double>>(data / "bert-tiny"));
   CHECK_FALSE(reads_file<onoma::guarded_backend<backend>>(data / "bert-tiny"));
   backend device;
-  CHECK_FALSE(model::load(data / "bert-tiny", {}, device).parameters().reads_pieces());
+  CHECK_FALSE(trainable::load(data / "bert-tiny", {}, device).parameters().reads_pieces());
 }
 
 TEST_CASE("misaligned tables are copied, with the same bits") {
@@ -75,22 +75,22 @@ TEST_CASE("misaligned tables are copied, with the same bits") {
   const auto path = folder.path / "model";
   fs::copy(data / "bert-tiny", path);
   backend device;
-  auto plain = model::load(data / "bert-tiny", {}, device, {.training = false});
+  auto plain = session::load(data / "bert-tiny", device);
   const auto expected = logits_of(plain);
   for (const std::uint64_t by : {1, 1, 2}) {  // together 1, 2 and 4 bytes
     shift_tensors(path, by);
-    auto shifted = model::load(path, {}, device, {.training = false});
-    CHECK(shifted.parameters().reads_pieces() == (by == 2));
+    auto shifted = session::load(path, device);
+    CHECK(shifted.model().parameters().reads_pieces() == (by == 2));
     CHECK(logits_of(shifted) == expected);
   }
 }
 
 TEST_CASE("the guarded backend's copies of tables are out of reach too") {
   onoma::guarded_backend<backend> device;
-  auto guarded = onoma::token_classifier<onoma::guarded_backend<backend>>::load(
-      data / "bert-tiny", {}, device, {.training = false});
+  auto guarded = onoma::token_classifier_session<onoma::guarded_backend<backend>>::load(data / "bert-tiny",
+                                                                                       device);
   backend plain_device;
-  auto plain = model::load(data / "bert-tiny", {}, plain_device, {.training = false});
+  auto plain = session::load(data / "bert-tiny", plain_device);
   CHECK(logits_of(guarded) == logits_of(plain));
 }
 
@@ -99,22 +99,22 @@ TEST_CASE("the mapping lives as long as the model, wherever it is moved and what
   const auto path = folder.path / "model";
   fs::copy(data / "bert-tiny", path);
   backend device;
-  std::vector<model> models;
-  models.push_back(model::load(path, {}, device, {.training = false}));
+  std::vector<session> models;
+  models.push_back(session::load(path, device));
   const auto expected = logits_of(models.front());
-  auto other = model::load(data / "bert-tiny", {}, device);
+  auto other = trainable::load(data / "bert-tiny", {}, device);
   const auto values = other.parameters().values();
   device.fill(values, 0.5F);
   other.parameters().changed();
   other.save(path);  // in its place
-  models.push_back(model::load(path, {}, device, {.training = false}));  // moves the first
+  models.push_back(session::load(path, device));  // moves the first
   CHECK(logits_of(models.front()) == expected);
   CHECK(logits_of(models.back()) != expected);
   fs::remove_all(path);
-  model moved = std::move(models.front());
+  session moved = std::move(models.front());
   models.clear();
   CHECK(logits_of(moved) == expected);
-  CHECK(moved.parameters().reads_pieces());
+  CHECK(moved.model().parameters().reads_pieces());
 }
 
 TEST_CASE("a text touches its own rows of a table, not the table") {
@@ -129,9 +129,9 @@ TEST_CASE("a text touches its own rows of a table, not the table") {
   config.labels = {"O", "B-X"};
   const index table_bytes = config.vocabulary * config.hidden * 4;
   backend device;
-  model(config, device).save(folder.path / "model");
-  auto m = model::load(folder.path / "model", {}, device, {.training = false});
-  CHECK(m.parameters().reads_pieces());
+  trainable(config, device).save(folder.path / "model");
+  auto m = session::load(folder.path / "model", device);
+  CHECK(m.model().parameters().reads_pieces());
   static_cast<void>(logits_of(m));
   // A mapping is a line with the file's name; `Rss: ... kB` follows.
   index resident = -1;

@@ -17,15 +17,14 @@ namespace test {
 namespace {
 
 namespace fs = std::filesystem;
-using model = onoma::token_classifier<onoma::cpu_backend>;
+using model = onoma::token_classifier_session<onoma::cpu_backend>;
 using onoma::error_code;
 using onoma::index;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
 
-onoma::model_options with_cache(const fs::path& cache) {
-  onoma::model_options options;
-  options.training = false;
+onoma::inference_options with_cache(const fs::path& cache) {
+  onoma::inference_options options;
   options.packed_cache = cache;
   return options;
 }
@@ -38,15 +37,15 @@ std::vector<float> logits_of(model& m) {
 }
 std::vector<float> logits_of(const fs::path& folder, const fs::path& cache) {
   onoma::cpu_backend device;
-  auto m = model::load(folder, {}, device, with_cache(cache));
+  auto m = model::load(folder, device, with_cache(cache));
   return logits_of(m);
 }
 
 template <class B = onoma::cpu_backend>
-error_code code_of(const fs::path& folder, const onoma::model_options& options) {
+error_code code_of(const fs::path& folder, const onoma::inference_options& options) {
   B device;
   try {
-    static_cast<void>(onoma::token_classifier<B>::load(folder, {}, device, options));
+    static_cast<void>(onoma::token_classifier_model<B>::load(folder, device, options));
   } catch (const onoma::error& problem) {
     INFO(problem.what());
     return problem.code();
@@ -80,10 +79,10 @@ TEST_CASE("every set of kernels has caches of its own") {
   for (index i = 0; i < found.count; ++i) {
     INFO(found.available[i]->name);
     onoma::cpu_backend device({}, *found.available[i]);
-    auto plain = model::load(data / "bert-tiny", {}, device, with_cache({}));
+    auto plain = model::load(data / "bert-tiny", device, with_cache({}));
     const auto expected = logits_of(plain);
     for (int start = 0; start < 2; ++start) {
-      auto cached = model::load(data / "bert-tiny", {}, device, with_cache(cache));
+      auto cached = model::load(data / "bert-tiny", device, with_cache(cache));
       CHECK(logits_of(cached) == expected);
     }
   }
@@ -143,22 +142,7 @@ TEST_CASE("a packed cache is for float weights in inference on the CPU") {
   auto options = with_cache(folder.path / "cache");
   CHECK(code_of<onoma::reference_backend<double>>(data / "bert-tiny", options) ==
         error_code::unsupported);
-  options.training = true;
-  CHECK(code_of(data / "bert-tiny", options) == error_code::unsupported);
   CHECK_FALSE(fs::exists(options.packed_cache));
-}
-
-TEST_CASE("a new head is packed each time") {
-  const temporary_folder folder;
-  onoma::cpu_backend device;
-  for (const std::uint64_t seed : {1, 2}) {
-    auto options = with_cache({});
-    options.seed = seed;
-    auto plain = model::load(data / "bert-tiny-bare", {"O", "B-X"}, device, options);
-    options.packed_cache = folder.path / "cache";
-    auto cached = model::load(data / "bert-tiny-bare", {"O", "B-X"}, device, options);
-    CHECK(logits_of(cached) == logits_of(plain));
-  }
 }
 
 TEST_CASE("the mapping of a cache lives as long as the model") {
@@ -166,7 +150,7 @@ TEST_CASE("the mapping of a cache lives as long as the model") {
   const auto cache = folder.path / "cache";
   const auto expected = logits_of(data / "bert-tiny", cache);
   onoma::cpu_backend device;
-  auto m = model::load(data / "bert-tiny", {}, device, with_cache(cache));
+  auto m = model::load(data / "bert-tiny", device, with_cache(cache));
   fs::remove(cache);
   model moved = std::move(m);
   CHECK(logits_of(moved) == expected);

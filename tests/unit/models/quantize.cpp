@@ -44,7 +44,7 @@ std::vector<float> logits_of(Model& m) {
 }
 template <class B = backend>
 std::vector<float> logits_of(const fs::path& folder, B device = {}) {
-  auto m = onoma::token_classifier<B>::load(folder, {}, device, {.training = false});
+  auto m = onoma::token_classifier_session<B>::load(folder, device);
   return logits_of(m);
 }
 
@@ -65,7 +65,11 @@ double relative_difference(const std::vector<float>& found, const std::vector<fl
 std::string refusal(const fs::path& folder, bool training = false) {
   try {
     backend device;
-    static_cast<void>(model::load(folder, {}, device, {.training = training}));
+    if (training) {
+      static_cast<void>(model::load(folder, {}, device));
+    } else {
+      static_cast<void>(onoma::token_classifier_model<backend>::load(folder, device));
+    }
   } catch (const onoma::error& problem) {
     return problem.what();
   }

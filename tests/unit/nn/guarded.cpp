@@ -24,7 +24,7 @@ std::vector<double> losses_of(const std::string& name, B& device) {
   auto model = onoma::token_classifier<B>::load(
       std::string(ONOMA_TEST_DATA_DIR) + "/" + name, {}, device);
   onoma::adamw optimizer(model.parameters());
-  onoma::token_batch batch;
+  onoma::tagged_batch batch;
   batch.clear();
   batch.add(std::vector<std::int32_t>{2, 9, 30, 60, 3}, std::vector<std::int32_t>{-100, 1, 0, 2, -100});
   batch.add(std::vector<std::int32_t>{2, 41, 3}, std::vector<std::int32_t>{-100, 4, -100});
@@ -35,7 +35,7 @@ std::vector<double> losses_of(const std::string& name, B& device) {
     onoma::clip_grad_norm(model.parameters(), 1.0);
     optimizer.step(1e-3);
   }
-  losses.push_back(static_cast<double>(model.probabilities(batch)(0, 0)));
+  losses.push_back(static_cast<double>(model.probabilities(batch.tokens)(0, 0)));
   return losses;
 }
 

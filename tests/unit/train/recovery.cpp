@@ -28,15 +28,15 @@ struct failing_executor {
   }
 };
 
-onoma::token_batch some_batch() {
-  onoma::token_batch batch;
+onoma::tagged_batch some_batch() {
+  onoma::tagged_batch batch;
   batch.add(std::vector<std::int32_t>{2, 17, 18, 19, 3}, std::vector<std::int32_t>{-100, 1, -100, 4, -100});
   batch.add(std::vector<std::int32_t>{2, 30, 17, 3}, std::vector<std::int32_t>{-100, 0, 2, -100});
   return batch;
 }
 
-std::vector<float> logits_of(model& m, const onoma::token_batch& batch) {
-  const auto logits = m.logits(batch);
+std::vector<float> logits_of(model& m, const onoma::tagged_batch& batch) {
+  const auto logits = m.logits(batch.tokens);
   return {logits.data, logits.data + logits.rows * logits.cols};
 }
 
@@ -78,7 +78,7 @@ TEST_CASE("a word that windows cut in two has one beginning") {
     for (const auto& example : onoma::make_examples(tokens, one, tags, {5, {all}})) {
       CHECK(example.ids.size() <= 5);
       std::copy_if(example.labels.begin(), example.labels.end(), std::back_inserter(seen),
-                   [](std::int32_t label) { return label != onoma::token_batch::ignored_label; });
+                   [](std::int32_t label) { return label != onoma::ignored_label; });
     }
     CHECK(std::count(seen.begin(), seen.end(), id("B-PER")) == 1);
     CHECK(std::count(seen.begin(), seen.end(), id("O")) == 1);
@@ -107,10 +107,15 @@ TEST_CASE_TEMPLATE("zeroed gradients have no history", B, onoma::cpu_backend, on
   CHECK(norm(1e-3) == expected);
 }
 
-TEST_CASE("a model for inference has no gradients to zero") {
-  onoma::cpu_backend device;
-  auto m = model::load(tiny, {}, device, {.training = false});
-  CHECK_THROWS_AS(m.parameters().zero_gradients(), onoma::error);
+template <class Model>
+concept can_train = requires(Model& m, const onoma::tagged_batch& batch) { m.forward_loss(batch); } ||
+                    requires(const Model& m) { m.save("folder"); } ||
+                    requires(Model& m) { m.parameters().zero_gradients(); };
+
+TEST_CASE("what is for inference cannot be trained or saved: it does not compile") {
+  static_assert(can_train<model>);
+  static_assert(!can_train<onoma::token_classifier_session<onoma::cpu_backend>>);
+  static_assert(!can_train<const onoma::token_classifier_model<onoma::cpu_backend>>);
 }
 
 TEST_CASE("an exception of the host's executor is gone with the call that it ended") {
@@ -127,7 +132,7 @@ TEST_CASE("an exception of the host's executor is gone with the call that it end
     model m(config_with_dropout(), device, {.seed = 5});
     executor.calls_left = call;
     try {
-      static_cast<void>(m.logits(batch));
+      static_cast<void>(m.logits(batch.tokens));
       ended = true;  // it has fewer calls
     } catch (const std::runtime_error&) {
     }

@@ -86,19 +86,19 @@ TEST_CASE("no step allocates after the first of the largest shape") {
   onoma::adamw optimizer(m.parameters());
   const auto tokens = onoma::load_tokenizer(tiny);
   const auto examples = onoma::make_examples(tokens, sentences(), onoma::tag_set(labels));
-  onoma::token_batch large;
-  onoma::token_batch small;
+  onoma::tagged_batch large;
+  onoma::tagged_batch small;
   large.clear();
   small.clear();
   for (const auto& e : examples) large.add(e.ids, e.labels);
   small.add(examples[1].ids, examples[1].labels);
-  const auto step = [&](const onoma::token_batch& batch) {
+  const auto step = [&](const onoma::tagged_batch& batch) {
     m.forward_loss(batch);
     m.backward();
     onoma::clip_grad_norm(m.parameters(), 1.0);
     optimizer.step(1e-4);
   };
-  const auto infer = [&](const onoma::token_batch& batch) { static_cast<void>(m.logits(batch)); };
+  const auto infer = [&](const onoma::tagged_batch& batch) { static_cast<void>(m.logits(batch.tokens)); };
   step(large);
   infer(large);
   const long before = allocations.load();
@@ -180,7 +180,7 @@ TEST_CASE("gradients are the slopes of the loss, with dropout and tokens without
   using exact = onoma::token_classifier<onoma::reference_backend<double>>;
   onoma::reference_backend<double> device;
   exact m(config_with_dropout(), device, {.seed = 5});
-  onoma::token_batch batch;
+  onoma::tagged_batch batch;
   batch.add(std::vector<std::int32_t>{2, 17, 18, 19, 3},
             std::vector<std::int32_t>{-100, 1, -100, 4, -100});
   batch.add(std::vector<std::int32_t>{2, 30, 17, 3}, std::vector<std::int32_t>{-100, 0, 2, -100});
@@ -243,7 +243,7 @@ TEST_CASE("a model for inference has the same bits, and weights in packed form a
     INFO(name);
     const auto folder = std::string(ONOMA_TEST_DATA_DIR) + name;
     auto trained = model::load(folder, {}, device);
-    auto used = model::load(folder, {}, device, {.training = false});
+    auto used = onoma::token_classifier_session<onoma::cpu_backend>::load(folder, device);
     onoma::token_batch batch;
     batch.add(std::vector<std::int32_t>{2, 11, 57, 8, 3});
     batch.add(std::vector<std::int32_t>{2, 30, 3});
@@ -251,7 +251,8 @@ TEST_CASE("a model for inference has the same bits, and weights in packed form a
     const auto found = used.logits(batch);
     CHECK(std::equal(expected.data, expected.data + expected.rows * expected.cols, found.data));
 
-    const auto& layout = used.parameters().layout();
+    const auto& parameters = used.model().parameters();
+    const auto& layout = parameters.layout();
     CHECK(layout.entries().size() == trained.parameters().layout().entries().size());
     index outside = 0;
     index packed = 0;
@@ -261,21 +262,21 @@ TEST_CASE("a model for inference has the same bits, and weights in packed form a
         const auto& trained_entries = trained.parameters().layout().entries();
         const auto same = std::find_if(trained_entries.begin(), trained_entries.end(),
                                        [&](const auto& e) { return e.name == entry.name; });
-        CHECK(used.parameters().download_value(entry) ==
+        CHECK(parameters.download_value(entry) ==
               trained.parameters().download_value(*same));
         continue;
       }
       packed += entry.size();
-      CHECK_THROWS_AS(used.parameters().download_value(entry), onoma::error);
+      CHECK_THROWS_AS(parameters.download_value(entry), onoma::error);
     }
     CHECK(packed > 0);
     CHECK(outside > packed);  // tables
     CHECK(layout.size() + outside <= trained.parameters().layout().size());
-    CHECK_THROWS_AS(used.save(fs::temp_directory_path() / "onoma-never"), onoma::error);
   }
   // New weights too: they depend on the seed, not on what the model is for.
   model trained(config_with_dropout(), device, {.seed = 5});
-  model used(config_with_dropout(), device, {.seed = 5, .training = false});
+  onoma::token_classifier_session<onoma::cpu_backend> used(
+      onoma::token_classifier_model<onoma::cpu_backend>::make(config_with_dropout(), device, 5), device);
   onoma::token_batch batch;
   batch.add(std::vector<std::int32_t>{2, 11, 57, 8, 3});
   const auto expected = trained.logits(batch);
@@ -288,7 +289,7 @@ TEST_CASE("recomputing the feed-forward gives the same bits for less memory") {
   onoma::cpu_backend device(pool);
   model kept(config_with_dropout(), device, {.seed = 5});
   model recomputed(config_with_dropout(), device, {.seed = 5, .recompute = true});
-  onoma::token_batch batch;
+  onoma::tagged_batch batch;
   for (index b = 0; b < 40; ++b) {
     std::vector<std::int32_t> ids(20, 2 + static_cast<std::int32_t>(b));
     batch.add(ids, std::vector<std::int32_t>(20, static_cast<std::int32_t>(b % 5)));
@@ -321,8 +322,8 @@ TEST_CASE("docs/memory.md says what the arenas measure") {
   std::ifstream file(std::string(ONOMA_SOURCE_DIR) + "/docs/memory.md");
   REQUIRE(file.is_open());
   onoma::cpu_backend device;
-  onoma::token_batch batch;  // 1,000 tokens
-  for (int b = 0; b < 8; ++b) batch.add(std::vector<std::int32_t>(125, 5));
+  onoma::tagged_batch batch;  // 1,000 tokens, all of them labelled or none: the same memory
+  for (int b = 0; b < 8; ++b) batch.add(std::vector<std::int32_t>(125, 5), {});
   index rows = 0;
   for (std::string line; std::getline(file, line);) {
     // | model | layers | H | A | F | V | parameters, MB | kept | scratch | kept, recompute | scratch
@@ -362,16 +363,15 @@ TEST_CASE("docs/memory.md says what the arenas measure") {
 TEST_CASE("bad inputs are refused before anything is computed") {
   onoma::cpu_backend device;
   auto m = model::load(tiny, {}, device);
-  onoma::token_batch batch;
   const auto logits_of = [&](std::vector<std::int32_t> ids) {
-    batch.clear();
+    onoma::token_batch batch;
     batch.add(ids);
     static_cast<void>(m.logits(batch));
   };
   CHECK_THROWS_AS(logits_of({-1}), onoma::error);
   CHECK_THROWS_AS(logits_of({100000}), onoma::error);
   CHECK_THROWS_AS(logits_of(std::vector<std::int32_t>(65, 1)), onoma::error);
-  batch.clear();
+  onoma::tagged_batch batch;
   CHECK_THROWS_AS(batch.add(std::vector<std::int32_t>{1, 2}, std::vector<std::int32_t>{1}), onoma::error);
   batch.clear();
   batch.add(std::vector<std::int32_t>{1}, std::vector<std::int32_t>{5});

@@ -1,7 +1,7 @@
 /// Softmax over labels, and cross-entropy with ignored rows.
 #pragma once
 
-#include <onoma/core/ragged.hpp>
+#include <onoma/core/targets.hpp>
 #include <onoma/core/view.hpp>
 
 #include <cmath>
@@ -38,7 +38,7 @@ template <class Sum, class T>
   Sum total = Sum(0);
   count = 0;
   for (index n = 0; n < logits.rows; ++n) {
-    if (labels[n] == token_batch::ignored_label) {
+    if (labels[n] == ignored_label) {
       if (dlogits) {
         for (index l = 0; l < logits.cols; ++l) dlogits(n, l) = T(0);
       }

@@ -1,0 +1,67 @@
+/// The seam between an encoder and what is made of its hidden states: token labels, and later chains and
+/// spans.
+#pragma once
+
+#include <onoma/core/ragged.hpp>
+#include <onoma/nn/pass.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// What a head must know of its encoder and its labels.
+struct head_settings {
+  index hidden = 0;      ///< H
+  index labels = 0;      ///< L
+  double dropout = 0.0;  ///< on the hidden states that it reads
+};
+
+/// A batch with what its sequences should give. `Targets` is a head's: it has one `item` for each sequence.
+template <class Targets>
+struct training_batch {
+  token_batch tokens;
+  Targets targets;
+
+  void clear() {
+    tokens.clear();
+    targets.clear();
+  }
+  /// Appends one sequence. @throws onoma::error (shape_mismatch) for a target that does not fit it.
+  void add(std::span<const std::int32_t> ids, const typename Targets::item& target) {
+    targets.add(ids.size(), target);
+    tokens.add(ids);
+  }
+};
+
+/// What stands on an encoder. A head owns parameters, knows which hidden states it reads, and has forward,
+/// loss and backward as neighbours; it never dereferences a tensor.
+///
+/// `wanted(batch, rows)` fills `rows` with the ascending numbers of the tokens that the loss reads, or
+/// leaves it empty where it reads all. `check(batch)` throws for targets that are not the head's and returns
+/// how many the loss counts. `scores` [M, columns] are what inference downloads, from hidden states [M, H],
+/// which it may overwrite; `normalise` makes probabilities of them, in place. `forward_loss` takes the wanted
+/// hidden states and keeps what `backward` reads, which returns their gradient [M, H] from scratch.
+template <class H, class B = typename H::backend_type>
+concept encoder_head = requires(
+    const H& head, const pass<B>& run,
+    const training_batch<typename H::targets>& batch, std::vector<std::int32_t>& rows,
+    mat<typename B::scalar> m, typename H::saved& saved, double divisor) {
+  /// The name under which a folder says which head it has; "token" is what says nothing.
+  { H::kind } -> std::convertible_to<std::string_view>;
+  /// Beginnings of the names of its tensors, and of those of other tasks' heads that may stand there instead.
+  { H::tensor_prefixes } -> std::convertible_to<std::span<const std::string_view>>;
+  requires std::constructible_from<H, const head_settings&>;
+  { head.columns() } -> std::same_as<index>;
+  { head.check(batch) } -> std::same_as<index>;
+  { head.wanted(batch, rows) };
+  { head.scores(run, m) } -> std::same_as<mat<typename B::scalar>>;
+  { head.normalise(run, m) };
+  { head.forward_loss(run, batch, m, divisor, saved) } -> std::same_as<loss_result>;
+  { head.backward(run, saved) } -> std::same_as<mat<typename B::scalar>>;
+};
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,145 @@
+/// A label for each token: dropout and a linear layer, as in transformers' token classifiers.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/targets.hpp>
+#include <onoma/heads/concept.hpp>
+#include <onoma/nn/linear.hpp>
+#include <onoma/nn/loss.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// A label id for each token, or `ignored_label`.
+struct token_targets {
+  using item = std::vector<std::int32_t>;  ///< [tokens of the sequence]; empty: none counts
+
+  std::vector<std::int32_t> labels;  ///< [N]
+
+  void clear() { labels.clear(); }
+  /// @throws onoma::error (shape_mismatch) for another number of labels than tokens.
+  void add(std::size_t tokens, const item& of_sequence) {
+    if (!of_sequence.empty() && of_sequence.size() != tokens) {
+      fail(error_code::shape_mismatch, "labels of a sequence", std::to_string(tokens) + " labels",
+           std::to_string(of_sequence.size()));
+    }
+    labels.insert(labels.end(), of_sequence.begin(), of_sequence.end());
+    labels.resize(labels.size() + (tokens - of_sequence.size()), ignored_label);
+  }
+
+  /// How many tokens of a sequence the loss counts.
+  [[nodiscard]] static index count(const item& of_sequence) {
+    return std::count_if(of_sequence.begin(), of_sequence.end(),
+                         [](std::int32_t label) { return label != ignored_label; });
+  }
+  /// Calls mix(number) for every number of a sequence's targets.
+  template <class Mix>
+  static void visit_numbers(const item& of_sequence, Mix&& mix) {
+    for (const auto label : of_sequence) mix(static_cast<std::uint32_t>(label));
+  }
+};
+
+using tagged_batch = training_batch<token_targets>;
+
+/// logits [N, L] = dropout(hidden) W^T + b; cross-entropy over the labelled tokens.
+/// Source: Devlin et al., NAACL 2019, section 5.3; transformers, BertForTokenClassification.
+template <backend B>
+class token_head {
+ public:
+  using backend_type = B;
+  using scalar = typename B::scalar;
+  using targets = token_targets;
+
+  static constexpr std::string_view kind = "token";
+  static constexpr std::string_view prefixes[] = {"classifier."};
+  static constexpr std::span<const std::string_view> tensor_prefixes = prefixes;
+
+  struct saved {
+    mat<scalar> hidden;  // [M, H] of the wanted tokens, after dropout
+    typename cross_entropy<B>::saved loss;
+    std::vector<std::int32_t> labels;  // [M] of these tokens, in host memory
+  };
+
+  explicit token_head(const head_settings& s)
+      : classifier_(s.hidden, s.labels), labels_(s.labels), dropout_(static_cast<float>(s.dropout)) {}
+
+  template <class Visitor>
+  void visit(const scope& at, Visitor&& visitor) {
+    classifier_.visit(at / "classifier", visitor);
+  }
+  template <class Visitor>
+  void visit_linears(Visitor&& visitor) {
+    classifier_.visit_linears(visitor);
+  }
+
+  /// L
+  [[nodiscard]] index columns() const noexcept { return labels_; }
+
+  /// @throws onoma::error (out_of_range) for a label that is neither an id below L nor `ignored_label`.
+  index check(const tagged_batch& batch) const {
+    index labelled = 0;
+    for (const auto label : batch.targets.labels) {
+      if (label == ignored_label) continue;
+      if (label < 0 || label >= labels_) {
+        fail(error_code::out_of_range, "label of a token",
+             "0 to " + std::to_string(labels_ - 1) + " or " + std::to_string(ignored_label),
+             std::to_string(label));
+      }
+      ++labelled;
+    }
+    return labelled;
+  }
+
+  /// The labelled tokens. None where all are labelled, or none is.
+  void wanted(const tagged_batch& batch, std::vector<std::int32_t>& rows) const {
+    rows.clear();
+    rows.reserve(batch.targets.labels.size());
+    for (std::size_t n = 0; n < batch.targets.labels.size(); ++n) {
+      if (batch.targets.labels[n] != ignored_label) rows.push_back(static_cast<std::int32_t>(n));
+    }
+    if (rows.size() == batch.targets.labels.size()) rows.clear();
+  }
+
+  /// Logits [M, L].
+  mat<scalar> scores(const pass<B>& run, mat<scalar> hidden) const {
+    run.device.dropout(hidden, mask(run));
+    const auto logits = run.keep(hidden.rows, labels_);
+    classifier_.forward(run.device, hidden, logits);
+    return logits;
+  }
+  /// Logits become probabilities of the labels, each row summing to 1.
+  void normalise(const pass<B>& run, mat<scalar> logits) const { run.device.softmax(logits, logits); }
+
+  loss_result forward_loss(const pass<B>& run, const tagged_batch& batch, mat<scalar> hidden,
+                           double divisor, saved& keep) const {
+    keep.hidden = hidden;
+    const auto logits = scores(run, hidden);
+    keep.labels = batch.targets.labels;
+    if (hidden.rows != batch.tokens.tokens()) std::erase(keep.labels, ignored_label);
+    const auto labels = run.upload({keep.labels.data(), hidden.rows});
+    return cross_entropy<B>::forward(run, logits, labels, divisor, keep.loss);
+  }
+
+  mat<scalar> backward(const pass<B>& run, const saved& kept) const {
+    const auto d = run.scratch.template take<scalar>(kept.hidden.rows, kept.hidden.cols);
+    classifier_.backward(run.device, kept.hidden, cross_entropy<B>::backward(kept.loss), set, d);
+    run.device.dropout(d, mask(run));
+    return d;
+  }
+
+ private:
+  dropout_spec mask(const pass<B>& run) const { return run.dropout.at(random_place::head_dropout, dropout_); }
+
+  linear<B> classifier_;  // [L, H]
+  index labels_;
+  float dropout_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI

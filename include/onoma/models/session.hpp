@@ -1,0 +1,123 @@
+/// Running a model: what one thread needs beside the weights that it shares with others.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/models/batch_input.hpp>
+#include <onoma/models/encoder_model.hpp>
+
+#include <filesystem>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// Scores batches with the weights of a model. One session serves one thread at a time, with a backend of its
+/// own: results and activations live in its memory, which grows to the largest batch and stays. The backend
+/// must outlive it.
+template <backend B, encoder_head Head>
+class session {
+ public:
+  using scalar = typename B::scalar;
+  using model_type = encoder_model<B, Head>;
+
+  /// @throws onoma::error (invalid_argument) for a backend whose kernels read weights otherwise than those
+  /// that packed them.
+  session(std::shared_ptr<const model_type> model, B& device)
+      : session(std::move(model), device, std::make_shared<workspace<B>>(device)) {}
+
+  /// A model of one's own. @throws onoma::error as `encoder_model::load`.
+  [[nodiscard]] static session load(const std::filesystem::path& path, B& device,
+                                    const inference_options& options = {}) {
+    return session(model_type::load(path, device, options), device);
+  }
+
+  [[nodiscard]] const model_type& model() const noexcept { return *model_; }
+  [[nodiscard]] const std::shared_ptr<const model_type>& shared_model() const noexcept { return model_; }
+  [[nodiscard]] const encoder_config& config() const noexcept { return model_->config(); }
+  [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return model_->labels(); }
+  [[nodiscard]] index max_length() const noexcept { return model_->max_length(); }
+  [[nodiscard]] index window_length() const noexcept { return model_->window_length(); }
+  [[nodiscard]] B& device() const noexcept { return *device_; }
+  /// Bytes of activations and scratch that it holds now: they grow to the largest batch, with half as much
+  /// to spare.
+  [[nodiscard]] index workspace_size() const noexcept { return workspace_->size(); }
+
+  /// The head's scores, [N, columns] (of token labels: logits before the softmax), in host memory: valid
+  /// until the next call.
+  /// @throws onoma::error (out_of_range) for an id outside the vocabulary or a sequence that is too long.
+  [[nodiscard]] mat<const scalar> logits(const token_batch& batch) {
+    return infer(batch, [](const pass<B>&, mat<scalar>) {});
+  }
+
+  /// Probabilities, [N, columns] (of token labels: each row sums to 1); otherwise as `logits`.
+  [[nodiscard]] mat<const scalar> probabilities(const token_batch& batch) {
+    return infer(batch,
+                 [&](const pass<B>& run, mat<scalar> scores) { model_->head().normalise(run, scores); });
+  }
+
+  /// The embeddings' output and that of each layer, [N, H] each, row-major, in host memory: for
+  /// inspection; it allocates.
+  [[nodiscard]] std::vector<std::vector<scalar>> hidden_states(const token_batch& batch) {
+    input_.set(batch, config());
+    workspace_->run(true, [&](arena& activations, arena& scratch) {
+      const pass<B> run{*device_, activations, scratch, true, {}};
+      model_->body().forward(run, input_.upload(run), saved_);
+    });
+    std::vector<std::vector<scalar>> states;
+    for (const auto& state : saved_.states) {
+      auto& host = states.emplace_back(static_cast<std::size_t>(state.rows * state.cols));
+      device_->download(vec<const scalar>{state.data, state.rows * state.cols}, host.data());
+    }
+    return states;
+  }
+
+ private:
+  template <backend, encoder_head>
+  friend class trainable_model;
+
+  session(std::shared_ptr<const model_type> model, B& device, std::shared_ptr<workspace<B>> memory)
+      : model_(std::move(model)), device_(&device), workspace_(std::move(memory)) {
+    if constexpr (reads_host_memory<B>) {
+      if (device.packed_layout() != model_->packed_layout()) {
+        fail(error_code::invalid_argument, "session", "a backend that reads weights packed for " +
+             model_->packed_layout(), "one for " + device.packed_layout());
+      }
+    }
+  }
+
+  template <class Finish>
+  mat<const scalar> infer(const token_batch& batch, Finish&& finish) {
+    input_.set(batch, config());
+    const index columns = model_->head().columns();
+    host_.resize(static_cast<std::size_t>(batch.tokens() * columns));
+    // In parts of whole sequences, each in the part that its first token falls in.
+    const auto layout = batch.layout();
+    const index most = device_->rows_at_once(2 * config().hidden + config().inner);
+    const index parts = (batch.tokens() + most - 1) / most;
+    index last = 0;
+    for (index part = 0; part < parts; ++part) {
+      const index first = last;
+      while (last < layout.count() && layout.begin(last) * parts / batch.tokens() <= part) ++last;
+      if (first == last) continue;
+      workspace_->run(true, [&](arena& activations, arena& scratch) {
+        const pass<B> run{*device_, activations, scratch, false, {}};
+        const auto hidden = model_->body().forward(run, input_.upload(run, first, last), saved_);
+        const auto scores = model_->head().scores(run, hidden);
+        finish(run, scores);
+        device_->download(vec<const scalar>{scores.data, scores.rows * scores.cols},
+                          host_.data() + layout.begin(first) * columns);
+      });
+    }
+    return {host_.data(), batch.tokens(), columns};
+  }
+
+  std::shared_ptr<const model_type> model_;
+  B* device_;
+  std::shared_ptr<workspace<B>> workspace_;  // a trainable model's own, or nobody else's
+  batch_input input_;
+  typename encoder<B>::saved saved_;
+  std::vector<scalar> host_;  // [N, columns] of the last inference
+};
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,118 @@
+/// Tags for the words of sentences, and scores against the tags that they have.
+#pragma once
+
+#include <onoma/data/sentence.hpp>
+#include <onoma/ner/aggregate.hpp>
+#include <onoma/ner/decode.hpp>
+#include <onoma/ner/metrics.hpp>
+#include <onoma/ner/tag_set.hpp>
+#include <onoma/predict/windows.hpp>
+#include <onoma/text/tokenizer.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+/// A tag for every word of a sentence; none for words of which the tokenizer makes no piece (control
+/// characters, variation selectors, private use, empty words), which a model never sees.
+using predicted_words = std::vector<std::optional<std::string>>;
+
+/// The likeliest tag of every word that has pieces, by its first piece, as `pipeline::tag_words` finds them.
+/// @throws onoma::error (parse) for a word that is not UTF-8, and as the model.
+template <class Model>
+[[nodiscard]] std::vector<predicted_words> predict_words(Model& model, const tokenizer& tokens,
+                                                         std::span<const sentence> sentences,
+                                                         const prediction_options& options = {}) {
+  auto& run = session_of(model);
+  const auto encode = window_options(run, options);
+  const auto labels = static_cast<index>(run.labels().size());
+  std::vector<predicted_words> result;
+  result.reserve(sentences.size());
+  tokenizer::workspace work(tokens);
+  // A part at a time, so that memory does not grow with the data.
+  constexpr std::size_t part = 256;
+  std::vector<scored_text> texts;
+  for (std::size_t first = 0; first < sentences.size(); first += part) {
+    const auto some = sentences.subspan(first, std::min(part, sentences.size() - first));
+    texts.clear();
+    for (const auto& s : some) texts.push_back({tokens.encode_words(s.words, encode, work), {}});
+    score_windows(run, std::span(texts), options.max_tokens);
+    for (std::size_t i = 0; i < some.size(); ++i) {
+      auto& tags = result.emplace_back(some[i].words.size());
+      for (const auto& word : label_words(texts[i].views(tokens, labels))) {
+        tags[static_cast<std::size_t>(word.word)] = run.labels()[static_cast<std::size_t>(word.label)];
+      }
+    }
+  }
+  return result;
+}
+
+/// A tag for every word. One without pieces inside an entity is a part of it; others are "O".
+[[nodiscard]] inline std::vector<std::string> fill_gaps(const predicted_words& words) {
+  std::vector<std::string> tags(words.size(), "O");
+  tag_reader reader;
+  std::size_t behind = 0;  // the last word with a tag
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (!words[i]) continue;
+    tags[i] = *words[i];
+    if (reader.read(tags[i]) == tag_reader::step::continues) {
+      const bool prefixed = split_tag(tags[i]).type.size() != tags[i].size();
+      for (std::size_t gap = behind + 1; gap < i; ++gap) {
+        tags[gap] = prefixed ? "I-" + std::string(reader.type()) : tags[i];
+      }
+    }
+    behind = i;
+  }
+  return tags;
+}
+
+/// The likeliest tag of every word; of words without pieces, that of `fill_gaps`.
+/// @throws onoma::error as `predict_words`.
+template <class Model>
+[[nodiscard]] tag_sequences predict(Model& model, const tokenizer& tokens,
+                                    std::span<const sentence> sentences,
+                                    const prediction_options& options = {}) {
+  tag_sequences tags;
+  tags.reserve(sentences.size());
+  for (const auto& words : predict_words(model, tokens, sentences, options)) tags.push_back(fill_gaps(words));
+  return tags;
+}
+
+/// Tags the words of annotated sentences and compares with their tags. Words without pieces count on neither
+/// side, as in transformers' run_ner.py, which gives them no label; `ner_report::skipped_words` says how many.
+/// @throws onoma::error as `predict_words` and `evaluate`; (shape_mismatch) for a sentence without tags.
+template <class Model>
+[[nodiscard]] ner_report evaluate_on(Model& model, const tokenizer& tokens,
+                                     std::span<const sentence> sentences, const metric_options& metric = {},
+                                     const prediction_options& options = {}) {
+  const auto found = predict_words(model, tokens, sentences, options);
+  tag_sequences gold(sentences.size());
+  tag_sequences predicted(sentences.size());
+  index skipped = 0;
+  for (std::size_t s = 0; s < sentences.size(); ++s) {
+    if (sentences[s].tags.size() != found[s].size()) {
+      fail(error_code::shape_mismatch, "evaluate_on: sentence " + std::to_string(s + 1),
+           std::to_string(found[s].size()) + " tags", std::to_string(sentences[s].tags.size()));
+    }
+    for (std::size_t w = 0; w < found[s].size(); ++w) {
+      if (!found[s][w]) {
+        ++skipped;
+        continue;
+      }
+      gold[s].push_back(sentences[s].tags[w]);
+      predicted[s].push_back(*found[s][w]);
+    }
+  }
+  auto report = evaluate(gold, predicted, metric);
+  report.skipped_words = skipped;
+  return report;
+}
+
+}  // namespace onoma::inline ONOMA_ABI

@@ -1,0 +1,103 @@
+/// The loop that predicts: texts in windows, windows in batches, scores back to each window.
+///
+/// Tagging, evaluation, scores on dev sentences and services all go through it, so that what is reported is
+/// what users get.
+#pragma once
+
+#include <onoma/core/ragged.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/ner/aggregate.hpp>
+#include <onoma/text/encoding.hpp>
+#include <onoma/text/tokenizer.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+struct prediction_options {
+  index max_length = 0;     ///< tokens per window; 0: as the model was trained, or as many as it takes
+  index stride = 64;        ///< tokens that windows of a long text share
+  index max_tokens = 2048;  ///< tokens per batch: fewer than some hundred cost time
+};
+
+/// How texts are encoded for a model.
+template <class Session>
+[[nodiscard]] encode_options window_options(const Session& model, const prediction_options& options) {
+  encode_options o;
+  o.max_length = options.max_length > 0 ? std::min(options.max_length, model.max_length())
+                                        : model.window_length();
+  // A model with room for few tokens cannot share as many as the default says.
+  o.stride = std::min(options.stride, std::max<index>(0, (o.max_length - 2) / 2));
+  return o;
+}
+
+/// One text on its way through a model.
+struct scored_text {
+  std::vector<encoding> windows;
+  std::vector<std::vector<float>> probabilities;  ///< [N, L] of each window, once they are scored
+
+  /// What `aggregate` and `label_words` read: views of this, with the pieces' texts.
+  [[nodiscard]] std::vector<scored_window> views(const tokenizer& tokens, index labels) const {
+    std::vector<scored_window> all(windows.size());
+    for (std::size_t w = 0; w < windows.size(); ++w) {
+      const encoding& e = windows[w];
+      all[w].offsets = e.offsets;
+      all[w].word_ids = e.word_ids;
+      all[w].special = e.special;
+      all[w].probabilities = {probabilities[w].data(), e.size(), labels};
+      for (const auto id : e.ids) {
+        all[w].pieces.push_back(tokens.piece(id));
+        all[w].unknown.push_back(id == tokens.unknown_id() ? 1 : 0);
+      }
+    }
+    return all;
+  }
+};
+
+/// Fills `probabilities` of all texts. Windows go through the model in batches of about `max_tokens` tokens;
+/// results do not depend on how they are put together.
+/// @throws onoma::error as the model's `probabilities`.
+template <class Session>
+void score_windows(Session& model, std::span<scored_text> texts, index max_tokens) {
+  std::vector<std::pair<scored_text*, std::size_t>> pending;  // the windows of the batch
+  token_batch batch;
+  const auto score = [&] {
+    if (pending.empty()) return;
+    const auto found = model.probabilities(batch);
+    const auto layout = batch.layout();
+    for (std::size_t b = 0; b < pending.size(); ++b) {
+      const auto at = static_cast<index>(b);
+      const auto* first = found.row_data(layout.begin(at));
+      pending[b].first->probabilities[pending[b].second].assign(first,
+                                                                first + layout.length(at) * found.cols);
+    }
+    pending.clear();
+    batch.clear();
+  };
+  for (auto& text : texts) {
+    text.probabilities.resize(text.windows.size());
+    for (std::size_t w = 0; w < text.windows.size(); ++w) {
+      const auto& ids = text.windows[w].ids;
+      if (batch.tokens() + static_cast<index>(ids.size()) > max_tokens) score();
+      batch.add(ids);
+      pending.emplace_back(&text, w);
+    }
+  }
+  score();
+}
+
+/// The session that runs a model: itself, or that of a model that is being trained.
+template <class Model>
+[[nodiscard]] auto& session_of(Model& model) {
+  if constexpr (requires { model.inference(); }) {
+    return model.inference();
+  } else {
+    return model;
+  }
+}
+
+}  // namespace onoma::inline ONOMA_ABI
