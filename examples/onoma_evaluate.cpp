@@ -41,17 +41,6 @@ onoma::metric_options metric_of(const settings& s) {
   return options;
 }
 
-/// The columns of a file: Universal NER's .iob2 have the word second and its tag third, comments before
-/// a sentence; all others the word first and its tag last.
-onoma::conll_options columns_of(const std::filesystem::path& path) {
-  onoma::conll_options options;
-  if (path.extension() != ".iob2") return options;
-  options.word_column = 1;
-  options.tag_column = 2;
-  options.comments = true;
-  return options;
-}
-
 /// A file and how the model does on it.
 struct result {
   std::string file;
@@ -85,7 +74,7 @@ std::vector<result> evaluate_model(const settings& s) {
   const auto tokens = onoma::load_tokenizer(s.model);
   std::vector<result> results;
   for (const auto& file : s.data) {
-    const auto sentences = onoma::read_conll(file, columns_of(file));
+    const auto sentences = onoma::read_conll(file);
     results.push_back({file, onoma::evaluate_on(model, tokens, sentences, metric_of(s))});
     count_pieces(tokens, sentences, results.back());
   }
@@ -93,8 +82,10 @@ std::vector<result> evaluate_model(const settings& s) {
 }
 
 onoma::ner_report compare_files(const settings& s) {
-  return onoma::evaluate(onoma::tags_of(onoma::read_conll(s.gold)),
-                         onoma::tags_of(onoma::read_conll(s.predicted)), metric_of(s));
+  const auto gold = onoma::read_conll(s.gold);
+  const auto predicted = onoma::read_conll(s.predicted);
+  onoma::check_same_words(gold, s.gold, predicted, s.predicted);
+  return onoma::evaluate(onoma::tags_of(gold), onoma::tags_of(predicted), metric_of(s));
 }
 
 void print_report(const onoma::ner_report& report, const settings& s) {

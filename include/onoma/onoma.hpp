@@ -8,6 +8,7 @@
 #include <onoma/core/types.hpp>
 #include <onoma/data/conll.hpp>
 #include <onoma/data/document.hpp>
+#include <onoma/data/format.hpp>
 #include <onoma/data/sample.hpp>
 #include <onoma/data/sentence.hpp>
 #include <onoma/exec/executor.hpp>

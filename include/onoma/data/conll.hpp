@@ -4,11 +4,15 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
+#include <onoma/data/conll_columns.hpp>
+#include <onoma/data/conll_rows.hpp>
+#include <onoma/data/format.hpp>
 #include <onoma/data/sentence.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/mapped_file.hpp>
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -17,127 +21,87 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// What stands between columns.
-enum class conll_separator {
-  automatic,  ///< tabs if the file's first row has one, else spaces
-  tab,        ///< one tab; words may hold spaces and columns may be empty
-  space,      ///< any number of spaces and tabs
-};
-
-struct conll_options {
-  index word_column = 0;  ///< from 0; negative: from the last (-1)
-  index tag_column = -1;
-  bool comments = false;  ///< skip lines "# ..." at the start of a sentence (CoNLL-U); "#" is a word
-                          ///< elsewhere, and everywhere without this option
-  conll_separator separator = conll_separator::automatic;
-};
-
 namespace detail {
 
-inline std::vector<std::string_view> columns_of(std::string_view line, conll_separator separator) {
-  std::vector<std::string_view> columns;
-  const bool tabs = separator == conll_separator::tab;
-  for (;;) {
-    const auto end = tabs ? line.find('\t') : line.find_first_of(" \t");
-    if (tabs || end != 0) columns.push_back(line.substr(0, end));
-    if (end == std::string_view::npos) break;
-    line.remove_prefix(end + 1);
+/// Whether a tag has no white space at its ends or beside its hyphen, and no zero-width space or byte order
+/// mark inside: they would be a part of the type, which nobody sees.
+inline bool is_clean_tag(std::string_view tag) {
+  const auto is_trimmed = [](std::string_view part) { return trim_invisible(part).size() == part.size(); };
+  const auto hyphen = std::min(tag.find('-'), tag.size());
+  constexpr std::string_view zero_width_space = "\xE2\x80\x8B";
+  return !tag.empty() && is_trimmed(tag) && is_trimmed(tag.substr(0, hyphen)) &&
+         (hyphen == tag.size() || is_trimmed(tag.substr(hyphen + 1))) &&
+         tag.find(zero_width_space) == std::string_view::npos &&
+         tag.find(byte_order_mark) == std::string_view::npos;
+}
+
+/// Reads with options that leave nothing open.
+inline std::vector<sentence> parse_conll_rows(std::string_view text, std::string_view name,
+                                              const conll_options& options) {
+  std::vector<sentence> sentences;
+  sentence current;
+  bool begins_document = true;
+  const auto finish = [&] {
+    if (current.words.empty()) return;
+    current.begins_document = std::exchange(begins_document, false);
+    sentences.push_back(std::exchange(current, {}));
+  };
+  conll_rows rows(text, name, options.separator);
+  for (auto kind = rows.next(); kind != conll_rows::kind::end; kind = rows.next()) {
+    if (kind == conll_rows::kind::gap || kind == conll_rows::kind::document) {
+      finish();
+      begins_document = begins_document || kind == conll_rows::kind::document;
+      continue;
+    }
+    if (kind == conll_rows::kind::hash && *options.comments) continue;
+    const auto& columns = rows.columns();
+    const auto at = [&](index column) {
+      const auto count = static_cast<index>(columns.size());
+      const index place = column < 0 ? count + column : column;
+      if (place < 0 || place >= count) {
+        rows.refuse(column < 0 ? "a column " + std::to_string(-column) + " from the last"
+                               : "a column " + std::to_string(column + 1) + ", counted from 1",
+                    std::to_string(count) + " columns");
+      }
+      return columns[static_cast<std::size_t>(place)];
+    };
+    if (current.words.empty()) current.line = rows.number();
+    current.words.emplace_back(at(*options.word_column));
+    const auto tag = trim_invisible(at(*options.tag_column));
+    if (tag.empty()) rows.refuse("a tag", "an empty column");
+    if (!is_clean_tag(tag)) rows.refuse("a tag without white space in it", "'" + std::string(tag) + "'");
+    current.tags.emplace_back(tag);
   }
-  // Spaces at the end of a row separate it from nothing.
-  if (!tabs && columns.back().empty()) columns.pop_back();
-  return columns;
-}
-
-/// Spaces or nothing: no tag.
-inline bool is_blank(std::string_view column) {
-  return column.find_first_not_of(' ') == std::string_view::npos;
-}
-
-/// "-DOCSTART-" as the first column, whatever separates it from the next.
-inline bool starts_document(std::string_view line) {
-  constexpr std::string_view mark = "-DOCSTART-";
-  return line.substr(0, mark.size()) == mark &&
-         (line.size() == mark.size() || line[mark.size()] == ' ' || line[mark.size()] == '\t');
+  finish();
+  return sentences;
 }
 
 }  // namespace detail
 
 /// Parses the text of a CoNLL file; `name` appears in messages.
 ///
-/// A line of white space only separates sentences (corpora have lines with a tab alone), a line
-/// -DOCSTART- begins a document, CRLF and a byte order mark are accepted, the last line need not
-/// end. Tags are kept as they stand. Every row of a file has the same number of columns.
-/// @throws onoma::error (parse) with file and line: too few or other columns, a tag that is empty or
-/// spaces, a CR that ends no line, bytes that are not UTF-8. An empty word is kept: some corpora have
-/// rows whose character was lost.
+/// A line of white space only separates sentences, a line -DOCSTART- begins a document, and so does a byte
+/// order mark at the start of a line, where files were joined. CRLF is accepted, the last line need not end.
+/// Tags are kept as they stand, without white space around them. Every row has the same number of columns;
+/// those that `options` do not name are guessed (`guess_conll_options`).
+/// @throws onoma::error (parse) with file and line: too few or other columns, a tag that is empty or has
+/// white space beside its hyphen, a CR that ends no line, bytes that are not UTF-8. An empty word is kept:
+/// some corpora have rows whose character was lost. (format) for columns that do not look like words and
+/// tags, and for a text in another format, naming it.
 [[nodiscard]] inline std::vector<sentence> parse_conll(std::string_view text, std::string_view name,
                                                        const conll_options& options = {}) {
-  std::vector<sentence> sentences;
-  sentence current;
-  current.begins_document = true;
-  bool next_begins_document = true;
-  const auto finish = [&] {
-    if (current.words.empty()) return;
-    current.begins_document = std::exchange(next_begins_document, false);
-    sentences.push_back(std::move(current));
-    current = {};
+  const auto format = guess_format(text);
+  const auto refuse = [&] {
+    fail(error_code::format, "reading " + std::string(name), "CoNLL columns, a word and a tag on each line",
+         "what looks like " + std::string(to_string(format)));
   };
-  if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
-  index line_number = 0;
-  std::size_t width = 0;
-  auto separator = options.separator;
-  const auto refuse = [&](std::string expected, std::string found) {
-    fail(error_code::parse, std::string(name) + ":" + std::to_string(line_number),
-         std::move(expected), std::move(found));
-  };
-  while (!text.empty()) {
-    const auto end = std::min(text.find('\n'), text.size());
-    auto line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    ++line_number;
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    // What stands behind one would look like a column, or be taken into the tag.
-    if (const auto cr = line.find('\r'); cr != std::string_view::npos) {
-      refuse("lines that end with LF or CRLF",
-             "a CR alone, byte " + std::to_string(cr + 1) + " of the line");
-    }
-    if (line.find_first_not_of(" \t") == std::string_view::npos) {
-      finish();
-      continue;
-    }
-    if (const index bad = find_invalid_utf8(line); bad >= 0) {
-      refuse("UTF-8", "other bytes from byte " + std::to_string(bad + 1) + " of the line on");
-    }
-    if (options.comments && current.words.empty() && line.substr(0, 2) == "# ") continue;
-    if (detail::starts_document(line)) {
-      finish();
-      next_begins_document = true;
-      continue;
-    }
-    if (separator == conll_separator::automatic) {
-      const bool tabs = line.find('\t') != std::string_view::npos;
-      separator = tabs ? conll_separator::tab : conll_separator::space;
-    }
-    const auto columns = detail::columns_of(line, separator);
-    const auto count = static_cast<index>(columns.size());
-    const auto at = [&](index column) { return column < 0 ? count + column : column; };
-    const index word = at(options.word_column);
-    const index tag = at(options.tag_column);
-    if (count < 2 || word < 0 || word >= count || tag < 0 || tag >= count) {
-      refuse("a word and a tag in columns separated by " +
-                 std::string(separator == conll_separator::tab ? "tabs" : "spaces"),
-             std::to_string(count) + " column(s)");
-    }
-    if (width != 0 && columns.size() != width) {
-      refuse(std::to_string(width) + " columns, as in the lines before", std::to_string(count));
-    }
-    width = columns.size();
-    if (detail::is_blank(columns[static_cast<std::size_t>(tag)])) refuse("a tag", "an empty column");
-    current.words.emplace_back(columns[static_cast<std::size_t>(word)]);
-    current.tags.emplace_back(columns[static_cast<std::size_t>(tag)]);
+  if (format != data_format::unknown && format != data_format::csv) refuse();
+  try {
+    return detail::parse_conll_rows(text, name, guess_conll_options(text, name, options));
+  } catch (const error&) {
+    if (format == data_format::csv) refuse();
+    throw;
   }
-  finish();
-  return sentences;
 }
 
 /// Reads a CoNLL file. @throws onoma::error (file_not_found, io, parse); (format) for a file without
@@ -153,17 +117,18 @@ inline bool starts_document(std::string_view line) {
 }
 
 /// word<TAB>tag lines, a blank line after each sentence, -DOCSTART- before each document but the
-/// first. Sentences without tags get "O"; those without words leave no trace.
+/// first. Sentences without tags get "O"; those without words leave no trace. Read with word_column 0 and
+/// tag_column 1, it gives the same sentences (a guess may refuse words that are all numbers).
 /// @throws onoma::error (invalid_argument) for what a reader could not read back: other numbers of
-/// tags than words, a tag that is empty or spaces, a tab or line break inside a column, a word -DOCSTART-, a
-/// first word that begins with a byte order mark, other bytes than UTF-8.
+/// tags than words, a tag that is empty or has white space around it, a tab or line break inside a column, a
+/// word -DOCSTART- or one that begins with a byte order mark, other bytes than UTF-8.
 [[nodiscard]] inline std::string format_conll(const std::vector<sentence>& sentences) {
   std::string text;
   for (std::size_t n = 0; n < sentences.size(); ++n) {
     const sentence& s = sentences[n];
     const auto refuse = [&](std::string expected, std::string found) {
-      fail(error_code::invalid_argument, "writing sentence " + std::to_string(n + 1),
-           std::move(expected), std::move(found));
+      fail(error_code::invalid_argument, "writing sentence " + std::to_string(n + 1), std::move(expected),
+           std::move(found));
     };
     if (!s.tags.empty() && s.tags.size() != s.words.size()) {
       refuse(std::to_string(s.words.size()) + " tags", std::to_string(s.tags.size()));
@@ -178,10 +143,10 @@ inline bool starts_document(std::string_view line) {
         }
         if (find_invalid_utf8(*column) >= 0) refuse("UTF-8", "other bytes");
       }
-      if (detail::starts_document(s.words[i])) refuse("words that begin no document", s.words[i]);
-      if (detail::is_blank(tag)) refuse("a tag", "an empty one");
-      if (text.empty() && s.words[i].starts_with(byte_order_mark)) {
-        refuse("a first word that does not begin with a byte order mark", s.words[i]);
+      if (is_document_line(s.words[i])) refuse("words that begin no document", s.words[i]);
+      if (!detail::is_clean_tag(tag)) refuse("a tag without white space around it", "'" + tag + "'");
+      if (s.words[i].starts_with(byte_order_mark)) {
+        refuse("words that do not begin with a byte order mark", s.words[i]);
       }
       text.append(s.words[i]).append(1, '\t').append(tag).append(1, '\n');
     }
@@ -191,8 +156,7 @@ inline bool starts_document(std::string_view line) {
 }
 
 /// Writes the file as a whole or not at all. @throws onoma::error (io), and as `format_conll`.
-inline void write_conll(const std::filesystem::path& path,
-                        const std::vector<sentence>& sentences) {
+inline void write_conll(const std::filesystem::path& path, const std::vector<sentence>& sentences) {
   write_file_atomically(path, format_conll(sentences));
 }
 

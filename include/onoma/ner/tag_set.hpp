@@ -35,6 +35,13 @@ struct tag_parts {
   return {'I', tag};
 }
 
+/// Whether a text has the form of a tag: "O", or a prefix, a hyphen and a type. Labels without a prefix have
+/// not.
+[[nodiscard]] inline bool is_formed_tag(std::string_view tag) {
+  const auto parts = split_tag(tag);
+  return parts.prefix == 'O' || (tag.size() > 2 && parts.type.size() == tag.size() - 2);
+}
+
 /// Labels by id, in the order of the model's id2label. Two ids may have one name, as in transformers: a
 /// tagger that answers either has found the same.
 class tag_set {

@@ -1,5 +1,6 @@
 /// CoNLL files: every corpus is read to the last sentence, and damage is reported with its line.
 #include "support/data_dir.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <onoma/data/conll.hpp>
 #include <onoma/data/sample.hpp>
@@ -11,6 +12,19 @@
 #include <vector>
 
 namespace test {
+namespace {
+
+/// The error of reading a text called x; empty if it is read.
+std::string message(const std::string& text, const onoma::conll_options& options = {}) {
+  try {
+    static_cast<void>(onoma::parse_conll(text, "x", options));
+  } catch (const onoma::error& e) {
+    return e.what();
+  }
+  return {};
+}
+
+}  // namespace
 
 TEST_CASE("columns, separators, documents, comments") {
   const auto sentences = onoma::parse_conll(
@@ -87,15 +101,14 @@ TEST_CASE("what could not be read back is not written") {
   refused({"a"}, {""});
   refused({"a"}, {" "});
   refused({"-DOCSTART-"}, {"O"});
-  // The first characters of a file that are a byte order mark are not read; later ones are.
+  refused({"a"}, {"B-X "});
+  refused({"a"}, {"B-\xE2\x80\x8BX"});
+  // A byte order mark at the start of a line is not read.
   const std::string marked = "\xEF\xBB\xBF" "a";
   refused({marked}, {"O"});
-  refused({"\xEF\xBB\xBF", "b"}, {"O", "O"});
-  const std::vector<onoma::sentence> later = {{{"b", marked}, {"O", "O"}, true}, {{marked}, {"O"}, true}};
-  const auto back = onoma::parse_conll(onoma::format_conll(later), "x");
-  REQUIRE(back.size() == 2);
-  CHECK(back[0].words == later[0].words);
-  CHECK(back[1].words == later[1].words);
+  refused({"b", marked}, {"O", "O"});
+  const std::vector<onoma::sentence> inside = {{{"a\xEF\xBB\xBF", "\xE2\x80\x8B"}, {"O", "B-X"}, true}};
+  CHECK(onoma::parse_conll(onoma::format_conll(inside), "x")[0].words == inside[0].words);
   CHECK(onoma::format_conll({{{"a"}, {}, false}, {{}, {}, false}}) == "a\tO\n\n");
 }
 
@@ -113,6 +126,81 @@ TEST_CASE("corpora have as many sentences as their descriptions say") {
   CHECK(count("bc5cdr/train.tsv") == 4560);
   CHECK(count("bc5cdr/devel.tsv") == 4581);
   CHECK(count("bc5cdr/test.tsv") == 4797);
+}
+
+TEST_CASE("a file is written as a whole, and read back") {
+  const temporary_folder folder;
+  const auto path = folder.path / "out.conll";
+  std::vector<onoma::sentence> sentences = {{{"Anna", "'s"}, {"B-PER", "O"}, true},
+                                            {{"Oslo"}, {"B-LOC"}, true}};
+  onoma::write_conll(path, sentences);
+  CHECK(onoma::read_text_file(path) == "Anna\tB-PER\n's\tO\n\n-DOCSTART-\tO\n\nOslo\tB-LOC\n\n");
+  const auto back = onoma::read_conll(path);
+  REQUIRE(back.size() == 2);
+  CHECK(back[1].words == sentences[1].words);
+  CHECK(back[1].begins_document);
+  // What cannot be written leaves the file as it was.
+  sentences[1].tags = {"B-LOC", "O"};
+  CHECK_THROWS_AS(onoma::write_conll(path, sentences), onoma::error);
+  CHECK(onoma::read_conll(path).size() == 2);
+  CHECK_THROWS_AS(onoma::write_conll(folder.path / "none" / "out.conll", back), onoma::error);
+}
+
+TEST_CASE("white space around a tag is no part of it, and beside its hyphen it is refused") {
+  for (const char* space :
+       {" ", "\xC2\xA0", "\xE3\x80\x80", "\xE2\x80\x8B", "\xEF\xBB\xBF", "\xE2\x80\xAF"}) {
+    const std::string s(space);
+    INFO(s);
+    const auto read =
+        onoma::parse_conll("Vera\t" + s + "B-PER" + s + s + "\nKoch\tI-PER\n" + s + "\nhe\tO" + s, "x");
+    REQUIRE(read.size() == 2);
+    CHECK(read[0].tags == std::vector<std::string>{"B-PER", "I-PER"});
+    CHECK(read[1].tags == std::vector<std::string>{"O"});
+    for (const std::string& tag : {"B-" + s + "PER", "B" + s + "-PER"}) {
+      CHECK(message("Vera\tO\nKoch\t" + tag + "\n").find("x:2: parse error: expected a tag without") == 0);
+    }
+  }
+  CHECK(message("a\tB-P\xE2\x80\x8B"
+                "ER\n")
+            .find("without white space") != std::string::npos);
+  CHECK(onoma::parse_conll("a\tB-creative work\n", "x")[0].tags[0] == "B-creative work");
+}
+
+TEST_CASE("a byte order mark begins a file, also where files were joined") {
+  const std::string mark = "\xEF\xBB\xBF";
+  const auto read =
+      onoma::parse_conll(mark + "-DOCSTART-\tO\n\nAnna\tB-PER\n\n" + mark + "-DOCSTART-\tO\n\nAnna\tB-PER\n" +
+                             mark + "Bob\tO\n" + mark + mark + "\nC\tO",
+                         "x");
+  REQUIRE(read.size() == 4);
+  for (const auto& s : read) CHECK(s.begins_document);
+  CHECK(read[2].words == std::vector<std::string>{"Bob"});
+  CHECK(read[2].line == 8);
+  CHECK(read[3].words == std::vector<std::string>{"C"});
+}
+
+TEST_CASE("sentences know their lines, and words that differ are named with theirs") {
+  const auto read = [](const char* text) { return onoma::parse_conll(text, "x"); };
+  const auto gold = read("# text = b\n\n-DOCSTART- O\n\nAnna B-PER\nsleeps O\n\n\nBob B-PER\n");
+  CHECK(gold[0].line == 5);
+  CHECK(gold[1].line == 9);
+  const auto difference = [&](const char* text) -> std::string {
+    try {
+      onoma::check_same_words(gold, "gold.conll", read(text), "tagged.conll");
+    } catch (const onoma::error& e) {
+      return e.what();
+    }
+    return {};
+  };
+  CHECK(difference("Anna O\nsleeps O\n\nBob O\n").empty());
+  const auto other = difference("Anna O\nruns O\n\nBob O\n");
+  CHECK(other.find("gold.conll:6, sentence 1: the word 'sleeps'") != std::string::npos);
+  CHECK(other.find("tagged.conll:2, sentence 1: the word 'runs'") != std::string::npos);
+  CHECK(difference("Anna O\nsleeps O\nBob O\n").find("sentence 1: its end, found tagged.conll:3") !=
+        std::string::npos);
+  CHECK(difference("Anna O\nsleeps O\n").find("sentence 2: none") != std::string::npos);
+  CHECK(difference("Anna O\nsleeps O\n\nBob O\n\nx O\n").find("gold.conll, sentence 3: none") !=
+        std::string::npos);
 }
 
 TEST_CASE("orders are permutations, equal for equal keys") {
