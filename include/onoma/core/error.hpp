@@ -21,7 +21,6 @@ enum class error_code {
   format,            ///< well-formed data whose content contradicts its format
   missing,           ///< something required is absent (a key, a tensor, a file of a folder)
   unsupported,       ///< valid, but outside what this version handles
-  cancelled,         ///< the caller asked for the operation to stop
 };
 
 /// The name of an error code, as it appears in messages.
@@ -36,7 +35,6 @@ enum class error_code {
     case error_code::format: return "bad format";
     case error_code::missing: return "missing";
     case error_code::unsupported: return "unsupported";
-    case error_code::cancelled: return "cancelled";
   }
   return "unknown";
 }

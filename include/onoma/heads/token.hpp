@@ -48,6 +48,38 @@ struct token_targets {
 
 using tagged_batch = training_batch<token_targets>;
 
+/// How many tokens have a label. @throws onoma::error (out_of_range) for a label that is neither an id below
+/// `labels` nor `ignored_label`.
+inline index check_labels(const tagged_batch& batch, index labels) {
+  index labelled = 0;
+  for (const auto label : batch.targets.labels) {
+    if (label == ignored_label) continue;
+    if (label < 0 || label >= labels) {
+      fail(error_code::out_of_range, "label of a token",
+           "0 to " + std::to_string(labels - 1) + " or " + std::to_string(ignored_label),
+           std::to_string(label));
+    }
+    ++labelled;
+  }
+  return labelled;
+}
+
+/// The labelled tokens, ascending. None where all are labelled, or none is.
+inline void labelled_rows(const tagged_batch& batch, std::vector<std::int32_t>& rows) {
+  rows.clear();
+  rows.reserve(batch.targets.labels.size());
+  for (std::size_t n = 0; n < batch.targets.labels.size(); ++n) {
+    if (batch.targets.labels[n] != ignored_label) rows.push_back(static_cast<std::int32_t>(n));
+  }
+  if (rows.size() == batch.targets.labels.size()) rows.clear();
+}
+
+/// The labels of `rows` hidden states: of all tokens, or of those of `labelled_rows`.
+inline void labels_of_rows(const tagged_batch& batch, index rows, std::vector<std::int32_t>& labels) {
+  labels = batch.targets.labels;
+  if (rows != batch.tokens.tokens()) std::erase(labels, ignored_label);
+}
+
 /// logits [N, L] = dropout(hidden) W^T + b; cross-entropy over the labelled tokens.
 /// Source: Devlin et al., NAACL 2019, section 5.3; transformers, BertForTokenClassification.
 template <backend B>
@@ -82,30 +114,9 @@ class token_head {
   /// L
   [[nodiscard]] index columns() const noexcept { return labels_; }
 
-  /// @throws onoma::error (out_of_range) for a label that is neither an id below L nor `ignored_label`.
-  index check(const tagged_batch& batch) const {
-    index labelled = 0;
-    for (const auto label : batch.targets.labels) {
-      if (label == ignored_label) continue;
-      if (label < 0 || label >= labels_) {
-        fail(error_code::out_of_range, "label of a token",
-             "0 to " + std::to_string(labels_ - 1) + " or " + std::to_string(ignored_label),
-             std::to_string(label));
-      }
-      ++labelled;
-    }
-    return labelled;
-  }
-
-  /// The labelled tokens. None where all are labelled, or none is.
-  void wanted(const tagged_batch& batch, std::vector<std::int32_t>& rows) const {
-    rows.clear();
-    rows.reserve(batch.targets.labels.size());
-    for (std::size_t n = 0; n < batch.targets.labels.size(); ++n) {
-      if (batch.targets.labels[n] != ignored_label) rows.push_back(static_cast<std::int32_t>(n));
-    }
-    if (rows.size() == batch.targets.labels.size()) rows.clear();
-  }
+  /// @throws onoma::error (out_of_range) as `check_labels`.
+  index check(const tagged_batch& batch) const { return check_labels(batch, labels_); }
+  void wanted(const tagged_batch& batch, std::vector<std::int32_t>& rows) const { labelled_rows(batch, rows); }
 
   /// Logits [M, L].
   mat<scalar> scores(const pass<B>& run, mat<scalar> hidden) const {
@@ -121,8 +132,7 @@ class token_head {
                            double divisor, saved& keep) const {
     keep.hidden = hidden;
     const auto logits = scores(run, hidden);
-    keep.labels = batch.targets.labels;
-    if (hidden.rows != batch.tokens.tokens()) std::erase(keep.labels, ignored_label);
+    labels_of_rows(batch, hidden.rows, keep.labels);
     const auto labels = run.upload({keep.labels.data(), hidden.rows});
     return cross_entropy<B>::forward(run, logits, labels, divisor, keep.loss);
   }

@@ -364,6 +364,7 @@ inline json encoder_config::to_json() const {
       classifier_dropout == hidden_dropout ? json(nullptr) : json(classifier_dropout));
   put(keys.fixed_positions, fixed_positions);
   json kept = own;
+  kept.erase("head");
   if (head != "token") kept["head"] = head;
   if (trained_length > 0) kept["max_length"] = trained_length;
   if (!kept.empty()) config[std::string(own_key)] = std::move(kept);

@@ -18,6 +18,7 @@ namespace onoma::inline ONOMA_ABI {
 template <backend B, encoder_head Head>
 class session {
  public:
+  using backend_type = B;
   using scalar = typename B::scalar;
   using model_type = encoder_model<B, Head>;
 

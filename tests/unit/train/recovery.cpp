@@ -179,6 +179,13 @@ TEST_CASE("a training state belongs to its data, labels and alignment") {
   onoma::trainer(m, tokens, sentences(), {}, o).run([](const onoma::training_progress&) { return false; });
 
   CHECK_NOTHROW(onoma::trainer(m, tokens, sentences(), {}, o).resume(o.checkpoint));
+  auto slower = o;
+  slower.learning_rate = 1e-4;
+  // What differs, and nothing else.
+  CHECK_THROWS_WITH_AS(
+      onoma::trainer(m, tokens, sentences(), {}, slower).resume(o.checkpoint),
+      doctest::Contains("expected the state of a run with learning rate 0.0001, found learning rate 0.003"),
+      onoma::error);
   auto swapped = sentences();
   std::swap(swapped[0].tags[0], swapped[0].tags[1]);
   CHECK_THROWS_AS(onoma::trainer(m, tokens, swapped, {}, o).resume(o.checkpoint), onoma::error);

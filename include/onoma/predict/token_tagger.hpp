@@ -1,0 +1,162 @@
+/// An encoder with a token head as a finder of entities: text in, entities out.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/core/offsets.hpp>
+#include <onoma/core/utf8.hpp>
+#include <onoma/core/white_space.hpp>
+#include <onoma/exec/executor.hpp>
+#include <onoma/models/token_classifier.hpp>
+#include <onoma/ner/aggregate.hpp>
+#include <onoma/ner/tag_set.hpp>
+#include <onoma/predict/entity_model.hpp>
+#include <onoma/predict/windows.hpp>
+#include <onoma/text/batch_tokenizer.hpp>
+#include <onoma/text/tokenizer.hpp>
+#include <onoma/text/words.hpp>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace onoma::inline ONOMA_ABI {
+
+struct tagger_options {
+  aggregation strategy = aggregation::word;
+  prediction_options windows{};
+};
+
+/// `Session` runs a model for token labels (models/session.hpp).
+template <class Session>
+class token_tagger final : public entity_model {
+ public:
+  using backend_type = typename Session::backend_type;
+  using model_type = typename Session::model_type;
+
+  /// A backend for one more thread, and the threads that belong to it.
+  struct device {
+    std::shared_ptr<backend_type> backend;
+    executor_ref executor{};  ///< for the tokenizer
+  };
+  using device_maker = std::function<device()>;
+
+  /// What taggers of several threads have in common; constant.
+  struct parts {
+    std::shared_ptr<const model_type> model;
+    std::shared_ptr<const tokenizer> tokens;
+    tag_set tags;
+    tagger_options options;
+    device_maker make_device;
+  };
+
+  explicit token_tagger(std::shared_ptr<const parts> shared)
+      : token_tagger(shared, shared->make_device()) {}
+  token_tagger(std::shared_ptr<const parts> shared, device own)
+      : shared_(std::move(shared)),
+        device_(std::move(own)),
+        session_(shared_->model, *device_.backend),
+        tokens_(shared_->tokens, device_.executor) {}
+
+  [[nodiscard]] const std::vector<std::string>& labels() const noexcept override {
+    return shared_->tags.labels();
+  }
+  [[nodiscard]] std::unique_ptr<entity_model> share() const override {
+    return std::make_unique<token_tagger>(shared_);
+  }
+
+  /// Words are the tokenizer's, but for those without any text (spaces, line ends); where they are what
+  /// stands between spaces (SentencePiece), those of `find_words`, which are words in any script.
+  [[nodiscard]] std::vector<tagged_text> tag_batch(std::span<const std::string> texts) override {
+    for (std::size_t i = 0; i < texts.size() && texts.size() > 1; ++i) {
+      if (find_invalid_utf8(texts[i]) >= 0) {
+        validate_utf8(texts[i], "tag_batch: text " + std::to_string(i));
+      }
+    }
+    auto windows = tokens_.encode(texts, window_options(session_, shared_->options.windows));
+    std::vector<scored_text> scored(texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      scored[i].windows = std::move(windows[i]);
+      if (!labels_words()) continue;
+      if (tokens_.get().has_space_words()) {
+        assign_words(texts[i], scored[i].windows);
+      } else {
+        drop_blank_words(texts[i], scored[i].windows);
+      }
+    }
+    return find_entities(texts, scored);
+  }
+
+  /// Words of white space are no part of an entity, and do not end one.
+  [[nodiscard]] tagged_text tag_words(std::span<const std::string> words) override {
+    std::string text;
+    std::vector<index> begins;
+    begins.reserve(words.size());
+    for (const auto& word : words) {
+      if (!begins.empty()) text += ' ';
+      begins.push_back(static_cast<index>(text.size()));
+      text += word;
+    }
+    std::vector<scored_text> scored(1);
+    scored[0].windows =
+        std::move(tokens_
+                      .encode_words(1, [words](std::size_t) { return words; },
+                                    window_options(session_, shared_->options.windows))
+                      .front());
+    for (auto& window : scored[0].windows) {
+      for (std::size_t i = 0; i < window.offsets.size(); ++i) {
+        if (window.word_ids[i] < 0) continue;
+        const index begin = begins[static_cast<std::size_t>(window.word_ids[i])];
+        window.offsets[i].begin += begin;
+        window.offsets[i].end += begin;
+      }
+    }
+    if (labels_words()) drop_blank_words(text, scored[0].windows);
+    return std::move(find_entities(std::span(&text, 1), scored).front());
+  }
+
+ private:
+  [[nodiscard]] bool labels_words() const noexcept { return shared_->options.strategy == aggregation::word; }
+
+  [[nodiscard]] std::vector<tagged_text> find_entities(std::span<const std::string> texts,
+                                                       std::vector<scored_text>& scored) {
+    score_windows(session_, std::span(scored), shared_->options.windows.max_tokens);
+    std::vector<tagged_text> results;
+    results.reserve(texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(find_entities(texts[i], scored[i]));
+    return results;
+  }
+
+  [[nodiscard]] tagged_text find_entities(const std::string& text, const scored_text& scored) const {
+    tagged_text result;
+    result.windows = static_cast<index>(scored.windows.size());
+    const auto windows = scored.views(tokens_.get(), shared_->tags.size());
+    for (const auto& window : windows) {
+      for (const auto unknown : window.unknown) result.unknown_tokens += unknown;
+    }
+    auto found = aggregate(text, windows, shared_->tags,
+                           {shared_->options.strategy, {"O"}, tokens_.get().has_continuing_prefix()});
+    const offset_map offsets(text);
+    for (auto& e : found.entities) {
+      auto bytes = e.span.bytes;
+      // Offsets of byte-level BPE may begin with the space before a word.
+      if (labels_words()) {
+        bytes = trim_white_space(text, bytes);
+        e.text = text.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
+      }
+      e.span = offsets.span(bytes);
+    }
+    result.entities = std::move(found.entities);
+    result.repairs = found.repairs;
+    return result;
+  }
+
+  std::shared_ptr<const parts> shared_;
+  device device_;
+  Session session_;
+  batch_tokenizer tokens_;
+};
+
+}  // namespace onoma::inline ONOMA_ABI
