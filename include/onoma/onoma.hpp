@@ -11,6 +11,7 @@
 #include <onoma/data/format.hpp>
 #include <onoma/data/sample.hpp>
 #include <onoma/data/sentence.hpp>
+#include <onoma/data/tag_view.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/models/quantize.hpp>

@@ -1,16 +1,14 @@
-/// Texts whose entities are ranges of code points, as annotation tools write them, and sentences made of them.
+/// Texts with spans in code points, as files of annotations write them.
 #pragma once
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/offsets.hpp>
-#include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
-#include <onoma/data/sentence.hpp>
+#include <onoma/data/document.hpp>
 #include <onoma/io/json.hpp>
 
 #include <algorithm>
 #include <cstddef>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,82 +16,51 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// A text and its entities in bytes, in the order of the text.
-struct annotated_text {
-  struct entity {
-    byte_span bytes;
-    std::string label;
-  };
-  std::string text;
-  std::vector<entity> entities;
-};
-
 /// Reads [{"text": "...", "entities": [{"span": [begin, end], "type": "..."}]}, ...] with places in code
-/// points (the Japanese Wikipedia corpus of Stockmark); `name` is for messages.
-/// @throws onoma::error (parse, format) naming the text; (out_of_range) for a span that is empty, outside of
-/// its text, or overlaps another.
-[[nodiscard]] inline std::vector<annotated_text> parse_annotated_texts(std::string_view content,
-                                                                       std::string_view name) {
-  const json list = parse_json(content, name);
+/// points (the Japanese Wikipedia corpus of Stockmark); `name` is for messages, and the file of each
+/// document. Spans are in the order of the text; what else an entry has is its `meta`.
+/// @throws onoma::error (parse, format) naming the text; (out_of_range) for a span that is empty or outside
+/// of its text.
+[[nodiscard]] inline std::vector<document> parse_annotated_texts(std::string_view content,
+                                                                 std::string_view name) {
+  json list = parse_json(content, name);
   if (!list.is_array()) fail(error_code::format, std::string(name), "a list of texts", describe(list));
-  std::vector<annotated_text> result;
-  for (const json& entry : list) {
+  std::vector<document> result;
+  for (json& entry : list) {
     const std::string where = std::string(name) + ": text " + std::to_string(result.size() + 1);
-    annotated_text item;
+    document item;
     item.text = require<std::string>(entry, "text", where);
+    item.origin.file = name;
     const offset_map places(item.text);
     const auto entities = entry.find("entities");
     if (entities == entry.end() || !entities->is_array()) {
       fail(error_code::format, where, "a list of entities", "none");
     }
-    for (const json& entity : *entities) {
-      const auto place = entity.find("span");
-      std::vector<index> span;
-      if (place != entity.end() && place->is_array()) {
-        for (const json& value : *place) span.push_back(detail::json_value<index>(value, "span", where));
-      }
-      const bool fits = span.size() == 2 && span[0] >= 0 && span[0] < span[1] &&
-                        span[1] <= places.code_points();
-      if (!fits) {
+    for (const json& found : *entities) {
+      const auto place = found.find("span");
+      const bool pair = place != found.end() && place->is_array() && place->size() == 2 &&
+                        (*place)[0].is_number_integer() && (*place)[1].is_number_integer();
+      const auto begin = pair ? (*place)[0].get<index>() : 0;
+      const auto end = pair ? (*place)[1].get<index>() : 0;
+      if (begin < 0 || begin >= end || end > places.code_points()) {
         fail(error_code::out_of_range, where,
              "spans inside of " + std::to_string(places.code_points()) + " code points",
-             place == entity.end() ? "none" : place->dump());
+             place == found.end() ? "none" : place->dump());
       }
-      item.entities.push_back(
-          {{places.byte_of_code_point(span[0]), places.byte_of_code_point(span[1])},
-           require<std::string>(entity, "type", where)});
+      entity e;
+      e.label = require<std::string>(found, "type", where);
+      e.score = 1.0;
+      e.span.bytes = {places.byte_of_code_point(begin), places.byte_of_code_point(end)};
+      item.spans.push_back(std::move(e));
     }
-    const auto by_place = [](const auto& a, const auto& b) { return a.bytes.begin < b.bytes.begin; };
-    std::sort(item.entities.begin(), item.entities.end(), by_place);
-    for (std::size_t i = 1; i < item.entities.size(); ++i) {
-      if (item.entities[i].bytes.begin < item.entities[i - 1].bytes.end) {
-        fail(error_code::out_of_range, where, "entities side by side", "one that overlaps another");
-      }
-    }
+    std::stable_sort(item.spans.begin(), item.spans.end(), [](const entity& a, const entity& b) {
+      return a.span.bytes.begin < b.span.bytes.begin;
+    });
+    complete_spans(item);
+    entry.erase("text");
+    entry.erase("entities");
+    if (!entry.empty()) item.meta = entry.dump();
     result.push_back(std::move(item));
-  }
-  return result;
-}
-
-/// A sentence of the given words (in order, in bytes of the text: those of `find_words`) with BIO tags. Where
-/// an entity begins or ends inside a word, the word is cut there, so that entities are exact.
-[[nodiscard]] inline sentence make_sentence(const annotated_text& item, std::span<const byte_span> words) {
-  sentence result;
-  auto entity = item.entities.begin();
-  auto opened = item.entities.end();  // the last one that has a first word
-  for (const auto word : words) {
-    for (index begin = word.begin; begin < word.end;) {
-      while (entity != item.entities.end() && entity->bytes.end <= begin) ++entity;
-      const bool any = entity != item.entities.end();
-      const bool inside = any && entity->bytes.begin <= begin;
-      index end = word.end;
-      if (any) end = std::min(end, inside ? entity->bytes.end : entity->bytes.begin);
-      result.words.push_back(item.text.substr(static_cast<std::size_t>(begin),
-                                              static_cast<std::size_t>(end - begin)));
-      result.tags.push_back(inside ? (opened == entity ? "I-" : "B-") + entity->label : "O");
-      if (inside) opened = entity;
-      begin = end;
-    }
   }
   return result;
 }

@@ -1,4 +1,4 @@
-/// What tagging returns: an entity with its place in the text, in three units.
+/// What tagging returns and data say: an entity with its place in the text, in three units.
 #pragma once
 
 #include <onoma/core/span.hpp>
@@ -12,7 +12,7 @@ namespace onoma::inline ONOMA_ABI {
 struct entity {
   std::string text;
   std::string label;   ///< the type, without B- or I-; the whole label for aggregation::none
-  double score = 0.0;  ///< mean probability of its words (or pieces), 0 to 1
+  double score = 0.0;  ///< mean probability of its words (or pieces), 0 to 1; 1 for what data say
   text_span span;
   index first = 0;     ///< first word (or, for the token-based strategies, token)
   index last = 0;      ///< last word (or token), inclusive

@@ -148,7 +148,7 @@ TEST_CASE("a file is written as a whole, and read back") {
 
 TEST_CASE("white space around a tag is no part of it, and beside its hyphen it is refused") {
   for (const char* space :
-       {" ", "\xC2\xA0", "\xE3\x80\x80", "\xE2\x80\x8B", "\xEF\xBB\xBF", "\xE2\x80\xAF"}) {
+       {" ", "\xC2\xA0", "\xE3\x80\x80", "\xE2\x80\x8B", "\xEF\xBB\xBF", "\xE2\x80\xAF", "\xC2\xAD"}) {
     const std::string s(space);
     INFO(s);
     const auto read =

@@ -1,5 +1,6 @@
 /// Annotated texts: places in code points, words cut at entities, and what is refused.
 #include <onoma/data/spans.hpp>
+#include <onoma/data/tag_view.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/words.hpp>
 
@@ -17,7 +18,7 @@ std::string joined(const onoma::sentence& s) {
   for (std::size_t i = 0; i < s.words.size(); ++i) result += s.words[i] + '/' + s.tags[i] + ' ';
   return result;
 }
-onoma::sentence with_words(const onoma::annotated_text& item) {
+onoma::sentence with_words(const onoma::document& item) {
   return onoma::make_sentence(item, onoma::find_words(item.text));
 }
 std::string code_of(const std::string& content) {
@@ -34,13 +35,20 @@ std::string code_of(const std::string& content) {
 TEST_CASE("annotated texts: spans count code points, and words are cut where entities end") {
   const auto texts = onoma::parse_annotated_texts(
       R"([{"text": "\u6771\u4eac\u90fd Jan\u3055\u3093", "entities": [
-           {"span": [4, 7], "type": "PER"}, {"span": [0, 2], "type": "LOC"}, {"span": [2, 3], "type": "LOC"}]},
+           {"span": [4, 7], "type": "PER"}, {"span": [0, 2], "type": "LOC"}, {"span": [2, 3], "type": "LOC"}],
+           "id": 7},
           {"text": "Preinstall", "entities": [{"span": [3, 5], "type": "X"}]}])",
       "f.json");
   REQUIRE(texts.size() == 2);
   CHECK(joined(with_words(texts[0])) ==
         "\u6771/B-LOC \u4eac/I-LOC \u90fd/B-LOC Jan/B-PER \u3055\u3093/O ");
   CHECK(joined(with_words(texts[1])) == "Pre/O in/B-X stall/O ");
+  CHECK(texts[0].spans[0].text == "\u6771\u4eac");
+  CHECK(texts[0].spans[2].span.bytes.begin == 10);
+  CHECK(texts[0].spans[2].span.code_points.begin == 4);
+  CHECK(texts[0].origin.file == "f.json");
+  CHECK(texts[0].meta == R"({"id":7})");
+  CHECK(texts[1].meta.empty());
 }
 
 TEST_CASE("annotated texts that contradict themselves are refused") {
@@ -52,7 +60,8 @@ TEST_CASE("annotated texts that contradict themselves are refused") {
   CHECK(code_of(begin + R"([1, 1], "type": "X"}]}])") == "out of range");
   CHECK(code_of(begin + R"([-1, 1], "type": "X"}]}])") == "out of range");
   CHECK(code_of(begin + R"([0], "type": "X"}]}])") == "out of range");
-  CHECK(code_of(begin + R"([0, 2], "type": "X"}, {"span": [1, 2], "type": "X"}]}])") == "out of range");
+  CHECK(code_of(begin + R"([0, 1.5], "type": "X"}]}])") == "out of range");
+  CHECK(code_of(begin + R"([0, 1], "type": 3}]}])") == "bad format");
 }
 
 TEST_CASE("annotated texts: entities of Japanese Wikipedia come back from the tags, to the byte") {
@@ -68,9 +77,9 @@ TEST_CASE("annotated texts: entities of Japanese Wikipedia come back from the ta
       if (sentence.tags[i][0] == 'B') found.emplace_back();
       if (sentence.tags[i] != "O") found.back() += sentence.words[i];
     }
-    REQUIRE(found.size() == item.entities.size());
+    REQUIRE(found.size() == item.spans.size());
     for (std::size_t i = 0; i < found.size(); ++i) {
-      const auto bytes = item.entities[i].bytes;
+      const auto bytes = item.spans[i].span.bytes;
       std::string surface;
       for (const auto word : onoma::find_words(item.text.substr(
                static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size())))) {
