@@ -30,3 +30,7 @@
 #include <onoma/train/progress.hpp>
 #include <onoma/train/trainer.hpp>
 #include <onoma/version.hpp>
+
+/// The whole library: named entity recognition with transformer encoders. Failures are exceptions of one
+/// type, `error`, which says what was expected and what was found; nothing prints, aborts or keeps globals.
+namespace onoma {}

@@ -16,9 +16,10 @@ enum class activation : std::int32_t { gelu, gelu_tanh, relu };
 
 namespace onoma::inline ONOMA_ABI {
 
+/// A row of the table of names.
 struct activation_name {
-  std::string_view name;
-  activation function;
+  std::string_view name;  ///< as config.json writes it
+  activation function;    ///< what it means
 };
 
 /// Names as config.json writes them (transformers, activations.py, `ACT2CLS`).

@@ -18,12 +18,15 @@ namespace onoma::inline ONOMA_ABI {
 /// gives the size of the block; nothing is computed twice by hand.
 class arena {
  public:
-  static constexpr index alignment = 64;  // one cache line, one 512-bit vector
+  static constexpr index alignment = 64;  ///< bytes: one cache line, one 512-bit vector
 
   arena() = default;
+  /// Over `bytes` bytes at `block`, which must outlive the arena.
   arena(std::byte* block, index bytes) noexcept : block_(block), capacity_(bytes) {}
 
+  /// Without a block: only counts.
   [[nodiscard]] bool measuring() const noexcept { return block_ == nullptr; }
+  /// Bytes in use now.
   [[nodiscard]] index used() const noexcept { return used_; }
   /// The most bytes that were in use at once since construction.
   [[nodiscard]] index peak() const noexcept { return peak_; }
@@ -57,6 +60,7 @@ class arena {
 
   /// `release(mark())` frees everything that was taken in between.
   [[nodiscard]] index mark() const noexcept { return used_; }
+  /// See `mark`.
   void release(index to) noexcept { used_ = to; }
 
  private:
@@ -69,6 +73,7 @@ class arena {
 /// Releases what was taken from an arena during a scope.
 class arena_scope {
  public:
+  /// Takes the mark to which the end of the scope releases.
   explicit arena_scope(arena& a) noexcept : arena_(a), mark_(a.mark()) {}
   ~arena_scope() { arena_.release(mark_); }
   arena_scope(const arena_scope&) = delete;

@@ -14,7 +14,7 @@ namespace onoma::inline ONOMA_ABI::ascii {
 /// Bit i speaks of byte i of a block. A byte is in one class at most; in none, it is a letter, a
 /// digit or another character of a word.
 struct block_classes {
-  std::uint64_t spaces = 0;       ///< ' ', \t, \n, \r
+  std::uint64_t spaces = 0;       ///< ' ', `\t`, `\n`, `\r`
   std::uint64_t punctuation = 0;  ///< ! to /, : to @, [ to `, { to ~
   std::uint64_t odd = 0;          ///< other control characters, and every byte that is not ASCII
 };

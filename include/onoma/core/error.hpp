@@ -52,9 +52,13 @@ class error : public std::runtime_error {
         expected_(std::move(expected)),
         found_(std::move(found)) {}
 
+  /// For programs that react.
   [[nodiscard]] error_code code() const noexcept { return code_; }
+  /// What was being done, and where.
   [[nodiscard]] const std::string& operation() const noexcept { return operation_; }
+  /// Completes "expected ..."; may be empty.
   [[nodiscard]] const std::string& expected() const noexcept { return expected_; }
+  /// Completes "found ..."; may be empty.
   [[nodiscard]] const std::string& found() const noexcept { return found_; }
 
  private:

@@ -9,6 +9,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// See `function_ref<Result(Args...)>`.
 template <class Signature>
 class function_ref;
 
@@ -16,6 +17,7 @@ class function_ref;
 template <class Result, class... Args>
 class function_ref<Result(Args...)> {
  public:
+  /// Refers to `callable`: a temporary must not be kept beyond its full expression.
   template <class F>
     requires(!std::is_same_v<std::remove_cvref_t<F>, function_ref> &&
              std::is_invocable_r_v<Result, F&, Args...>)
@@ -25,6 +27,7 @@ class function_ref<Result(Args...)> {
           return (*static_cast<std::remove_reference_t<F>*>(object))(std::forward<Args>(args)...);
         }) {}
 
+  /// Calls it.
   Result operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
 
  private:

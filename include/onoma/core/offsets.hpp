@@ -43,14 +43,18 @@ class offset_map {
   }
 
   /// Bytes, code points and UTF-16 units of the whole text.
+  /// Bytes of the whole text.
   [[nodiscard]] index bytes() const noexcept { return size_; }
+  /// Code points of the whole text.
   [[nodiscard]] index code_points() const { return code_point_at(size_); }
+  /// UTF-16 units of the whole text.
   [[nodiscard]] index utf16_units() const { return utf16_at(size_); }
 
   /// How many code points begin before this byte.
   [[nodiscard]] index code_point_at(index byte) const { return byte - before(byte).code_points; }
   /// How many UTF-16 units the text before this byte has.
   [[nodiscard]] index utf16_at(index byte) const { return byte - before(byte).utf16; }
+  /// A range of bytes in all three units.
   [[nodiscard]] text_span span(byte_span bytes) const {
     return {bytes,
             {code_point_at(bytes.begin), code_point_at(bytes.end)},

@@ -11,7 +11,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// Where each of B sequences begins in packed rows: `offsets[b] .. offsets[b + 1]`.
+/// Where each of B sequences begins in packed rows: `offsets[b]` to `offsets[b + 1]`.
 /// There is no padding, so that N = offsets[B] rows are all real tokens and no mask exists.
 ///
 /// What a backend is handed has its offsets in backend memory: on the host, only `count` and `longest`
@@ -21,6 +21,7 @@ struct sequences {
   index longest = 0;  ///< the length of the longest sequence: it sizes scratch and numbers dropout masks
 
   sequences() = default;
+  /// Of offsets that may lie in device memory.
   sequences(vec<const std::int32_t> offsets_, index longest_) noexcept
       : offsets(offsets_), longest(longest_) {}
   /// Finds the longest sequence in offsets that lie in host memory.
@@ -30,17 +31,22 @@ struct sequences {
     return all;
   }
 
+  /// B, the number of sequences.
   [[nodiscard]] index count() const noexcept { return offsets.size > 0 ? offsets.size - 1 : 0; }
+  /// N, the tokens of all sequences together.
   [[nodiscard]] index tokens() const noexcept {
     return offsets.size > 0 ? offsets[offsets.size - 1] : 0;
   }
+  /// The row where sequence b begins.
   [[nodiscard]] index begin(index b) const { return offsets[b]; }
+  /// Tokens of sequence b.
   [[nodiscard]] index length(index b) const { return offsets[b + 1] - offsets[b]; }
 };
 
 /// An owning batch of token-id sequences. `clear` keeps the memory for the next batch.
 class token_batch {
  public:
+  /// Takes all sequences out.
   void clear() {
     ids_.clear();
     offsets_.assign(1, 0);
@@ -54,11 +60,15 @@ class token_batch {
     longest_ = std::max(longest_, static_cast<index>(ids.size()));
   }
 
+  /// B, the number of sequences.
   [[nodiscard]] index count() const noexcept { return static_cast<index>(offsets_.size()) - 1; }
+  /// N, the tokens of all sequences together.
   [[nodiscard]] index tokens() const noexcept { return static_cast<index>(ids_.size()); }
+  /// Where each sequence begins; a view of this batch, until it changes.
   [[nodiscard]] sequences layout() const noexcept {
     return {{offsets_.data(), static_cast<index>(offsets_.size())}, longest_};
   }
+  /// [N] token ids, one sequence after another; a view likewise.
   [[nodiscard]] vec<const std::int32_t> ids() const noexcept { return {ids_.data(), tokens()}; }
 
  private:

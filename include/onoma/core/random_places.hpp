@@ -9,14 +9,17 @@
 namespace onoma::inline ONOMA_ABI::random_place {
 
 // The places of an encoder that drop activations are small numbers: two for the model and three a layer.
-inline constexpr std::uint64_t embeddings_dropout = 0;
-inline constexpr std::uint64_t head_dropout = 1;
+inline constexpr std::uint64_t embeddings_dropout = 0;  ///< Behind the embeddings.
+inline constexpr std::uint64_t head_dropout = 1;        ///< On what a head reads.
+/// On the attention probabilities of a layer.
 [[nodiscard]] constexpr std::uint64_t attention_probabilities_dropout(index layer) {
   return 2 + 3 * static_cast<std::uint64_t>(layer);
 }
+/// Behind the output projection of a layer's attention.
 [[nodiscard]] constexpr std::uint64_t attention_output_dropout(index layer) {
   return 3 + 3 * static_cast<std::uint64_t>(layer);
 }
+/// Behind the feed-forward block of a layer.
 [[nodiscard]] constexpr std::uint64_t feed_forward_output_dropout(index layer) {
   return 4 + 3 * static_cast<std::uint64_t>(layer);
 }

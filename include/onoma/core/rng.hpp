@@ -56,10 +56,11 @@ namespace onoma::inline ONOMA_ABI {
 /// element 32 g + 16 + r in its high half.
 struct dropout_spec {
   float probability = 0.0F;  ///< p in [0, 1); 0 switches dropout off
-  std::uint64_t key = 0;
+  std::uint64_t key = 0;     ///< names the stream of numbers (`derive_key`)
 
-  static constexpr index group = 32;
+  static constexpr index group = 32;  ///< elements whose numbers lie together
 
+  /// Whether anything is dropped.
   [[nodiscard]] constexpr bool active() const noexcept { return probability > 0.0F; }
   /// p * 65536 rounded, from 0 to 65535.
   [[nodiscard]] constexpr std::uint32_t threshold() const noexcept {
@@ -70,6 +71,7 @@ struct dropout_spec {
   [[nodiscard]] constexpr float scale() const noexcept {
     return 65536.0F / static_cast<float>(65536U - threshold());
   }
+  /// Whether element i survives.
   [[nodiscard]] constexpr bool keeps(std::uint64_t i) const {
     constexpr std::uint64_t half = group / 2;
     const std::uint32_t word = random_bits(key, i / group * half + i % half);
@@ -78,11 +80,13 @@ struct dropout_spec {
 };
 
 /// A small sequential generator over the counter-based one, for shuffles and initial weights:
-/// equal results on every platform, unlike the distributions of <random>.
+/// equal results on every platform, unlike the distributions of the standard library.
 class random_stream {
  public:
+  /// The stream that `key` names, from its beginning.
   explicit constexpr random_stream(std::uint64_t key) : key_(key) {}
 
+  /// 32 random bits.
   [[nodiscard]] constexpr std::uint32_t next() { return random_bits(key_, position_++); }
 
   /// Uniform in [0, bound), without modulo bias. `bound` > 0.

@@ -14,12 +14,13 @@ namespace onoma::inline ONOMA_ABI {
 /// Row-major numbers in host memory, not necessarily aligned: a tensor of a mapped file. Of I8, row i
 /// stands for codes times the F32 number i of `scales` (core/quantize.hpp).
 struct stored_matrix {
-  const std::byte* data = nullptr;
-  dtype type = dtype::f32;
-  index rows = 0;
-  index cols = 0;
-  const std::byte* scales = nullptr;
+  const std::byte* data = nullptr;    ///< the first number
+  dtype type = dtype::f32;            ///< the format of the numbers
+  index rows = 0;                     ///< how many rows
+  index cols = 0;                     ///< numbers in a row
+  const std::byte* scales = nullptr;  ///< of I8 alone: one F32 number for each row
 
+  /// How many numbers.
   [[nodiscard]] index size() const noexcept { return rows * cols; }
 };
 

@@ -18,8 +18,8 @@ inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 
 /// A decoded code point and its length in bytes; length 0 means that the bytes are not UTF-8.
 struct decoded {
-  std::uint32_t code_point = 0;
-  index length = 0;
+  std::uint32_t code_point = 0;  ///< its Unicode scalar value
+  index length = 0;              ///< bytes; 0: not UTF-8
 };
 
 /// The code point at `text[at]`. Overlong forms, surrogates, values above U+10FFFF and truncated

@@ -11,18 +11,25 @@ namespace onoma::inline ONOMA_ABI {
 /// `size` consecutive elements. A null view (no data) stands for an absent operand.
 template <class T>
 struct vec {
-  T* data = nullptr;
-  index size = 0;
+  T* data = nullptr;  ///< the first element, or null
+  index size = 0;     ///< how many elements
 
+  /// Whether there are no elements.
   [[nodiscard]] constexpr bool empty() const noexcept { return size == 0; }
+  /// Whether there is data.
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return data != nullptr; }
+  /// Element i, unchecked.
   [[nodiscard]] constexpr T& operator[](index i) const { return data[i]; }
+  /// The first element.
   [[nodiscard]] constexpr T* begin() const noexcept { return data; }
+  /// Behind the last element.
   [[nodiscard]] constexpr T* end() const noexcept { return data + size; }
+  /// Elements `first` to `first + count`.
   [[nodiscard]] constexpr vec slice(index first, index count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= size, "vec::slice", "a range inside");
     return {data + first, count};
   }
+  /// The same elements, read only.
   constexpr operator vec<const T>() const noexcept  // NOLINT: views widen to const implicitly
     requires(!std::is_const_v<T>)
   {
@@ -33,18 +40,25 @@ struct vec {
 /// Row-major `rows` x `cols` elements; row i begins at `data + i * stride`.
 template <class T>
 struct mat {
-  T* data = nullptr;
-  index rows = 0;
-  index cols = 0;
-  index stride = 0;
+  T* data = nullptr;  ///< the first element, or null
+  index rows = 0;     ///< how many rows
+  index cols = 0;     ///< elements in a row
+  index stride = 0;   ///< elements from the begin of a row to that of the next
 
+  /// No data.
   constexpr mat() = default;
+  /// r rows of c elements, one behind another.
   constexpr mat(T* d, index r, index c) noexcept : data(d), rows(r), cols(c), stride(c) {}
+  /// r rows of c elements, whose begins are s apart.
   constexpr mat(T* d, index r, index c, index s) noexcept : data(d), rows(r), cols(c), stride(s) {}
 
+  /// Whether there is data.
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return data != nullptr; }
+  /// The element of row i and column j, unchecked.
   [[nodiscard]] constexpr T& operator()(index i, index j) const { return data[i * stride + j]; }
+  /// Where row i begins.
   [[nodiscard]] constexpr T* row_data(index i) const { return data + i * stride; }
+  /// Row i.
   [[nodiscard]] constexpr vec<T> row(index i) const { return {data + i * stride, cols}; }
   /// Rows `first` to `first + count`, all columns.
   [[nodiscard]] constexpr mat rows_slice(index first, index count) const {
@@ -58,6 +72,7 @@ struct mat {
                 "a range inside");
     return {data + first, rows, count, stride};
   }
+  /// The same elements, read only.
   constexpr operator mat<const T>() const noexcept  // NOLINT: views widen to const implicitly
     requires(!std::is_const_v<T>)
   {

@@ -15,11 +15,11 @@ namespace onoma::inline ONOMA_ABI {
 /// Instruction sets for which there are kernels. A set counts only if the operating system saves
 /// its registers.
 struct cpu_features {
-  bool sse2 = false;
+  bool sse2 = false;    ///< x86-64 always has it
   bool avx2 = false;    ///< with FMA3
   bool avx512 = false;  ///< F, BW, CD, DQ and VL
   bool amx = false;     ///< AVX-512, and tiles of bfloat16 that the process may use
-  bool neon = false;
+  bool neon = false;    ///< AArch64 always has it
 };
 
 /// Asks the processor: CPUID leaves 1 and 7 and XGETBV (Intel SDM volume 1, chapter 14 "Detection of

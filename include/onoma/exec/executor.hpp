@@ -23,7 +23,9 @@ concept executor = requires(E& e, index count, function_ref<void(index)> task) {
 /// Runs everything on the calling thread.
 class inline_executor {
  public:
+  /// One call at a time.
   [[nodiscard]] index concurrency() const noexcept { return 1; }
+  /// Calls `task(i)` for 0, 1, ... in this order.
   void parallel_for(index count, function_ref<void(index)> task) const {
     for (index i = 0; i < count; ++i) task(i);
   }
@@ -32,8 +34,10 @@ class inline_executor {
 /// A type-erased reference to an executor, which must outlive it. Default: the calling thread.
 class executor_ref {
  public:
+  /// The calling thread.
   executor_ref() noexcept = default;
 
+  /// Refers to `e`.
   template <executor E>
     requires(!std::same_as<E, executor_ref>)
   executor_ref(E& e) noexcept  // NOLINT: a reference type, converts implicitly
@@ -45,9 +49,11 @@ class executor_ref {
 
   /// Whether it refers to one.
   [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
+  /// As that of the executor, at least 1.
   [[nodiscard]] index concurrency() const {
     return object_ == nullptr ? 1 : std::max<index>(1, concurrency_(object_));
   }
+  /// As that of the executor; a single call is made on the calling thread.
   void parallel_for(index count, function_ref<void(index)> task) const {
     if (object_ == nullptr || count <= 1) {
       for (index i = 0; i < count; ++i) task(i);

@@ -21,9 +21,11 @@ namespace onoma::inline ONOMA_ABI {
 /// pages: panels of weights then need few TLB entries.
 class aligned_memory {
  public:
+  /// Owns nothing.
   aligned_memory() = default;
 
   /// @throws std::bad_alloc
+  /// `bytes` zero bytes.
   explicit aligned_memory(std::size_t bytes) : bytes_(bytes) {
     if (bytes == 0) return;
     if (is_mapped(bytes)) {
@@ -37,8 +39,10 @@ class aligned_memory {
   ~aligned_memory() { release(); }
   aligned_memory(const aligned_memory&) = delete;
   aligned_memory& operator=(const aligned_memory&) = delete;
+  /// Takes the block over: `other` owns nothing then.
   aligned_memory(aligned_memory&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  /// Takes the block over, and gives the own one back.
   aligned_memory& operator=(aligned_memory&& other) noexcept {
     if (this != &other) {
       release();
@@ -48,7 +52,9 @@ class aligned_memory {
     return *this;
   }
 
+  /// The first byte; null where nothing is owned.
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
+  /// Bytes.
   [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
 
  private:

@@ -68,6 +68,7 @@ class thread_pool {
   thread_pool(const thread_pool&) = delete;
   thread_pool& operator=(const thread_pool&) = delete;
 
+  /// The number of threads, with the caller.
   [[nodiscard]] index concurrency() const noexcept {
     return static_cast<index>(workers_.size()) + 1;
   }

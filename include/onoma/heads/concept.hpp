@@ -23,9 +23,10 @@ struct head_settings {
 /// A batch with what its sequences should give. `Targets` is a head's: it has one `item` for each sequence.
 template <class Targets>
 struct training_batch {
-  token_batch tokens;
-  Targets targets;
+  token_batch tokens;  ///< what the encoder reads
+  Targets targets;     ///< what the head should make of it
 
+  /// Takes all sequences out; the memory stays.
   void clear() {
     tokens.clear();
     targets.clear();

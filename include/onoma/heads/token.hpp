@@ -23,8 +23,10 @@ struct token_targets {
 
   std::vector<std::int32_t> labels;  ///< [N]
 
+  /// Takes all labels out.
   void clear() { labels.clear(); }
   /// @throws onoma::error (shape_mismatch) for another number of labels than tokens.
+  /// Appends the labels of one sequence of `tokens` tokens.
   void add(std::size_t tokens, const item& of_sequence) {
     if (!of_sequence.empty() && of_sequence.size() != tokens) {
       fail(error_code::shape_mismatch, "labels of a sequence", std::to_string(tokens) + " labels",
@@ -46,6 +48,7 @@ struct token_targets {
   }
 };
 
+/// A batch for a head that labels tokens.
 using tagged_batch = training_batch<token_targets>;
 
 /// How many tokens have a label. @throws onoma::error (out_of_range) for a label that is neither an id below
@@ -85,27 +88,32 @@ inline void labels_of_rows(const tagged_batch& batch, index rows, std::vector<st
 template <backend B>
 class token_head {
  public:
-  using backend_type = B;
-  using scalar = typename B::scalar;
-  using targets = token_targets;
+  using backend_type = B;             ///< what computes
+  using scalar = typename B::scalar;  ///< the type of numbers
+  using targets = token_targets;      ///< what the loss compares with
 
-  static constexpr std::string_view kind = "token";
-  static constexpr std::string_view prefixes[] = {"classifier."};
+  static constexpr std::string_view kind = "token";                ///< its name in config.json
+  static constexpr std::string_view prefixes[] = {"classifier."};  ///< of the names of its tensors
+  /// The same as a span, for `checkpoint_map`
   static constexpr std::span<const std::string_view> tensor_prefixes = prefixes;
 
+  /// What backward reads.
   struct saved {
-    mat<scalar> hidden;  // [M, H] of the wanted tokens, after dropout
-    typename cross_entropy<B>::saved loss;
-    std::vector<std::int32_t> labels;  // [M] of these tokens, in host memory
+    mat<scalar> hidden;                     ///< [M, H] of the wanted tokens, after dropout
+    typename cross_entropy<B>::saved loss;  ///< of the loss
+    std::vector<std::int32_t> labels;       ///< [M] of these tokens, in host memory
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit token_head(const head_settings& s)
       : classifier_(s.hidden, s.labels), labels_(s.labels), dropout_(static_cast<float>(s.dropout)) {}
 
+  /// Calls visitor(scope, parameter) for weight and bias.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     classifier_.visit(at / "classifier", visitor);
   }
+  /// Calls visitor(layer) for its linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     classifier_.visit_linears(visitor);
@@ -114,8 +122,10 @@ class token_head {
   /// L
   [[nodiscard]] index columns() const noexcept { return labels_; }
 
+  /// How many tokens have a label.
   /// @throws onoma::error (out_of_range) as `check_labels`.
   index check(const tagged_batch& batch) const { return check_labels(batch, labels_); }
+  /// See `labelled_rows`.
   void wanted(const tagged_batch& batch, std::vector<std::int32_t>& rows) const { labelled_rows(batch, rows); }
 
   /// Logits [M, L].
@@ -128,6 +138,7 @@ class token_head {
   /// Logits become probabilities of the labels, each row summing to 1.
   void normalise(const pass<B>& run, mat<scalar> logits) const { run.device.softmax(logits, logits); }
 
+  /// Cross-entropy of the wanted hidden states [M, H], which dropout changes in place; see `cross_entropy`.
   loss_result forward_loss(const pass<B>& run, const tagged_batch& batch, mat<scalar> hidden,
                            double divisor, saved& keep) const {
     keep.hidden = hidden;
@@ -137,6 +148,7 @@ class token_head {
     return cross_entropy<B>::forward(run, logits, labels, divisor, keep.loss);
   }
 
+  /// The gradient of the hidden states [M, H], from scratch; adds to those of weight and bias.
   mat<scalar> backward(const pass<B>& run, const saved& kept) const {
     const auto d = run.scratch.template take<scalar>(kept.hidden.rows, kept.hidden.cols);
     classifier_.backward(run.device, kept.hidden, cross_entropy<B>::backward(kept.loss), set, d);

@@ -47,11 +47,13 @@ class atomic_file {
   atomic_file(const atomic_file&) = delete;
   atomic_file& operator=(const atomic_file&) = delete;
 
+  /// Appends. @throws onoma::error (io).
   void write(std::span<const std::byte> bytes) {
     if (!bytes.empty() && std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
       fail_errno("writing", target_);
     }
   }
+  /// Appends. @throws onoma::error (io).
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
   /// @throws onoma::error (io); the target is then unchanged.

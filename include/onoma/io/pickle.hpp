@@ -25,15 +25,17 @@ namespace onoma::inline ONOMA_ABI {
 /// A value of a pickle. Containers are nodes of the tree, so that a value that occurs often (the
 /// memo of pickle) is stored once, whatever it holds.
 struct pickle_value {
+  /// What a value is; `global` names something of a module, `mark` is the machine's own.
   enum class kind : std::uint8_t { none, boolean, integer, real, string, global, node, mark };
 
-  kind type = kind::none;
+  kind type = kind::none;   ///< what it is
   std::int64_t number = 0;  ///< boolean, integer; of a node its place in `pickle_tree::nodes`
   std::string_view text;    ///< string; global: "module name"
 };
 
 /// A container.
 struct pickle_node {
+  /// What a container is.
   enum class kind : std::uint8_t {
     tuple,
     list,
@@ -41,13 +43,14 @@ struct pickle_node {
     call,        ///< items: what is called, the tuple of arguments, then items as of a dictionary
     persistent   ///< items: the id of an object that is stored outside of the pickle
   };
-  kind type = kind::tuple;
-  std::vector<pickle_value> items;
+  kind type = kind::tuple;          ///< what it is
+  std::vector<pickle_value> items;  ///< what is in it
 };
 
+/// A pickle that was read.
 struct pickle_tree {
-  std::vector<pickle_node> nodes;
-  pickle_value root;
+  std::vector<pickle_node> nodes;  ///< all containers
+  pickle_value root;               ///< the value of the whole
 
   /// The node of a value if it is one of this kind, or null.
   [[nodiscard]] const pickle_node* find(const pickle_value& value, pickle_node::kind type) const {

@@ -1,7 +1,7 @@
 /// Reading the tensors of a file that torch.save wrote (pytorch_model.bin) without executing it.
 ///
 /// Format: PyTorch, torch/serialization.py (`_save`, `_load`) and torch/_utils.py (`_rebuild_*`): a
-/// zip archive of <name>/data.pkl, the state dict, and <name>/data/<key>, one storage each. A
+/// zip archive of `NAME/data.pkl`, the state dict, and `NAME/data/KEY`, one storage each. A
 /// tensor is a call in the pickle: of which storage, from which element, with which sizes and
 /// strides.
 #pragma once

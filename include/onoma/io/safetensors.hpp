@@ -31,11 +31,12 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 
 /// One tensor of a file: row-major, not necessarily aligned. Views the file's bytes.
 struct tensor_view {
-  std::string name;
-  dtype type = dtype::f32;
-  std::vector<index> shape;
-  std::span<const std::byte> bytes;
+  std::string name;                  ///< as the file has it
+  dtype type = dtype::f32;           ///< the format of its numbers
+  std::vector<index> shape;          ///< extents, the slowest first
+  std::span<const std::byte> bytes;  ///< of all numbers
 
+  /// The product of the extents.
   [[nodiscard]] index elements() const {
     index count = 1;
     for (const index extent : shape) count *= extent;
@@ -82,7 +83,9 @@ class safetensors_file {
     return result;
   }
 
+  /// All tensors, by name.
   [[nodiscard]] const std::vector<tensor_view>& tensors() const noexcept { return tensors_; }
+  /// What the file says of itself: `__metadata__`.
   [[nodiscard]] const std::map<std::string, std::string>& metadata() const noexcept {
     return metadata_;
   }

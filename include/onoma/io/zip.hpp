@@ -64,11 +64,11 @@ inline constexpr auto crc32_tables = [] {
 
 /// One file of an archive. The name views the archive's bytes.
 struct zip_entry {
-  std::string_view name;
+  std::string_view name;     ///< of the file, with its folders
   std::uint64_t header = 0;  ///< where its local header begins
-  std::uint64_t size = 0;
-  std::uint32_t crc = 0;
-  bool stored = true;  ///< neither compressed nor encrypted
+  std::uint64_t size = 0;    ///< bytes of the file's content
+  std::uint32_t crc = 0;     ///< CRC-32 of the content
+  bool stored = true;        ///< neither compressed nor encrypted
 };
 
 /// The directory of an archive over bytes that the caller keeps alive. Nothing is extracted:

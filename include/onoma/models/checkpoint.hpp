@@ -39,7 +39,9 @@ class checkpoint_map {
     head.visit(scope{}, [&](const scope& at, const auto&) { head_.push_back(at.name()); });
   }
 
+  /// The family whose names count.
   [[nodiscard]] const model_family& family() const noexcept { return *family_; }
+  /// Whether a parameter is the head's.
   [[nodiscard]] bool is_of_head(std::string_view parameter) const {
     return std::find(head_.begin(), head_.end(), parameter) != head_.end();
   }
@@ -84,15 +86,16 @@ class checkpoint_map {
 
 /// Where the rows of one parameter come from.
 struct parameter_source {
-  const parameter_entry* entry = nullptr;
+  const parameter_entry* entry = nullptr;   ///< which parameter
   std::vector<const tensor_view*> tensors;  ///< one, or q, k, v
   std::vector<const tensor_view*> scales;   ///< of I8 tensors, as many as these
 };
 
+/// What `match_checkpoint` found.
 struct checkpoint_match {
-  std::vector<parameter_source> found;
-  std::vector<const parameter_entry*> initialised;
-  std::vector<std::string> ignored;
+  std::vector<parameter_source> found;              ///< parameters that tensors provide
+  std::vector<const parameter_entry*> initialised;  ///< those that none provides
+  std::vector<std::string> ignored;                 ///< tensors that no parameter needs
 
   /// Null for a parameter that no tensor provides.
   [[nodiscard]] const parameter_source* source_of(const parameter_entry& entry) const {
@@ -216,6 +219,7 @@ inline void append_list(std::string& text, const char* what,
 
 /// For `fill_parameters`: all weights come from the checkpoint.
 struct none_is_packed {
+  /// Packs nothing.
   bool operator()(const parameter_entry& /*entry*/) const noexcept { return false; }
 };
 
@@ -263,8 +267,8 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
 
 /// The parameters of a model as the tensors of a checkpoint, in host memory.
 struct checkpoint_tensors {
-  std::vector<std::vector<float>> storage;
-  std::vector<tensor_view> tensors;
+  std::vector<std::vector<float>> storage;  ///< what the tensors view
+  std::vector<tensor_view> tensors;         ///< under the names of the file
 };
 
 /// F32 tensors under the names that transformers' token classifier of this family uses.

@@ -42,8 +42,8 @@ struct model_options {
 template <backend B, encoder_head Head>
 class encoder_model {
  public:
-  using scalar = typename B::scalar;
-  using head_type = Head;
+  using scalar = typename B::scalar;  ///< the type of numbers
+  using head_type = Head;             ///< what stands on the encoder
 
   /// New weights for inference, by seed: for tests and measurements of speed.
   /// @throws onoma::error (invalid_argument) for a configuration that contradicts itself.
@@ -69,7 +69,9 @@ class encoder_model {
     return model;
   }
 
+  /// What config.json says.
   [[nodiscard]] const encoder_config& config() const noexcept { return config_; }
+  /// By id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return config_.labels; }
   /// The longest sequence, special tokens included.
   [[nodiscard]] index max_length() const noexcept { return config_.max_length(); }
@@ -78,9 +80,13 @@ class encoder_model {
   [[nodiscard]] index window_length() const noexcept {
     return config_.trained_length > 0 ? std::min(config_.trained_length, max_length()) : max_length();
   }
+  /// What loading found.
   [[nodiscard]] const load_report& report() const noexcept { return report_; }
+  /// The memory of all parameters.
   [[nodiscard]] const parameter_store<B>& parameters() const noexcept { return *parameters_; }
+  /// The encoder.
   [[nodiscard]] const encoder<B>& body() const noexcept { return encoder_; }
+  /// What stands on it.
   [[nodiscard]] const Head& head() const noexcept { return head_; }
   /// How kernels read the packed weights: sessions need a backend whose kernels read them so.
   [[nodiscard]] const std::string& packed_layout() const noexcept { return packed_layout_; }

@@ -36,6 +36,7 @@ class packed_cache {
     if (found.metadata().at(key) == source_) file_ = std::move(found);
   }
 
+  /// Whether there is no file to read from.
   [[nodiscard]] bool is_empty() const noexcept { return !file_; }
   /// The bytes of one layer's packed weight; null if the checkpoint does not have it.
   [[nodiscard]] const tensor_view* find(const std::string& name) const {

@@ -28,16 +28,18 @@ enum class weight_format {
   bf16,  ///< every float tensor: BF16, which transformers loads too
 };
 
+/// What `quantize_folder` converts.
 struct quantize_options {
-  weight_format format = weight_format::int8;
+  weight_format format = weight_format::int8;  ///< what weights become
   /// Linear layers that stay as they are: beginnings of onoma's names ("layer.11.", "layer.0.attention").
   std::vector<std::string> keep{};
 };
 
+/// What `quantize_folder` did.
 struct quantize_report {
   std::vector<std::string> converted;  ///< tensors, by the names of the file
   std::uint64_t bytes_before = 0;      ///< of all tensors
-  std::uint64_t bytes_after = 0;
+  std::uint64_t bytes_after = 0;       ///< likewise
 };
 
 namespace detail {

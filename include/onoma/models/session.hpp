@@ -18,9 +18,9 @@ namespace onoma::inline ONOMA_ABI {
 template <backend B, encoder_head Head>
 class session {
  public:
-  using backend_type = B;
-  using scalar = typename B::scalar;
-  using model_type = encoder_model<B, Head>;
+  using backend_type = B;                     ///< what computes
+  using scalar = typename B::scalar;          ///< the type of numbers
+  using model_type = encoder_model<B, Head>;  ///< the weights
 
   /// @throws onoma::error (invalid_argument) for a backend whose kernels read weights otherwise than those
   /// that packed them.
@@ -33,12 +33,19 @@ class session {
     return session(model_type::load(path, device, options), device);
   }
 
+  /// The weights.
   [[nodiscard]] const model_type& model() const noexcept { return *model_; }
+  /// The weights, for one more session.
   [[nodiscard]] const std::shared_ptr<const model_type>& shared_model() const noexcept { return model_; }
+  /// As that of the model.
   [[nodiscard]] const encoder_config& config() const noexcept { return model_->config(); }
+  /// By id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return model_->labels(); }
+  /// The longest sequence in tokens, special ones included.
   [[nodiscard]] index max_length() const noexcept { return model_->max_length(); }
+  /// See `encoder_model::window_length`.
   [[nodiscard]] index window_length() const noexcept { return model_->window_length(); }
+  /// What computes.
   [[nodiscard]] B& device() const noexcept { return *device_; }
   /// Bytes of activations and scratch that it holds now: they grow to the largest batch, with half as much
   /// to spare.

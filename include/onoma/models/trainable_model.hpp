@@ -29,11 +29,11 @@ struct training_memory {
 template <backend B, encoder_head Head>
 class trainable_model {
  public:
-  using backend_type = B;
-  using scalar = typename B::scalar;
-  using head_type = Head;
-  using targets = typename Head::targets;
-  using batch_type = training_batch<targets>;
+  using backend_type = B;                      ///< what computes
+  using scalar = typename B::scalar;           ///< the type of numbers
+  using head_type = Head;                      ///< what stands on the encoder
+  using targets = typename Head::targets;      ///< what its loss compares with
+  using batch_type = training_batch<targets>;  ///< what `forward_loss` takes
 
   /// A model with new weights: N(0, initializer_range) for matrices, by seed.
   /// @throws onoma::error (invalid_argument) for a configuration that contradicts itself.
@@ -87,17 +87,24 @@ class trainable_model {
     save_model_folder(path, config().to_json(), checkpoint.tensors, tokenizer_files_);
   }
 
+  /// Encoder and head.
   [[nodiscard]] const encoder_model<B, Head>& model() const noexcept { return *model_; }
+  /// What config.json says, or said.
   [[nodiscard]] const encoder_config& config() const noexcept { return model_->config_; }
+  /// By id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return model_->labels(); }
+  /// The longest sequence in tokens, special ones included.
   [[nodiscard]] index max_length() const noexcept { return model_->max_length(); }
+  /// What loading found, and which parameters are new.
   [[nodiscard]] const load_report& report() const noexcept { return model_->report(); }
+  /// What computes.
   [[nodiscard]] B& device() const noexcept { return *device_; }
   /// How long the windows are that the model is trained on: saved with it, for those who run it.
   void set_trained_length(index tokens) noexcept { model_->config_.trained_length = tokens; }
 
   /// For optimizers. The reference survives a move of the model.
   [[nodiscard]] parameter_store<B>& parameters() noexcept { return *model_->parameters_; }
+  /// Likewise, read only.
   [[nodiscard]] const parameter_store<B>& parameters() const noexcept { return *model_->parameters_; }
 
   /// Runs the weights as they are now; a pending `backward` is given up. The reference is valid until the
@@ -110,9 +117,11 @@ class trainable_model {
   }
   /// As those of a session with these weights.
   [[nodiscard]] mat<const scalar> logits(const token_batch& batch) { return inference().logits(batch); }
+  /// See `session::probabilities`.
   [[nodiscard]] mat<const scalar> probabilities(const token_batch& batch) {
     return inference().probabilities(batch);
   }
+  /// See `session::hidden_states`.
   [[nodiscard]] std::vector<std::vector<scalar>> hidden_states(const token_batch& batch) {
     return inference().hidden_states(batch);
   }

@@ -8,11 +8,11 @@ namespace onoma::inline ONOMA_ABI {
 /// Cross-entropy as torch.nn.CrossEntropyLoss(ignore_index = -100) computes it.
 template <backend B>
 struct cross_entropy {
-  using scalar = typename B::scalar;
+  using scalar = typename B::scalar;  ///< the type of numbers
 
   /// The gradient is known as soon as the loss is: the forward computes both in one pass.
   struct saved {
-    mat<scalar> dlogits;  // [N, L]
+    mat<scalar> dlogits;  ///< [N, L]
   };
 
   /// Sum and count over labelled rows of logits [N, L]; labels [N] in backend memory. `divisor` is

@@ -42,20 +42,21 @@ enum class read_as {
 /// so does the `value` of a weight that is packed.
 template <class T>
 struct parameter {
-  index rows = 0;
-  index cols = 0;
-  bool is_matrix = false;
-  initial_value start = initial_value::zeros;
-  update_rule rule = update_rule::plain;
-  read_as reading = read_as::values;
-  index entry = -1;  ///< its number in the layout, once a store has bound it
-  vec<const T> value{};
-  vec<T> gradient{};
+  index rows = 0;                              ///< 1 for a vector
+  index cols = 0;                              ///< elements in a row
+  bool is_matrix = false;                      ///< else a vector
+  initial_value start = initial_value::zeros;  ///< what it begins with where no file has it
+  update_rule rule = update_rule::plain;       ///< how the optimizer treats it
+  read_as reading = read_as::values;           ///< how a forward reads it
+  index entry = -1;                            ///< its number in the layout, once a store has bound it
+  vec<const T> value{};                        ///< [rows * cols] in backend memory
+  vec<T> gradient{};                           ///< likewise
   /// Of a table in training: [rows], not 0 for the rows of `gradient` that a step may have added to.
   /// `backend::embed_backward` marks them; who writes such a gradient otherwise must do so too, since
   /// norms and optimizers pass by the other rows.
   vec<std::uint8_t> used{};
 
+  /// A matrix that is read as it lies.
   [[nodiscard]] static parameter matrix(index rows, index cols) {
     return {.rows = rows,
             .cols = cols,
@@ -75,13 +76,18 @@ struct parameter {
     p.reading = read_as::packed;
     return p;
   }
+  /// A vector: a bias, or the weight of a norm.
   [[nodiscard]] static parameter vector(index size, initial_value start) {
     return {.rows = 1, .cols = size, .start = start};
   }
 
+  /// Elements.
   [[nodiscard]] index size() const noexcept { return rows * cols; }
+  /// [rows, cols]
   [[nodiscard]] mat<const T> value_matrix() const noexcept { return {value.data, rows, cols}; }
+  /// [rows, cols]
   [[nodiscard]] mat<T> gradient_matrix() const noexcept { return {gradient.data, rows, cols}; }
+  /// The gradient of a table, with its marks.
   [[nodiscard]] table_gradient<T> gradient_table() const noexcept {
     return {gradient_matrix(), used};
   }
@@ -89,17 +95,18 @@ struct parameter {
 
 /// Where one parameter lies in the flat buffers, and its name in the model.
 struct parameter_entry {
-  std::string name;
-  index rows = 0;
-  index cols = 0;
-  bool is_matrix = false;
-  initial_value start = initial_value::zeros;
-  update_rule rule = update_rule::plain;
-  read_as reading = read_as::values;
-  index place = 0;   ///< among all parameters, in elements: names its stream of random numbers
-  index offset = 0;  ///< in the flat buffers; -1: they leave it out
+  std::string name;  ///< "layer.3.attention.output.weight"
+  index rows = 0;    ///< as those of the parameter, and so are the next five
+  index cols = 0;    ///< elements in a row
+  bool is_matrix = false;                      ///< else a vector
+  initial_value start = initial_value::zeros;  ///< what it begins with where no file has it
+  update_rule rule = update_rule::plain;       ///< how the optimizer treats it
+  read_as reading = read_as::values;           ///< how a forward reads it
+  index place = 0;      ///< among all parameters, in elements: names its stream of random numbers
+  index offset = 0;     ///< in the flat buffers; -1: they leave it out
   index first_row = 0;  ///< of a table, among the rows of all tables
 
+  /// Elements.
   [[nodiscard]] index size() const noexcept { return rows * cols; }
   /// False for what inference keeps elsewhere: tables and packed weights.
   [[nodiscard]] bool has_place() const noexcept { return offset >= 0; }
@@ -115,7 +122,7 @@ struct parameter_entry {
 /// so that a checkpoint is checked first.
 class parameter_layout {
  public:
-  static constexpr index alignment = 16;  // elements: 64 bytes of float
+  static constexpr index alignment = 16;  ///< of each parameter, in elements: 64 bytes of float
 
   /// `model.visit(scope, f)` calls f(scope, parameter&) for each parameter, in a fixed order.
   /// Without `training`, tables and packed weights have no place.
@@ -139,6 +146,7 @@ class parameter_layout {
     return layout;
   }
 
+  /// All parameters, in the order in which they lie.
   [[nodiscard]] std::span<const parameter_entry> entries() const noexcept { return entries_; }
   /// Elements of a flat buffer, padding included.
   [[nodiscard]] index size() const noexcept { return size_; }
@@ -207,8 +215,8 @@ class parameter_layout {
 template <backend B>
 class parameter_store {
  public:
-  using scalar = typename B::scalar;
-  using packed_weight = typename B::packed_weight;
+  using scalar = typename B::scalar;                ///< the type of numbers
+  using packed_weight = typename B::packed_weight;  ///< a linear weight as kernels read it
 
   /// Allocates (zeroed) and binds the views of every parameter of `model`, and the packed weights of
   /// its linear layers: model.visit_linears(f) calls f(linear<B>&). Gradients need a layout for
@@ -245,15 +253,20 @@ class parameter_store {
   parameter_store(const parameter_store&) = delete;
   parameter_store& operator=(const parameter_store&) = delete;
 
+  /// Whose memory it is.
   [[nodiscard]] B& backend() const noexcept { return *backend_; }
+  /// Where each parameter lies.
   [[nodiscard]] const parameter_layout& layout() const noexcept { return layout_; }
+  /// Where this one lies.
   [[nodiscard]] const parameter_entry& entry_of(const parameter<scalar>& p) const {
     return layout_.entries()[static_cast<std::size_t>(p.entry)];
   }
+  /// Whether it was made for training.
   [[nodiscard]] bool has_gradients() const noexcept { return !gradients_.empty(); }
 
   /// The flat buffers, in backend memory: [layout().size()]. Gradients of tables: see `parameter::used`.
   [[nodiscard]] vec<scalar> values() const noexcept { return flat(values_); }
+  /// Likewise; null without gradients.
   [[nodiscard]] vec<scalar> gradients() const noexcept {
     return gradients_.empty() ? vec<scalar>{} : flat(gradients_.front());
   }
@@ -291,9 +304,11 @@ class parameter_store {
   /// A factor that the optimizer applies to all gradients as it reads them: clipping costs no pass
   /// of its own. Factors multiply until an optimizer step takes them.
   void scale_gradients(double factor) noexcept { gradient_scale_ *= factor; }
+  /// The factor, which is 1 again afterwards: for optimizers.
   [[nodiscard]] double take_gradient_scale() noexcept {
     return std::exchange(gradient_scale_, 1.0);
   }
+  /// The factor that is pending.
   [[nodiscard]] double gradient_scale() const noexcept { return gradient_scale_; }
 
   /// The value of a linear layer's weight as kernels read it. The reference stays valid.
@@ -353,6 +368,7 @@ class parameter_store {
     const auto table = table_values_.find(entry.place);
     return download(table != table_values_.end() ? table->second : place(values(), entry));
   }
+  /// One parameter's gradient, in host memory.
   [[nodiscard]] std::vector<scalar> download_gradient(const parameter_entry& entry) const {
     return download(place(gradients(), entry));
   }

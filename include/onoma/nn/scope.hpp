@@ -13,16 +13,20 @@ namespace onoma::inline ONOMA_ABI {
 /// names of its own parameters, so that a path of a checkpoint is one line of code.
 class scope {
  public:
+  /// The model itself: no name.
   scope() = default;
 
+  /// A part of what is here.
   [[nodiscard]] scope operator/(std::string_view part) const {
     std::string name = name_;
     if (!name.empty()) name += '.';
     name += part;
     return scope(std::move(name));
   }
+  /// A part with a number: layers are counted from 0.
   [[nodiscard]] scope operator/(index part) const { return *this / std::to_string(part); }
 
+  /// The parts with dots between them.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
  private:

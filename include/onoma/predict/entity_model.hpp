@@ -18,9 +18,13 @@ struct tagged_text {
   index repairs = 0;             ///< I- tags that continued nothing and opened an entity
   index unknown_tokens = 0;      ///< pieces that the vocabulary does not have
 
+  /// The first entity: the result is a range of them.
   [[nodiscard]] auto begin() const noexcept { return entities.begin(); }
+  /// Behind the last entity.
   [[nodiscard]] auto end() const noexcept { return entities.end(); }
+  /// How many entities.
   [[nodiscard]] std::size_t size() const noexcept { return entities.size(); }
+  /// Entity i, unchecked.
   [[nodiscard]] const entity& operator[](std::size_t i) const { return entities[i]; }
 };
 

@@ -24,36 +24,40 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// How a tagger cuts texts, and how pieces become entities.
 struct tagger_options {
-  aggregation strategy = aggregation::word;
-  prediction_options windows{};
+  aggregation strategy = aggregation::word;  ///< how pieces become entities
+  prediction_options windows{};              ///< how texts are cut and batched
 };
 
 /// `Session` runs a model for token labels (models/session.hpp).
 template <class Session>
 class token_tagger final : public entity_model {
  public:
-  using backend_type = typename Session::backend_type;
-  using model_type = typename Session::model_type;
+  using backend_type = typename Session::backend_type;  ///< what computes
+  using model_type = typename Session::model_type;      ///< the weights
 
   /// A backend for one more thread, and the threads that belong to it.
   struct device {
-    std::shared_ptr<backend_type> backend;
-    executor_ref executor{};  ///< for the tokenizer
+    std::shared_ptr<backend_type> backend;  ///< what computes for this thread
+    executor_ref executor{};                ///< for the tokenizer
   };
+  /// Makes one for each thread.
   using device_maker = std::function<device()>;
 
   /// What taggers of several threads have in common; constant.
   struct parts {
-    std::shared_ptr<const model_type> model;
-    std::shared_ptr<const tokenizer> tokens;
-    tag_set tags;
-    tagger_options options;
-    device_maker make_device;
+    std::shared_ptr<const model_type> model;  ///< the weights
+    std::shared_ptr<const tokenizer> tokens;  ///< the tokenizer of the folder
+    tag_set tags;                             ///< the labels, by id
+    tagger_options options;                   ///< as of the pipeline
+    device_maker make_device;                 ///< for `share`
   };
 
+  /// For one more thread, on a device that `make_device` makes.
   explicit token_tagger(std::shared_ptr<const parts> shared)
       : token_tagger(shared, shared->make_device()) {}
+  /// On a device that is there.
   token_tagger(std::shared_ptr<const parts> shared, device own)
       : shared_(std::move(shared)),
         device_(std::move(own)),

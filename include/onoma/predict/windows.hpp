@@ -18,6 +18,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// How texts are cut into windows and put into batches.
 struct prediction_options {
   index max_length = 0;     ///< tokens per window; 0: as the model was trained, or as many as it takes
   index stride = 64;        ///< tokens that windows of a long text share
@@ -37,7 +38,7 @@ template <class Session>
 
 /// One text on its way through a model.
 struct scored_text {
-  std::vector<encoding> windows;
+  std::vector<encoding> windows;                  ///< of the text, in its order
   std::vector<std::vector<float>> probabilities;  ///< [N, L] of each window, once they are scored
 
   /// What `aggregate` and `label_words` read: views of this, with the pieces' texts.

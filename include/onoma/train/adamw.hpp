@@ -11,11 +11,11 @@ namespace onoma::inline ONOMA_ABI {
 
 /// The defaults of torch.optim.AdamW but for the learning rate, which suits fine-tuning.
 struct adamw_options {
-  double learning_rate = 5e-5;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 0.01;  ///< not on biases and LayerNorm weights
+  double learning_rate = 5e-5;  ///< of `step()`
+  double beta1 = 0.9;           ///< decay of the mean of the gradient
+  double beta2 = 0.999;         ///< decay of the mean of its square
+  double eps = 1e-8;            ///< added to the root of that mean
+  double weight_decay = 0.01;   ///< not on biases and LayerNorm weights
 };
 
 /// Decoupled weight decay (Loshchilov and Hutter, ICLR 2019), with torch.optim.AdamW's order of
@@ -23,7 +23,7 @@ struct adamw_options {
 template <backend B>
 class adamw {
  public:
-  using scalar = typename B::scalar;
+  using scalar = typename B::scalar;  ///< the type of numbers
 
   /// @throws onoma::error (invalid_argument) for parameters without gradients or an option outside
   /// its domain.
@@ -62,12 +62,14 @@ class adamw {
     update.weight_decay = scalar(0);
     apply(update, update_rule::plain);
   }
+  /// An update with the learning rate of the options.
   void step() { step(options_.learning_rate); }
 
   /// Updates so far; the bias correction depends on it.
   [[nodiscard]] index steps() const noexcept { return steps_; }
   /// Running means of the gradient and of its square, in backend memory, laid out as the values.
   [[nodiscard]] vec<const scalar> moment1() const noexcept { return flat(moment1_); }
+  /// The mean of the squares, likewise.
   [[nodiscard]] vec<const scalar> moment2() const noexcept { return flat(moment2_); }
 
   /// Goes on where another optimizer was after so many steps: with its moments, from host memory.

@@ -78,29 +78,38 @@ template <class Targets>
 template <class Targets>
 class batches {
  public:
+  /// The examples must outlive it. @throws onoma::error as `plan_batches`.
   batches(const std::vector<example_of<Targets>>& examples, index epoch,
           const batch_options& options = {})
       : examples_(&examples), plan_(plan_batches(examples, epoch, options)) {}
 
+  /// Goes over the batches once. All share one batch's memory: what it refers to changes with the next.
   class iterator {
    public:
+    /// Of batch number `at`.
     iterator(batches* owner, std::size_t at) : owner_(owner), at_(at) {}
+    /// Puts the batch together.
     const training_batch<Targets>& operator*() const {
       fill_batch(*owner_->examples_, owner_->plan_[at_], owner_->batch_);
       return owner_->batch_;
     }
+    /// To the next batch.
     iterator& operator++() {
       ++at_;
       return *this;
     }
+    /// Whether they stand at different batches.
     bool operator!=(const iterator& other) const { return at_ != other.at_; }
 
    private:
     batches* owner_;
     std::size_t at_;
   };
+  /// The first batch.
   [[nodiscard]] iterator begin() { return {this, 0}; }
+  /// Behind the last batch.
   [[nodiscard]] iterator end() { return {this, plan_.size()}; }
+  /// How many batches the epoch has.
   [[nodiscard]] std::size_t size() const noexcept { return plan_.size(); }
 
  private:

@@ -20,14 +20,14 @@ namespace onoma::inline ONOMA_ABI {
 /// Where a run stands. Dropout and order depend on seed, step and epoch alone, so that this and the
 /// numbers of model and optimizer are the whole state.
 struct training_position {
-  index epoch = 0;        ///< epochs that are finished
-  index batch = 0;        ///< batches of the current epoch that are finished
-  double loss = 0.0;      ///< sum of its steps' losses
-  index step = 0;         ///< optimizer steps
-  index forward = 0;      ///< calls of forward_loss: the step of dropout
-  double best_score = -1.0;
-  index best_epoch = 0;
-  index epochs_since_best = 0;
+  index epoch = 0;              ///< epochs that are finished
+  index batch = 0;              ///< batches of the current epoch that are finished
+  double loss = 0.0;            ///< sum of its steps' losses
+  index step = 0;               ///< optimizer steps
+  index forward = 0;            ///< calls of forward_loss: the step of dropout
+  double best_score = -1.0;     ///< of any epoch so far; below 0: none was scored
+  index best_epoch = 0;         ///< which, from 1; 0: none
+  index epochs_since_best = 0;  ///< for `training_options::patience`
 };
 
 /// Writes parameters, both moments, the best parameters so far (may be empty) and the position, as a

@@ -20,8 +20,8 @@ namespace onoma::inline ONOMA_ABI {
 /// of them.
 template <class Targets>
 struct example_of {
-  std::vector<std::int32_t> ids;
-  typename Targets::item labels;
+  std::vector<std::int32_t> ids;  ///< with special tokens
+  typename Targets::item labels;  ///< what the head should make of them
 };
 
 /// For a head that labels tokens.
@@ -41,9 +41,10 @@ template <class Targets>
   return hash;
 }
 
+/// How sentences become examples.
 struct dataset_options {
   index max_length = 256;  ///< tokens per example; longer sentences become several
-  align_options align{};
+  align_options align{};   ///< which pieces of a word have its label
 };
 
 /// Encodes sentences for training. A sentence longer than `max_length` becomes several examples

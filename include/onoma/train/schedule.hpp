@@ -7,17 +7,19 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// What the learning rate does after the warm-up.
 enum class decay { linear, constant };
 
 /// Linear from 0 to `learning_rate` over the warm-up, then linear to 0 at `total_steps`, or
 /// constant. Step 0 is the first update; with a warm-up its rate is 0.
 /// Source: transformers, optimization.py, get_linear_schedule_with_warmup.
 struct schedule {
-  double learning_rate = 5e-5;  ///< the highest
-  index warmup_steps = 0;
-  index total_steps = 0;
-  decay after_warmup = decay::linear;
+  double learning_rate = 5e-5;         ///< the highest
+  index warmup_steps = 0;              ///< steps in which the rate rises
+  index total_steps = 0;               ///< where a linear decay ends
+  decay after_warmup = decay::linear;  ///< what follows
 
+  /// The rate of the update that follows `step` others.
   [[nodiscard]] double operator()(index step) const {
     const auto ratio = [](index a, index b) {
       return static_cast<double>(a) / static_cast<double>(std::max<index>(b, 1));

@@ -43,8 +43,11 @@ class tagging_task {
     labels_ = model.labels();
   }
 
+  /// The training sentences as examples.
   [[nodiscard]] const std::vector<training_example>& examples() const noexcept { return examples_; }
+  /// Tokens per example and per window of dev sentences.
   [[nodiscard]] index window_length() const noexcept { return options_.max_length; }
+  /// What a training state must agree on to be resumed.
   [[nodiscard]] json settings() const {
     return {{"max length", options_.max_length},
             {"label all tokens", options_.align.label_all_tokens},
@@ -52,11 +55,14 @@ class tagging_task {
             {"digest of the examples", digest(examples_)},
             {"labels", labels_}};
   }
+  /// Whether there are dev sentences.
   [[nodiscard]] bool has_dev() const noexcept { return !dev_.empty(); }
+  /// Scores of the dev sentences.
   template <class Model>
   [[nodiscard]] ner_report evaluate(Model& model) const {
     return evaluate_on(model, *tokens_, dev_, {}, {.max_length = options_.max_length});
   }
+  /// What makes an epoch the best: micro F1.
   [[nodiscard]] double score(const ner_report& report) const noexcept { return report.micro.f1; }
 
  private:

@@ -24,43 +24,46 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// The recipe of a run, and what it keeps on disk.
 struct training_options {
-  index epochs = 3;
-  double learning_rate = 5e-5;  ///< the highest of the schedule
-  double warmup = 0.1;          ///< part of all steps
-  double weight_decay = 0.01;   ///< not on biases and LayerNorm weights
-  double max_grad_norm = 1.0;   ///< 0: no clipping
-  index accumulation = 1;       ///< batches per optimizer step
-  batch_options batch{};        ///< its seed is also that of dropout
-  dataset_options data{};       ///< of the tagging task that the trainer makes of sentences
-  index patience = 0;           ///< stop after so many epochs without a better dev score; 0: never
+  index epochs = 3;                  ///< passes over the training data
+  double learning_rate = 5e-5;       ///< the highest of the schedule
+  double warmup = 0.1;               ///< part of all steps
+  double weight_decay = 0.01;        ///< not on biases and LayerNorm weights
+  double max_grad_norm = 1.0;        ///< 0: no clipping
+  index accumulation = 1;            ///< batches per optimizer step
+  batch_options batch{};             ///< its seed is also that of dropout
+  dataset_options data{};            ///< of the tagging task that the trainer makes of sentences
+  index patience = 0;                ///< stop after so many epochs without a better dev score; 0: never
   std::filesystem::path checkpoint;  ///< file of the training state; empty: none is written
   index checkpoint_every = 0;        ///< steps between two of them; 0: after each epoch only
 };
 
 /// What a run reports while it goes on.
 struct training_progress {
-  enum class kind { step, epoch } what = kind::step;
-  index epoch = 0;  ///< from 1
-  index epochs = 0;
-  index step = 0;   ///< optimizer steps so far
-  index total_steps = 0;
-  double loss = 0.0;  ///< mean of this step's labelled tokens; for an epoch: of all its steps
-  double learning_rate = 0.0;
-  double gradient_norm = 0.0;      ///< before clipping
-  double tokens_per_second = 0.0;  ///< since the run began or was resumed, evaluation left out
-  double seconds = 0.0;            ///< likewise
-  double seconds_left = 0.0;
+  /// A report comes after each of both.
+  enum class kind { step, epoch } what = kind::step;  ///< after which it comes
+  index epoch = 0;                  ///< from 1
+  index epochs = 0;                 ///< of the whole run
+  index step = 0;                   ///< optimizer steps so far
+  index total_steps = 0;            ///< of the whole run
+  double loss = 0.0;                ///< mean of this step's labelled tokens; for an epoch: of all its steps
+  double learning_rate = 0.0;       ///< of this step; for an epoch: of the next
+  double gradient_norm = 0.0;       ///< before clipping
+  double tokens_per_second = 0.0;   ///< since the run began or was resumed, evaluation left out
+  double seconds = 0.0;             ///< likewise
+  double seconds_left = 0.0;        ///< of training, by the mean of the steps so far
   const ner_report* dev = nullptr;  ///< for an epoch with a dev set
-  bool is_best = false;
+  bool is_best = false;             ///< its score is above those of all epochs before
 };
 
+/// What `trainer::run` did.
 struct training_result {
-  training_position position;
-  double train_seconds = 0.0;
-  double tokens_per_second = 0.0;
-  std::vector<double> losses;  ///< of the steps of this call
-  bool stopped = false;        ///< the callback asked to stop: the run can be resumed
+  training_position position;      ///< where the run stands at the end
+  double train_seconds = 0.0;      ///< of this call, evaluation left out
+  double tokens_per_second = 0.0;  ///< likewise
+  std::vector<double> losses;      ///< of the steps of this call
+  bool stopped = false;            ///< the callback asked to stop: the run can be resumed
 };
 
 /// Trains a model for a task. The order of batches, the dropout masks and every sum depend on the
@@ -68,7 +71,7 @@ struct training_result {
 template <class Model, training_task<Model> Task>
 class trainer {
  public:
-  using scalar = typename Model::scalar;
+  using scalar = typename Model::scalar;  ///< the type of numbers
   /// Called after every step and epoch; returning false stops the run after a checkpoint.
   using callback = std::function<bool(const training_progress&)>;
 
@@ -98,8 +101,11 @@ class trainer {
     requires std::same_as<Task, tagging_task>
       : trainer(model, tagging_task(model, tokens, train, std::move(dev), checked(options).data), options) {}
 
+  /// What the model is trained for.
   [[nodiscard]] const Task& task() const noexcept { return task_; }
+  /// Those of the task.
   [[nodiscard]] const auto& examples() const noexcept { return task_.examples(); }
+  /// Optimizer steps of all epochs.
   [[nodiscard]] index total_steps() const noexcept { return schedule_.total_steps; }
 
   /// Continues from a training state. @throws onoma::error as `load_training_state`.
@@ -298,6 +304,7 @@ class trainer {
   index first_step_ = 0;
 };
 
+/// Sentences make a tagging task.
 template <class Model>
 trainer(Model&, const tokenizer&, const std::vector<sentence>&, std::vector<sentence>, training_options)
     -> trainer<Model, tagging_task>;
