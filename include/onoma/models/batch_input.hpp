@@ -16,7 +16,7 @@ class batch_input {
  public:
   /// Checks what comes from outside. The batch must stay as it is until the last `upload`.
   /// @throws onoma::error (out_of_range) for an id outside the vocabulary, or a sequence that is too long.
-  void set(const token_batch& batch, const encoder_config& config) {
+  void set(const token_batch& batch, const encoder_spec& config) {
     for (const auto id : batch.ids()) {
       if (id < 0 || id >= config.vocabulary) {
         fail(error_code::out_of_range, "token id", "0 to " + std::to_string(config.vocabulary - 1),
@@ -35,7 +35,7 @@ class batch_input {
       for (index n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
         // A padding token that a text spells out stays at the row of the padding token.
         const bool padding =
-            config.family->positions_follow_padding && batch.ids()[n] == config.padding_id;
+            config.positions_follow_padding && batch.ids()[n] == config.padding_id;
         positions_[static_cast<std::size_t>(n)] =
             padding ? static_cast<std::int32_t>(config.padding_id) : position++;
       }

@@ -143,6 +143,58 @@ inline void append_list(std::string& text, const char* what,
   for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? "" : ", ") + names[i];
 }
 
+/// What stands in the way of a match, by kind.
+struct checkpoint_problems {
+  std::vector<std::string> missing;
+  std::vector<std::string> unexpected;
+  std::vector<std::string> misshapen;
+  std::vector<std::string> damaged;
+
+  [[nodiscard]] std::string text() const {
+    std::string all;
+    append_list(all, "missing", missing);
+    append_list(all, "unexpected", unexpected);
+    append_list(all, "misshapen", misshapen);
+    append_list(all, "damaged", damaged);
+    return all;
+  }
+};
+
+/// The tensors of one parameter. `is_int8`: they may be I8 with scales.
+inline parameter_source find_source(const checkpoint_map& map, const parameter_entry& entry,
+                                    const model_weights& file, bool is_int8, checkpoint_problems& problems) {
+  const auto names = map.tensors_of(entry.name);
+  const auto shape = piece_shape(entry, names.size());
+  parameter_source source{&entry, {}, {}};
+  for (const auto& name : names) {
+    const auto* tensor = find_tensor(map.prefix_of(entry.name), file, name);
+    if (tensor == nullptr) {
+      problems.missing.push_back(name);
+      continue;
+    }
+    source.tensors.push_back(tensor);
+    const bool has_codes = is_int8 && tensor->type == dtype::i8;
+    if (!(has_codes || is_float(tensor->type)) || tensor->shape != shape) {
+      problems.misshapen.push_back(tensor->name + " " + std::string(to_string(tensor->type)) + " " +
+                                   to_string(tensor->shape) + " instead of " + to_string(shape));
+    } else if (has_codes) {
+      const auto scale_name = tensor->name + std::string(scale_suffix);
+      const auto* scales = file.find(scale_name);
+      if (scales == nullptr) {
+        problems.missing.push_back(scale_name);
+        continue;
+      }
+      source.scales.push_back(scales);
+      auto damage = int8_damage(*tensor, *scales);
+      if (!damage.empty()) problems.damaged.push_back(std::move(damage));
+    }
+  }
+  if (!source.scales.empty() && source.scales.size() != source.tensors.size()) {
+    problems.misshapen.push_back(names.front() + ": its pieces are I8 and float");
+  }
+  return source;
+}
+
 }  // namespace detail
 
 /// Finds the tensors of every parameter. The head may be absent as a whole, or be left out with
@@ -156,63 +208,26 @@ inline void append_list(std::string& text, const char* what,
                                                        bool without_head, bool int8_weights,
                                                        const std::string& where) {
   checkpoint_match match;
-  std::vector<std::string> missing;
-  std::vector<std::string> misshapen;
-  std::vector<std::string> damaged;
-  std::set<std::string_view> used;
+  detail::checkpoint_problems problems;
   const bool has_head = !without_head && map.has_head(file);
+  std::set<std::string_view> used;
   for (const auto& entry : entries) {
     if (!has_head && map.is_of_head(entry.name)) {
       match.initialised.push_back(&entry);
       continue;
     }
-    const auto names = map.tensors_of(entry.name);
-    const auto shape = detail::piece_shape(entry, names.size());
-    parameter_source source{&entry, {}, {}};
-    for (const auto& name : names) {
-      const auto* tensor = find_tensor(map.prefix_of(entry.name), file, name);
-      if (tensor == nullptr) {
-        missing.push_back(name);
-        continue;
-      }
-      used.insert(tensor->name);
-      source.tensors.push_back(tensor);
-      const bool is_int8 = int8_weights && !entry.has_value() && tensor->type == dtype::i8;
-      if (!(is_int8 || is_float(tensor->type)) ||
-          !std::equal(shape.begin(), shape.end(), tensor->shape.begin(), tensor->shape.end())) {
-        misshapen.push_back(tensor->name + " " + std::string(to_string(tensor->type)) + " " +
-                            to_string(tensor->shape) + " instead of " + to_string(shape));
-      } else if (is_int8) {
-        const auto scale_name = tensor->name + std::string(scale_suffix);
-        const auto* scales = file.find(scale_name);
-        if (scales == nullptr) {
-          missing.push_back(scale_name);
-          continue;
-        }
-        used.insert(scales->name);
-        source.scales.push_back(scales);
-        auto damage = detail::int8_damage(*tensor, *scales);
-        if (!damage.empty()) damaged.push_back(std::move(damage));
-      }
-    }
-    if (!source.scales.empty() && source.scales.size() != source.tensors.size()) {
-      misshapen.push_back(names.front() + ": its pieces are I8 and float");
-    }
+    auto source = detail::find_source(map, entry, file, int8_weights && !entry.has_value(), problems);
+    for (const auto* tensor : source.tensors) used.insert(tensor->name);
+    for (const auto* scales : source.scales) used.insert(scales->name);
     match.found.push_back(std::move(source));
   }
-  std::vector<std::string> unexpected;
   for (const auto& tensor : file.tensors()) {
     if (used.count(tensor.name) != 0) continue;
     const bool ignored = map.is_ignored(tensor.name, !has_head);
-    (ignored ? match.ignored : unexpected).push_back(tensor.name);
+    (ignored ? match.ignored : problems.unexpected).push_back(tensor.name);
   }
-  std::string problems;
-  detail::append_list(problems, "missing", missing);
-  detail::append_list(problems, "unexpected", unexpected);
-  detail::append_list(problems, "misshapen", misshapen);
-  detail::append_list(problems, "damaged", damaged);
-  if (!problems.empty()) {
-    fail(error_code::format, where, "the tensors of " + std::string(map.family().architecture), problems);
+  if (const auto text = problems.text(); !text.empty()) {
+    fail(error_code::format, where, "the tensors of " + std::string(map.family().architecture), text);
   }
   return match;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <onoma/core/relative_position.hpp>
-#include <onoma/models/encoder_config.hpp>
+#include <onoma/models/encoder_spec.hpp>
 #include <onoma/nn/embedding.hpp>
 #include <onoma/nn/encoder_layer.hpp>
 
@@ -21,7 +21,7 @@ struct encoder_input {
   vec<const std::int32_t> wanted{};
 };
 
-/// BERT and its relatives (checkpoint_names.hpp lists them): the configuration says what differs.
+/// BERT and its relatives (families/ has them): the specification says what differs.
 template <backend B>
 class encoder {
  public:
@@ -36,9 +36,9 @@ class encoder {
     std::vector<mat<scalar>> states;
   };
 
-  explicit encoder(const encoder_config& config) : embeddings_(embedding_sizes(config)) {
+  explicit encoder(const encoder_spec& config) : embeddings_(embedding_sizes(config)) {
     for (index i = 0; i < config.layers; ++i) layers_.emplace_back(layer_sizes(config, i));
-    if (config.family->relative_bias) {
+    if (config.relative_bias) {
       relative_bias_ = parameter<scalar>::matrix(relative_position_buckets, config.heads);
       relative_bias_->rule = update_rule::plain;  // a bias, by its name in transformers' Trainer
     }
@@ -95,7 +95,7 @@ class encoder {
     if (layer + 1 == layers_.size()) context.wanted = input.wanted;
     return context;
   }
-  static typename embedding<B>::sizes embedding_sizes(const encoder_config& c) {
+  static typename embedding<B>::sizes embedding_sizes(const encoder_spec& c) {
     return {c.vocabulary,
             c.max_positions,
             c.types,
@@ -105,9 +105,9 @@ class encoder {
             static_cast<float>(c.hidden_dropout),
             c.fixed_positions,
             c.padding_id,
-            c.family->positions_follow_padding ? c.padding_id : -1};
+            c.positions_follow_padding ? c.padding_id : -1};
   }
-  static typename encoder_layer<B>::sizes layer_sizes(const encoder_config& c, index number) {
+  static typename encoder_layer<B>::sizes layer_sizes(const encoder_spec& c, index number) {
     const auto hidden_dropout = static_cast<float>(c.hidden_dropout);
     return {number,
             c.hidden,
@@ -116,7 +116,7 @@ class encoder {
             c.function,
             c.norm_eps,
             static_cast<float>(c.attention_dropout),
-            c.family->drops_attention_output ? hidden_dropout : 0.0F,
+            c.drops_attention_output ? hidden_dropout : 0.0F,
             hidden_dropout};
   }
 

@@ -1,5 +1,6 @@
 /// config.json of each family: what published models say is read, and what the encoder does not do
 /// is refused by name.
+#include <onoma/models/checkpoint_names.hpp>
 #include <onoma/models/encoder_config.hpp>
 
 #include <doctest/doctest.h>
@@ -106,17 +107,18 @@ TEST_CASE("MPNet's positions are counted from a padding id of 1 and its buckets 
 }
 
 TEST_CASE("what is written is read back alike, for every family") {
-  for (const auto& family : onoma::model_families) {
-    INFO(family.model_type);
-    encoder_config config;
-    config.family = &family;
-    config.padding_id = family.padding_is_fixed ? family.padding_id : 3;
-    config.types = family.keys.types.empty() ? 0 : 1;
-    config.classifier_dropout = family.keys.classifier_dropout.empty() ? 0.1 : 0.25;
+  for (const auto* family : onoma::model_families) {
+    INFO(family->model_type);
+    encoder_config config(*family);
+    // What a family's configuration cannot say stays as it is: MPNet's padding id, for one.
+    const bool is_mpnet = family->model_type == "mpnet";
+    if (!is_mpnet) config.padding_id = 3;
+    if (config.types > 0) config.types = 1;
+    if (!is_mpnet && family->model_type != "distilbert") config.classifier_dropout = 0.25;
     const auto written = config.to_json();
     const auto back = encoder_config::from_json(written);
     CHECK(back.to_json() == written);
-    CHECK(back.family == &family);
+    CHECK(back.family == family);
     CHECK(back.max_length() == config.max_length());
     CHECK(back.types == config.types);
     CHECK(back.classifier_dropout == config.classifier_dropout);
@@ -199,7 +201,8 @@ TEST_CASE("id2label alone names the labels, as in transformers; what contradicts
 }
 
 TEST_CASE("every family names the tensors of a layer, and no others") {
-  for (const auto& family : onoma::model_families) {
+  for (const auto* each : onoma::model_families) {
+    const auto& family = *each;
     INFO(family.model_type);
     CHECK(onoma::tensor_names(family, "layer.1.feed_forward.expand.bias").size() == 1);
     CHECK(onoma::tensor_names(family, "layer.1.attention.query_key_value.bias").size() == 3);

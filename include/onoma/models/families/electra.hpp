@@ -1,0 +1,19 @@
+/// ELECTRA: BERT with tables that may be narrower than the encoder.
+#pragma once
+
+#include <onoma/models/families/bert.hpp>
+
+namespace onoma::inline ONOMA_ABI::families {
+
+inline constexpr config_keys electra_keys{.embedding_size = "embedding_size"};
+
+/// transformers 5: models/electra/configuration_electra.py and modeling_electra.py.
+inline constexpr model_family electra{.model_type = "electra",
+                                      .prefix = "electra.",
+                                      .architecture = "ElectraForTokenClassification",
+                                      .names = bert_names,
+                                      .defaults = [] { return encoder_spec{}; },
+                                      .read = read<electra_keys>,
+                                      .write = write<electra_keys>};
+
+}  // namespace onoma::inline ONOMA_ABI::families
