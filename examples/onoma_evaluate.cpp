@@ -115,7 +115,7 @@ void print_table(const std::vector<result>& results, const settings& s) {
 void print_json(const std::vector<result>& results) {
   std::string text;
   for (const auto& r : results) {
-    auto entry = onoma::json::parse(onoma::to_json(r.report));
+    auto entry = onoma::to_json(r.report);
     entry["file"] = r.file;
     entry["pieces"] = r.pieces;
     entry["unknown_pieces"] = r.unknown;
@@ -132,7 +132,7 @@ int evaluate(const settings& s) {
   if (!s.gold.empty()) {
     const auto report = compare_files(s);
     if (s.as_json) {
-      fmt::print("{}\n", onoma::to_json(report));
+      fmt::print("{}\n", onoma::to_json(report).dump());
     } else {
       print_report(report, s);
     }

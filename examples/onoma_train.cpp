@@ -140,7 +140,7 @@ int train(settings s) {
     const auto report = onoma::evaluate_on(model, tokens, sentences, {},
                                            {s.training.data.max_length, 64, 2048});
     print_report(name, report);
-    summary[name] = onoma::json::parse(onoma::to_json(report));
+    summary[name] = onoma::to_json(report);
   };
   evaluate("dev", dev_set);
   evaluate("test", test_set);

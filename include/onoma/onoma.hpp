@@ -21,6 +21,7 @@
 #include <onoma/ner/decode.hpp>
 #include <onoma/ner/metrics.hpp>
 #include <onoma/ner/report.hpp>
+#include <onoma/ner/report_json.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>

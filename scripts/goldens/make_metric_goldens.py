@@ -42,7 +42,7 @@ def case_of(name, gold, predicted):
     scheme = SCHEMES[name][0]
     try:
         strict = [[[e.tag, e.start, e.end] for e in tags] for tags in Entities(gold, scheme).entities]
-    except KeyError:
+    except (KeyError, ValueError):
         strict = None  # prefixes that no scheme has
     return {
         "scheme": name, "gold": gold, "predicted": predicted,
@@ -69,6 +69,12 @@ def main():
         cases.append(case_of("IOB2", gold, [changed(generator, tags, "BIO", types) for tags in gold]))
     for _ in range(8):
         gold, predicted = ([[generator.choice(ODD_TAGS) for _ in range(9)]] for _ in range(2))
+        cases.append(case_of("IOB2", gold, predicted))
+    # Several sentences: what an odd tag leaves open goes on in the next one.
+    for _ in range(40):
+        lengths = [generator.randrange(1, 5) for _ in range(generator.randrange(2, 6))]
+        gold, predicted = ([[generator.choice(ODD_TAGS + ["0", ".", "-", "E", "S-a"]) for _ in range(n)]
+                            for n in lengths] for _ in range(2))
         cases.append(case_of("IOB2", gold, predicted))
     with open("tests/golden/data/metrics.json", "w") as out:
         json.dump(cases, out, separators=(",", ":"))

@@ -36,15 +36,14 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"exec", {"core"}},
       {"simd", {"core"}},
       {"io", {"core"}},
-      {"ner", {"core"}},
+      {"ner", {"core", "io"}},
       {"data", {"core", "io", "ner"}},
       {"text", {"core", "exec", "io"}},
       {"kernels/ref", {"core"}},
       {"kernels/cpu", {"core", "simd", "kernels"}},
       {"kernels", {"core"}},
       {"backend/concept.hpp", {"core"}},
-      {"backend",
-       {"core", "exec", "simd", "kernels", "kernels/ref", "kernels/cpu", "backend/concept.hpp"}},
+      {"backend", {"core", "exec", "simd", "kernels", "kernels/ref", "kernels/cpu", "backend/concept.hpp"}},
       {"nn", {"core", "backend/concept.hpp"}},
       {"heads", {"core", "backend/concept.hpp", "nn"}},
       {"models", {"core", "backend/concept.hpp", "nn", "heads", "io"}},
@@ -52,8 +51,8 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"train",
        {"core", "backend/concept.hpp", "nn", "heads", "models", "io", "text", "ner", "data", "predict"}},
       {"pipeline.hpp",
-       {"core", "exec", "backend/concept.hpp", "backend", "nn", "models", "io", "text", "ner",
-        "data", "predict"}},
+       {"core", "exec", "backend/concept.hpp", "backend", "nn", "models", "io", "text", "ner", "data",
+        "predict"}},
   };
   return table;
 }

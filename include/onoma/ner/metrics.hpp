@@ -8,11 +8,13 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -42,7 +44,7 @@ struct metric_options {
 };
 
 struct ner_report {
-  std::string mode;  ///< "default", or "strict IOB2" and so on
+  std::string mode;  ///< "default", "strict IOB2" and so on, or "spans" (`evaluate_entities`)
   std::vector<std::pair<std::string, entity_score>> types;  ///< sorted by name
   entity_score micro;     ///< over all entities
   entity_score macro;     ///< mean over types, of the gold or the predicted tags
@@ -120,85 +122,73 @@ inline bool is_misread(std::string_view tag) {
   return !known || (tag.size() > 1 && tag[1] != '-');
 }
 
-inline std::vector<entity_span> entities_of(const std::vector<std::string>& tags,
-                                            const metric_options& options, index& misread_tags) {
-  if (options.strict) return strict_entities(tags, *options.strict);
-  misread_tags += std::count_if(tags.begin(), tags.end(), is_misread);
-  return lenient_entities(tags);
+/// The entities of all sentences, whose words are counted through, with one place between two sentences.
+inline std::vector<entity_span> entities_of(const tag_sequences& sentences, const metric_options& options,
+                                            index& misread_tags) {
+  std::vector<entity_span> entities;
+  lenient_reader lenient;
+  index offset = 0;
+  for (const auto& tags : sentences) {
+    if (options.strict) {
+      for (auto& found : strict_entities(tags, *options.strict)) {
+        entities.push_back({found.begin + offset, found.end + offset, std::move(found.type)});
+      }
+    } else {
+      misread_tags += std::count_if(tags.begin(), tags.end(), is_misread);
+      lenient.read_all(tags, entities);
+    }
+    offset += static_cast<index>(tags.size()) + 1;
+  }
+  return entities;
 }
 
-/// Counts one sentence's entities, by type and in the confusion table.
-inline void count_entities(const std::vector<entity_span>& gold,
-                           const std::vector<entity_span>& predicted,
+/// Counts entities by type and in the confusion table: as sets, so that one that is there twice counts once.
+/// Of those on the same words, equal types find each other first; what is left is paired by name.
+inline void count_entities(std::vector<entity_span> gold, std::vector<entity_span> predicted,
                            std::map<std::string, entity_score>& types, confusion_table& confusion) {
-  std::map<std::pair<index, index>, const entity_span*> unmatched;
-  for (const auto& entity : gold) {
-    ++types[entity.type].support;
-    unmatched.emplace(std::pair(entity.begin, entity.end), &entity);
+  const auto before = [](const entity_span& a, const entity_span& b) {
+    return std::tie(a.begin, a.end, a.type) < std::tie(b.begin, b.end, b.type);
+  };
+  for (auto* entities : {&gold, &predicted}) {
+    std::sort(entities->begin(), entities->end(), before);
+    entities->erase(std::unique(entities->begin(), entities->end()), entities->end());
+  }
+  for (const auto& entity : gold) ++types[entity.type].support;
+  for (const auto& entity : predicted) ++types[entity.type].predicted;
+  std::vector<entity_span> missed;
+  std::vector<entity_span> spurious;
+  std::set_difference(gold.begin(), gold.end(), predicted.begin(), predicted.end(),
+                      std::back_inserter(missed), before);
+  std::set_difference(predicted.begin(), predicted.end(), gold.begin(), gold.end(),
+                      std::back_inserter(spurious), before);
+  std::vector<entity_span> found;
+  std::set_intersection(gold.begin(), gold.end(), predicted.begin(), predicted.end(),
+                        std::back_inserter(found), before);
+  for (const auto& entity : found) {
+    ++types[entity.type].correct;
+    ++confusion[entity.type][entity.type];
   }
   const std::string none(ner_report::no_entity);
-  for (const auto& entity : predicted) {
-    auto& score = types[entity.type];
-    ++score.predicted;
-    const auto same_words = unmatched.find({entity.begin, entity.end});
-    if (same_words == unmatched.end()) {
-      ++confusion[none][entity.type];
-      continue;
-    }
-    const std::string& expected = same_words->second->type;
-    if (expected == entity.type) ++score.correct;
-    ++confusion[expected][entity.type];
-    unmatched.erase(same_words);
+  const auto words = [](const entity_span& entity) { return std::pair(entity.begin, entity.end); };
+  auto other = spurious.begin();
+  for (const auto& entity : missed) {
+    for (; other != spurious.end() && words(*other) < words(entity); ++other) ++confusion[none][other->type];
+    const bool confused = other != spurious.end() && words(*other) == words(entity);
+    ++confusion[entity.type][confused ? (other++)->type : none];
   }
-  for (const auto& [words, entity] : unmatched) ++confusion[entity->type][none];
+  for (; other != spurious.end(); ++other) ++confusion[none][other->type];
 }
 
-}  // namespace detail
-
-/// Scores predicted tags against gold tags.
-///
-/// Default mode reads all sentences as one sequence with an O after each; strict mode reads each
-/// by the rules of its scheme. Types are those of the gold or the predicted entities. Without
-/// any entity all scores are `zero_division` or 0 (seqeval has no report then). Source:
-/// https://github.com/chakki-works/seqeval (metrics/sequence_labeling.py, metrics/v1.py).
-/// @throws onoma::error (shape_mismatch) for different lengths, (invalid_argument) for a tag that
-/// the scheme does not have, or a `zero_division` other than 0 and 1.
-[[nodiscard]] inline ner_report evaluate(const tag_sequences& gold, const tag_sequences& predicted,
-                                         const metric_options& options = {}) {
-  check(options.zero_division == 0.0 || options.zero_division == 1.0,
-        error_code::invalid_argument, "evaluate", "a zero_division of 0 or 1", "another number");
-  detail::check_sequences(gold, predicted);
-  ner_report report;
-  report.mode = options.strict ? "strict " + std::string(to_string(*options.strict)) : "default";
-  report.sentences = static_cast<index>(gold.size());
-
-  std::map<std::string, entity_score> types;
-  index equal = 0;
-  for (std::size_t i = 0; i < gold.size(); ++i) {
-    detail::count_entities(detail::entities_of(gold[i], options, report.misread_tags),
-                           detail::entities_of(predicted[i], options, report.misread_tags), types,
-                           report.entity_confusion);
-    for (std::size_t w = 0; w < gold[i].size(); ++w) {
-      ++report.tokens;
-      equal += gold[i][w] == predicted[i][w] ? 1 : 0;
-      const auto type = [](const std::string& tag) {
-        const auto parts = split_tag(tag);
-        return parts.prefix == 'O' ? std::string("O") : std::string(parts.type);
-      };
-      ++report.word_confusion[type(gold[i][w])][type(predicted[i][w])];
-    }
-  }
-  report.token_accuracy = detail::quotient(equal, report.tokens, 0.0);
-
-  const double zero = options.zero_division;
+/// Quotients and averages of a report whose types have their counts.
+inline void finish(ner_report& report, std::map<std::string, entity_score>& types, double zero) {
   for (auto& [name, score] : types) {
-    detail::finish(score, zero);
+    finish(score, zero);
     report.micro.support += score.support;
     report.micro.predicted += score.predicted;
     report.micro.correct += score.correct;
     report.types.emplace_back(name, score);
   }
-  detail::finish(report.micro, zero);
+  finish(report.micro, zero);
   for (entity_score* average : {&report.macro, &report.weighted}) {
     average->support = report.micro.support;
     average->predicted = report.micro.predicted;
@@ -211,7 +201,7 @@ inline void count_entities(const std::vector<entity_span>& gold,
     for (const auto& [name, score] : report.types) {
       terms.push_back(score.*value * (weighted ? static_cast<double>(score.support) : 1.0));
     }
-    return detail::numpy_sum(terms) / (weighted ? total : count);
+    return numpy_sum(terms) / (weighted ? total : count);
   };
   for (const auto value : {&entity_score::precision, &entity_score::recall, &entity_score::f1}) {
     if (count > 0) report.macro.*value = average(value, false);
@@ -224,6 +214,64 @@ inline void count_entities(const std::vector<entity_span>& gold,
     report.weighted.recall = zero;
     report.weighted.f1 = undefined;
   }
+}
+
+inline void check_zero_division(double value) {
+  check(value == 0.0 || value == 1.0, error_code::invalid_argument, "evaluate", "a zero_division of 0 or 1",
+        "another number");
+}
+
+}  // namespace detail
+
+/// Scores predicted entities against true ones, which may overlap and nest: one is right where begin, end and
+/// type are equal. Both are of the same texts; their places are in any unit that tells texts apart. An entity
+/// that is there twice counts once. The report has no words, accuracy or sentences.
+/// @throws onoma::error (invalid_argument) for a `zero_division` other than 0 and 1.
+[[nodiscard]] inline ner_report evaluate_entities(std::vector<entity_span> gold,
+                                                  std::vector<entity_span> predicted,
+                                                  double zero_division = 0.0) {
+  detail::check_zero_division(zero_division);
+  ner_report report;
+  report.mode = "spans";
+  std::map<std::string, entity_score> types;
+  detail::count_entities(std::move(gold), std::move(predicted), types, report.entity_confusion);
+  detail::finish(report, types, zero_division);
+  return report;
+}
+
+/// Scores predicted tags against gold tags.
+///
+/// Default mode reads all sentences as one sequence with an O after each; strict mode reads each
+/// by the rules of its scheme. Types are those of the gold or the predicted entities. Without
+/// any entity all scores are `zero_division` or 0 (seqeval has no report then). Source:
+/// https://github.com/chakki-works/seqeval (metrics/sequence_labeling.py, metrics/v1.py).
+/// @throws onoma::error (shape_mismatch) for different lengths, (invalid_argument) for a tag that
+/// the scheme does not have, or a `zero_division` other than 0 and 1.
+[[nodiscard]] inline ner_report evaluate(const tag_sequences& gold, const tag_sequences& predicted,
+                                         const metric_options& options = {}) {
+  detail::check_zero_division(options.zero_division);
+  detail::check_sequences(gold, predicted);
+  ner_report report;
+  report.mode = options.strict ? "strict " + std::string(to_string(*options.strict)) : "default";
+  report.sentences = static_cast<index>(gold.size());
+  std::map<std::string, entity_score> types;
+  detail::count_entities(detail::entities_of(gold, options, report.misread_tags),
+                         detail::entities_of(predicted, options, report.misread_tags), types,
+                         report.entity_confusion);
+  const auto type = [](const std::string& tag) {
+    const auto parts = split_tag(tag);
+    return parts.prefix == 'O' ? std::string("O") : std::string(parts.type);
+  };
+  index equal = 0;
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    for (std::size_t w = 0; w < gold[i].size(); ++w) {
+      ++report.tokens;
+      equal += gold[i][w] == predicted[i][w] ? 1 : 0;
+      ++report.word_confusion[type(gold[i][w])][type(predicted[i][w])];
+    }
+  }
+  report.token_accuracy = detail::quotient(equal, report.tokens, 0.0);
+  detail::finish(report, types, options.zero_division);
   return report;
 }
 

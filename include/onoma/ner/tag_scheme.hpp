@@ -154,48 +154,63 @@ struct strict_tag {
   return entities;
 }
 
-/// The entities of one sequence by conlleval's transitions, for any of the schemes' prefixes: what a
-/// scheme would call invalid still opens or continues an entity. Equal to seqeval's default mode
+/// Reads tags of any scheme's prefixes one after the other by conlleval's transitions: what a scheme would
+/// call invalid still opens or continues an entity. Equal to seqeval's default mode
 /// (seqeval/metrics/sequence_labeling.py), where BILOU's unit tags are known to be merged.
-[[nodiscard]] inline std::vector<entity_span> lenient_entities(std::span<const std::string> tags) {
-  // The prefix is the first character, of which a byte is enough here: those that matter are ASCII. The
-  // type is what follows the first hyphen behind it (all of it without one).
-  const auto read = [](std::string_view tag) -> detail::strict_tag {
+class lenient_reader {
+ public:
+  /// Entities that end before the tag are added; words are counted from the first tag. The tag's text must
+  /// outlive the next call.
+  void read(std::string_view tag, std::vector<entity_span>& entities) {
+    const auto current = parts_of(tag);
+    if (ends(previous_, current)) entities.push_back({begin_, at_, std::string(previous_.type)});
+    if (starts(previous_, current)) begin_ = at_;
+    previous_ = current;
+    ++at_;
+  }
+  /// A whole sequence, and an "O" behind it, as seqeval puts them: what a next one reads comes behind that.
+  void read_all(std::span<const std::string> tags, std::vector<entity_span>& entities) {
+    for (const auto& tag : tags) read(tag, entities);
+    read("O", entities);
+  }
+
+ private:
+  /// The prefix is the first character, of which a byte is enough here: those that matter are ASCII. The
+  /// type is what follows the first hyphen behind it (all of it without one).
+  [[nodiscard]] static detail::strict_tag parts_of(std::string_view tag) {
     if (tag.empty()) return {'O', "_"};
     auto type = behind_first_code_point(tag);
     const auto hyphen = type.find('-');
     if (hyphen != std::string_view::npos) type = type.substr(hyphen + 1);
     return {tag[0], type.empty() ? "_" : type};
-  };
-  const auto pair_of = [](char previous, char current, std::string_view pairs) {
+  }
+  [[nodiscard]] static bool is_pair(detail::strict_tag p, detail::strict_tag c, std::string_view pairs) {
     for (std::size_t i = 0; i + 1 < pairs.size(); i += 3) {
-      if (pairs[i] == previous && pairs[i + 1] == current) return true;
+      if (pairs[i] == p.prefix && pairs[i + 1] == c.prefix) return true;
     }
     return false;
-  };
-  const auto ends = [&](detail::strict_tag p, detail::strict_tag c) {
-    if (p.prefix == 'E' || p.prefix == 'S') return true;
-    if (pair_of(p.prefix, c.prefix, "BB BS BO IB IS IO")) return true;
-    return p.prefix != 'O' && p.prefix != '.' && p.type != c.type;
-  };
-  const auto starts = [&](detail::strict_tag p, detail::strict_tag c) {
-    if (c.prefix == 'B' || c.prefix == 'S') return true;
-    if (pair_of(p.prefix, c.prefix, "EE EI SE SI OE OI")) return true;
-    return c.prefix != 'O' && c.prefix != '.' && p.type != c.type;
-  };
-  std::vector<entity_span> entities;
-  detail::strict_tag previous{'O', ""};
-  index begin = 0;
-  for (index i = 0; i <= static_cast<index>(tags.size()); ++i) {
-    const auto current = i < static_cast<index>(tags.size())
-                             ? read(tags[static_cast<std::size_t>(i)])
-                             : detail::strict_tag{'O', "_"};
-    if (ends(previous, current) && previous.prefix != 'O') {
-      entities.push_back({begin, i, std::string(previous.type)});
-    }
-    if (starts(previous, current)) begin = i;
-    previous = current;
   }
+  [[nodiscard]] static bool ends(detail::strict_tag p, detail::strict_tag c) {
+    if (p.prefix == 'E' || p.prefix == 'S') return true;
+    if (is_pair(p, c, "BB BS BO IB IS IO")) return true;
+    return p.prefix != 'O' && p.prefix != '.' && p.type != c.type;
+  }
+  [[nodiscard]] static bool starts(detail::strict_tag p, detail::strict_tag c) {
+    if (c.prefix == 'B' || c.prefix == 'S') return true;
+    if (is_pair(p, c, "EE EI SE SI OE OI")) return true;
+    return c.prefix != 'O' && c.prefix != '.' && p.type != c.type;
+  }
+
+  detail::strict_tag previous_{'O', ""};
+  index begin_ = 0;  // of the entity that is open, or of one before: a reader of odd tags may not move it
+  index at_ = 0;
+};
+
+/// The entities of one sequence by `lenient_reader`. In several sequences that are read as one an odd tag
+/// ("0") may reach into the next: `evaluate` reads them so.
+[[nodiscard]] inline std::vector<entity_span> lenient_entities(std::span<const std::string> tags) {
+  std::vector<entity_span> entities;
+  lenient_reader().read_all(tags, entities);
   return entities;
 }
 

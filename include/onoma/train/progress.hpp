@@ -1,7 +1,7 @@
 /// Training progress as text: a bar for terminals, plain lines for logs.
 #pragma once
 
-#include <onoma/ner/report.hpp>
+#include <onoma/core/number_text.hpp>
 #include <onoma/train/trainer.hpp>
 
 #include <algorithm>
@@ -32,25 +32,23 @@ inline std::string ratio(index part, index whole) {
   std::string bar;
   for (int i = 0; i < width; ++i) bar += i < filled ? "\u2588" : "\u2591";
   return "epoch " + detail::ratio(p.epoch, p.epochs) + " " + bar + " " +
-         detail::ratio(p.step, p.total_steps) + "  loss " + detail::fixed(p.loss, 4) + "  " +
-         detail::fixed(p.tokens_per_second, 0) + " tokens/s  " + format_duration(p.seconds_left) +
-         " left";
+         detail::ratio(p.step, p.total_steps) + "  loss " + fixed_text(p.loss, 4) + "  " +
+         fixed_text(p.tokens_per_second, 0) + " tokens/s  " + format_duration(p.seconds_left) + " left";
 }
 
 /// One line of a log.
 [[nodiscard]] inline std::string progress_line(const training_progress& p) {
   if (p.what == training_progress::kind::step) {
-    return "step " + detail::ratio(p.step, p.total_steps) + "  loss " + detail::fixed(p.loss, 4) +
-           "  learning rate " + detail::significant(p.learning_rate, 3) + "  gradient norm " +
-           detail::fixed(p.gradient_norm, 3) + "  " + detail::fixed(p.tokens_per_second, 0) +
-           " tokens/s  " + format_duration(p.seconds_left) + " left";
+    return "step " + detail::ratio(p.step, p.total_steps) + "  loss " + fixed_text(p.loss, 4) +
+           "  learning rate " + significant_text(p.learning_rate, 3) + "  gradient norm " +
+           fixed_text(p.gradient_norm, 3) + "  " + fixed_text(p.tokens_per_second, 0) + " tokens/s  " +
+           format_duration(p.seconds_left) + " left";
   }
-  auto line = "epoch " + detail::ratio(p.epoch, p.epochs) + "  mean loss " + detail::fixed(p.loss, 4);
+  auto line = "epoch " + detail::ratio(p.epoch, p.epochs) + "  mean loss " + fixed_text(p.loss, 4);
   if (p.dev != nullptr) {
     const auto& score = p.dev->micro;
-    line += "  dev precision " + detail::fixed(score.precision, 4) + " recall " +
-            detail::fixed(score.recall, 4) + " F1 " + detail::fixed(score.f1, 4) +
-            (p.is_best ? "  (best so far)" : "");
+    line += "  dev precision " + fixed_text(score.precision, 4) + " recall " + fixed_text(score.recall, 4) +
+            " F1 " + fixed_text(score.f1, 4) + (p.is_best ? "  (best so far)" : "");
   }
   return line;
 }

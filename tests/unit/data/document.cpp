@@ -4,10 +4,12 @@
 
 #include <onoma/data/conll.hpp>
 #include <onoma/data/document.hpp>
+#include <onoma/data/document_scores.hpp>
 #include <onoma/data/tag_view.hpp>
 
 #include <doctest/doctest.h>
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -158,6 +160,26 @@ TEST_CASE("words are cut where spans begin or end inside of them") {
   CHECK_THROWS_AS(static_cast<void>(onoma::make_sentence(d, spans{{0, 10}})), onoma::error);
   d.spans.pop_back();
   CHECK(onoma::make_sentence(d, spans{{0, 10}, {11, 13}}).words == strings{"Pre", "in", "stall", "it"});
+}
+
+TEST_CASE("nested spans are scored as they are") {
+  std::vector<onoma::document> gold(2, onoma::document{.text = "University of Oslo"});
+  gold[0].spans = {span(0, 18, "ORG"), span(14, 18, "LOC"), span(14, 18, "GPE")};
+  gold[1].spans = {span(14, 18, "LOC")};
+  auto found = gold;
+  found[0].spans = {span(14, 18, "GPE"), span(14, 18, "LOC")};
+  found[1].spans = {span(13, 18, "LOC")};
+  const auto report = onoma::evaluate(std::span<const onoma::document>(gold), found);
+  CHECK(report.micro.correct == 2);
+  CHECK(report.micro.support == 4);
+  CHECK(report.micro.predicted == 3);
+  CHECK(report.sentences == 2);
+  found[1].text += ".";
+  CHECK_THROWS_AS(static_cast<void>(onoma::evaluate(std::span<const onoma::document>(gold), found)),
+                  onoma::error);
+  found.pop_back();
+  CHECK_THROWS_AS(static_cast<void>(onoma::evaluate(std::span<const onoma::document>(gold), found)),
+                  onoma::error);
 }
 
 TEST_CASE("sentences of corpora are documents without loss") {

@@ -3,6 +3,7 @@
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/ner/metrics.hpp>
 #include <onoma/ner/report.hpp>
+#include <onoma/ner/report_json.hpp>
 
 #include <doctest/doctest.h>
 
@@ -37,7 +38,7 @@ void compare(const onoma::entity_score& found, const onoma::json& expected) {
 TEST_CASE("random pairs of tag sequences, default and strict") {
   const auto cases = onoma::json::parse(
       onoma::read_text_file(std::string(ONOMA_TEST_DATA_DIR) + "/metrics.json"));
-  REQUIRE(cases.size() == 161);
+  REQUIRE(cases.size() == 201);
   for (const auto& c : cases) {
     const auto gold = c["gold"].get<onoma::tag_sequences>();
     const auto predicted = c["predicted"].get<onoma::tag_sequences>();
@@ -90,7 +91,7 @@ TEST_CASE("a report says its mode and is valid JSON") {
   const onoma::tag_sequences gold = {{"B-\"q\"", "O"}};
   const auto report = onoma::evaluate(gold, gold, {.strict = onoma::tag_scheme::iob2});
   CHECK(report.mode == "strict IOB2");
-  const auto json = onoma::json::parse(onoma::to_json(report));
+  const auto json = onoma::to_json(report);
   CHECK(json["types"]["\"q\""]["f1"] == 1.0);
   CHECK(json["confusion"]["O"]["O"] == 1);
   CHECK(onoma::confusion_text(report).find("gold \\ predicted") != std::string::npos);
@@ -124,9 +125,37 @@ TEST_CASE("numbers do not follow the host's locale") {
   for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8"}) {
     if (comma == nullptr) comma = std::setlocale(LC_NUMERIC, name);
   }
-  const auto text = onoma::to_json(onoma::evaluate({{"B-A", "O"}}, {{"B-A", "B-A"}}));
+  const auto text = onoma::to_json(onoma::evaluate({{"B-A", "O"}}, {{"B-A", "B-A"}})).dump();
+  const auto table = onoma::to_text(onoma::evaluate({{"B-A", "O"}}, {{"B-A", "B-A"}}));
   std::setlocale(LC_NUMERIC, before.c_str());
   CHECK(onoma::json::parse(text)["micro"]["precision"] == 0.5);
+  CHECK(table.find("0.50") != std::string::npos);
+}
+
+TEST_CASE("odd tags reach into the next sentence, as seqeval reads all sentences as one sequence") {
+  const auto report = onoma::evaluate({{"B-PER", "0"}, {"0", "B-PER"}}, {{"0", "0"}, {"0", "B-PER"}});
+  CHECK(report.micro.correct == 1);
+  CHECK(report.micro.support == 3);
+  CHECK(report.micro.predicted == 2);
+  CHECK(report.micro.f1 == 0.4);  // seqeval 1.2.2
+}
+
+TEST_CASE("entities on the same words with two types are two entities") {
+  using spans = std::vector<onoma::entity_span>;
+  const spans gold = {{0, 2, "A"}, {0, 2, "B"}, {4, 5, "A"}, {4, 5, "A"}, {6, 9, "C"}};
+  const auto report =
+      onoma::evaluate_entities(gold, spans{{0, 2, "B"}, {4, 5, "B"}, {6, 8, "C"}, {7, 8, "D"}});
+  CHECK(report.micro.support == 4);
+  CHECK(report.micro.predicted == 4);
+  CHECK(report.micro.correct == 1);
+  const std::string none(onoma::ner_report::no_entity);
+  const onoma::confusion_table expected = {
+      {"A", {{"B", 1}, {none, 1}}}, {"B", {{"B", 1}}}, {"C", {{none, 1}}}, {none, {{"C", 1}, {"D", 1}}}};
+  CHECK(report.entity_confusion == expected);
+  CHECK(onoma::evaluate_entities(gold, gold).micro.f1 == 1.0);
+  CHECK(onoma::evaluate_entities({}, {}, 1.0).micro.recall == 1.0);
+  CHECK_THROWS_AS(static_cast<void>(onoma::evaluate_entities({}, {}, 0.5)), onoma::error);
+  CHECK(onoma::summary(report).find("spans") == 0);
 }
 
 TEST_CASE("no entity at all, undefined quotients, and inputs that do not fit") {
