@@ -6,6 +6,7 @@
 #include <onoma/core/config.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/data/check.hpp>
 #include <onoma/data/conll.hpp>
 #include <onoma/data/document.hpp>
 #include <onoma/data/format.hpp>

@@ -73,7 +73,7 @@ struct converted_tags {
 /// invalid opens or continues an entity as in `lenient_entities`, and is counted.
 /// @throws onoma::error (invalid_argument) for a tag that the scheme does not have.
 [[nodiscard]] inline converted_tags to_bio(std::span<const std::string> tags, tag_scheme from) {
-  const auto prefixes = detail::rules_of(from).prefixes;
+  const auto prefixes = prefixes_of(from);
   std::vector<std::string> readable(tags.begin(), tags.end());
   for (std::size_t i = 0; i < readable.size(); ++i) {
     std::string& tag = readable[i];

@@ -35,6 +35,19 @@ enum class tag_scheme { iob1, iob2, ioe1, ioe2, iobes, bilou };
   return "?";
 }
 
+/// The prefixes that tags of a scheme may have, "O" among them.
+[[nodiscard]] constexpr std::string_view prefixes_of(tag_scheme scheme) noexcept {
+  switch (scheme) {
+    case tag_scheme::iob1:
+    case tag_scheme::iob2: return "IOB";
+    case tag_scheme::ioe1:
+    case tag_scheme::ioe2: return "IOE";
+    case tag_scheme::iobes: return "IOBES";
+    case tag_scheme::bilou: return "IOBLU";
+  }
+  return "O";
+}
+
 namespace detail {
 
 /// A transition from one tag to the next: prefixes ('*': any) and whether their types are equal
@@ -46,7 +59,6 @@ struct tag_rule {
 };
 
 struct scheme_rules {
-  std::string_view prefixes;
   std::span<const tag_rule> start;
   std::span<const tag_rule> inside;
   std::span<const tag_rule> end;
@@ -80,12 +92,12 @@ struct scheme_rules {
       {'B', 'I', '='}, {'B', 'L', '='}, {'I', 'I', '='}, {'I', 'L', '='}};
   static constexpr tag_rule bilou_end[] = {{'U', '*', '*'}, {'L', '*', '*'}};
   switch (scheme) {
-    case tag_scheme::iob1: return {"IOB", iob1_start, iob_inside, iob1_end};
-    case tag_scheme::iob2: return {"IOB", iob2_start, iob_inside, iob2_end};
-    case tag_scheme::ioe1: return {"IOE", ioe1_start, ioe_inside, ioe1_end};
-    case tag_scheme::ioe2: return {"IOE", ioe2_start, ioe_inside, ioe2_end};
-    case tag_scheme::iobes: return {"IOBES", iobes_start, iobes_inside, iobes_end};
-    case tag_scheme::bilou: return {"IOBLU", bilou_start, bilou_inside, bilou_end};
+    case tag_scheme::iob1: return {iob1_start, iob_inside, iob1_end};
+    case tag_scheme::iob2: return {iob2_start, iob_inside, iob2_end};
+    case tag_scheme::ioe1: return {ioe1_start, ioe_inside, ioe1_end};
+    case tag_scheme::ioe2: return {ioe2_start, ioe_inside, ioe2_end};
+    case tag_scheme::iobes: return {iobes_start, iobes_inside, iobes_end};
+    case tag_scheme::bilou: return {bilou_start, bilou_inside, bilou_end};
   }
   return {};
 }
@@ -124,6 +136,7 @@ struct strict_tag {
 [[nodiscard]] inline std::vector<entity_span> strict_entities(std::span<const std::string> tags,
                                                               tag_scheme scheme) {
   const auto rules = detail::rules_of(scheme);
+  const auto prefixes = prefixes_of(scheme);
   const auto size = static_cast<index>(tags.size());
   const detail::strict_tag outside{'O', "_"};
   const auto at = [&](index i) {
@@ -133,11 +146,10 @@ struct strict_tag {
   auto previous = outside;
   for (index i = 0; i <= size;) {
     const auto current = at(i);
-    if (rules.prefixes.find(current.prefix) == std::string_view::npos) {
+    if (prefixes.find(current.prefix) == std::string_view::npos) {
       fail(error_code::invalid_argument,
            "reading tags as " + std::string(to_string(scheme)) + ": tag " + std::to_string(i),
-           "a prefix of " + std::string(rules.prefixes),
-           "'" + tags[static_cast<std::size_t>(i)] + "'");
+           "a prefix of " + std::string(prefixes), "'" + tags[static_cast<std::size_t>(i)] + "'");
     }
     if (detail::matches(rules.start, previous, current)) {
       index end = i + 1;
