@@ -24,7 +24,7 @@ struct conll_options {
   std::optional<index> tag_column{};   ///< likewise
   /// Whether lines "# ..." at the start of a sentence are skipped (CoNLL-U); "#" is a word elsewhere.
   std::optional<bool> comments{};
-  conll_separator separator = conll_separator::automatic;
+  conll_separator separator = conll_separator::automatic;  ///< between columns
 };
 
 namespace detail {

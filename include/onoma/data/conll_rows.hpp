@@ -56,6 +56,7 @@ enum class conll_separator {
 /// the start of a line begins a file that was joined to another, and with it a document.
 class conll_rows {
  public:
+  /// What a line is.
   enum class kind {
     row,       ///< `columns` has them
     hash,      ///< likewise, but the line begins a sentence with "# ": it may be a comment

@@ -15,6 +15,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// Formats that `guess_format` tells apart.
 enum class data_format {
   unknown,       ///< nothing below: CoNLL columns, plain text or anything else
   json_text,     ///< one JSON value: an array of texts, spaCy's and others' exports

@@ -14,8 +14,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// `tags` has one tag per word, or is empty where the text is not annotated.
 struct sentence {
-  std::vector<std::string> words;
-  std::vector<std::string> tags;
+  std::vector<std::string> words;  ///< in the order of the text
+  std::vector<std::string> tags;  ///< one for each word, or none at all
   bool begins_document = false;  ///< first one after a -DOCSTART- line (or of a file without any)
   index line = 0;  ///< of the first word in its file, from 1 (word i: line + i); 0: from no file
 };

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+/// @def ONOMA_HAS_MMAP
+/// 1: files are mapped; 0: they are read into memory.
 #if defined(__unix__) || defined(__APPLE__)
 #define ONOMA_HAS_MMAP 1
 #include <fcntl.h>
@@ -91,7 +93,9 @@ class mapped_file {
   ~mapped_file() { release(); }
   mapped_file(const mapped_file&) = delete;
   mapped_file& operator=(const mapped_file&) = delete;
+  /// Takes the mapping over; views of it stay valid.
   mapped_file(mapped_file&& other) noexcept { take(other); }
+  /// Takes the mapping over, and gives the own one back.
   mapped_file& operator=(mapped_file&& other) noexcept {
     if (this != &other) {
       release();
@@ -100,7 +104,9 @@ class mapped_file {
     return *this;
   }
 
+  /// The whole file.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+  /// The whole file, as characters.
   [[nodiscard]] std::string_view text() const noexcept {
     return {reinterpret_cast<const char*>(data_), size_};
   }

@@ -45,11 +45,15 @@ class model_folder {
     return folder;
   }
 
+  /// Of the folder.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+  /// config.json, an object.
   [[nodiscard]] const json& config() const noexcept { return config_; }
+  /// The weights, under the names of their files.
   [[nodiscard]] const model_weights& tensors() const& noexcept { return tensors_; }
   /// The tensors and what they view stay where they are.
   [[nodiscard]] model_weights tensors() && noexcept { return std::move(tensors_); }
+  /// tokenizer_config.json; an empty object where there is none.
   [[nodiscard]] const json& tokenizer_config() const noexcept { return tokenizer_config_; }
 
   /// The path of one of `tokenizer_files`, if it is there.

@@ -14,8 +14,10 @@ namespace onoma::inline ONOMA_ABI {
 /// Reads and checks one key at a time, and remembers which it has read.
 class config_reader {
  public:
+  /// Of an object, which must outlive it.
   explicit config_reader(const json& config) : config_(config), rest_(config) {}
 
+  /// Reads an integer from 1 to `high`. @throws onoma::error (missing, format).
   void require_size(std::string_view key, index high, index& value) {
     value = require<index>(config_, key, where);
     read_size(key, high, value);
@@ -38,10 +40,12 @@ class config_reader {
     constexpr double tiny = 1e-300;  // "above 0" for a check of the form low <= x
     read_number(key, tiny, high, range, value);
   }
+  /// Whether the key is there and says null.
   [[nodiscard]] bool is_null(std::string_view key) const {
     const auto found = config_.find(key);
     return found != config_.end() && found->is_null();
   }
+  /// The value of the key, or `otherwise` where it is absent or null. @throws onoma::error (format).
   template <class T>
   [[nodiscard]] T take(std::string_view key, T otherwise) {
     rest_.erase(std::string(key));
@@ -71,6 +75,7 @@ class config_reader {
     fail(error_code::unsupported, place(key), describe(harmless), describe(*found));
   }
 
+  /// @throws onoma::error (format) always, naming the key.
   [[noreturn]] static void refuse(std::string_view key, std::string expected, const json& found) {
     fail(error_code::format, place(key), std::move(expected), describe(found));
   }

@@ -48,12 +48,13 @@ struct scored_window {
   std::span<const std::uint8_t> special;     ///< [N]
   std::vector<std::string_view> pieces;      ///< [N] text of each piece, "##" included; the
                                              ///< strategies after `simple` need it, others do not
-  std::vector<std::uint8_t> unknown;         ///< [N] 1 for the unknown token; needed as `pieces`
-  mat<const float> probabilities;            ///< [N, L]
+  std::vector<std::uint8_t> unknown;  ///< [N] 1 for the unknown token; needed as `pieces`
+  mat<const float> probabilities;     ///< [N, L]
 };
 
+/// How `aggregate` makes entities.
 struct aggregate_options {
-  aggregation strategy = aggregation::word;
+  aggregation strategy = aggregation::word;  ///< how pieces become entities
   std::vector<std::string> ignored = {"O"};  ///< labels (whole, or types) that are left out
   /// Whether a prefix such as "##" marks pieces that continue a word (`tokenizer::has_continuing_prefix`).
   /// For the strategies that guess words. true: a piece continues one if it is longer or shorter than
@@ -61,6 +62,7 @@ struct aggregate_options {
   bool continuing_prefix = true;
 };
 
+/// What `aggregate` found.
 struct aggregated {
   std::vector<entity> entities;  ///< in the order of the text; `text` and `span.bytes` are filled in
   index repairs = 0;             ///< I- tags that continued nothing (strategy `word`)

@@ -13,6 +13,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// Which pieces of a word have its label.
 struct align_options {
   /// false: only the first piece of a word counts in the loss. true: the others get the word's
   /// label too, as I- where it is B- and the set has such a label.

@@ -17,6 +17,7 @@ namespace onoma::inline ONOMA_ABI {
 /// BILOU and BMES are understood, since models with such heads exist.
 class tag_reader {
  public:
+  /// What a tag does: it stands outside, or opens an entity, or continues one.
   enum class step { outside, opens, continues };
 
   /// The tag's text must outlive the next call.
@@ -47,6 +48,7 @@ class tag_reader {
   index repairs_ = 0;
 };
 
+/// The entities of a sequence of tags.
 struct decoded_tags {
   std::vector<entity_span> entities;  ///< in order, never overlapping
   index repairs = 0;                  ///< I- tags that continued nothing: each opened an entity

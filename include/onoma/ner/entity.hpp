@@ -10,10 +10,10 @@ namespace onoma::inline ONOMA_ABI {
 
 /// `text` is always the surface: text_of_input.substr(span.bytes.begin, span.bytes.size()).
 struct entity {
-  std::string text;
+  std::string text;    ///< the surface, as it stands in the text
   std::string label;   ///< the type, without B- or I-; the whole label for aggregation::none
   double score = 0.0;  ///< mean probability of its words (or pieces), 0 to 1; 1 for what data say
-  text_span span;
+  text_span span;      ///< where it stands, in bytes, code points and UTF-16 units
   index first = 0;     ///< first word (or, for the token-based strategies, token)
   index last = 0;      ///< last word (or token), inclusive
 };

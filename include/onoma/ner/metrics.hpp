@@ -20,38 +20,39 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-using tag_sequences = std::vector<std::vector<std::string>>;
+using tag_sequences = std::vector<std::vector<std::string>>;  ///< the tags of each sentence
 
 /// Counts by gold type and predicted type.
 using confusion_table = std::map<std::string, std::map<std::string, index>>;
 
 /// Scores of one type or one average.
 struct entity_score {
-  double precision = 0.0;
-  double recall = 0.0;
-  double f1 = 0.0;
-  index support = 0;    ///< entities in the gold tags
-  index predicted = 0;  ///< entities in the predicted tags
-  index correct = 0;    ///< in both: same sentence, words and type (0 for macro and weighted)
+  double precision = 0.0;  ///< correct of those predicted
+  double recall = 0.0;     ///< correct of those that are there
+  double f1 = 0.0;         ///< harmonic mean of both
+  index support = 0;       ///< entities in the gold tags
+  index predicted = 0;     ///< entities in the predicted tags
+  index correct = 0;       ///< in both: same sentence, words and type (0 for macro and weighted)
 };
 
 /// How tags are read. Without a scheme: seqeval's default mode (conlleval's transitions). With one:
 /// its strict mode; strict without a scheme, which seqeval silently takes for default, cannot be
 /// said. The two differ by points of F1 on the same file, so a report names the mode.
 struct metric_options {
-  std::optional<tag_scheme> strict;
-  double zero_division = 0.0;  ///< value of a quotient whose denominator is zero: 0 or 1
+  std::optional<tag_scheme> strict;  ///< seqeval's strict mode with this scheme; none: its default mode
+  double zero_division = 0.0;        ///< value of a quotient whose denominator is zero: 0 or 1
 };
 
+/// Scores of entities, as a whole and by type.
 struct ner_report {
   std::string mode;  ///< "default", "strict IOB2" and so on, or "spans" (`evaluate_entities`)
   std::vector<std::pair<std::string, entity_score>> types;  ///< sorted by name
   entity_score micro;     ///< over all entities
   entity_score macro;     ///< mean over types, of the gold or the predicted tags
   entity_score weighted;  ///< mean over types, weighted by support
-  double token_accuracy = 0.0;
-  index tokens = 0;
-  index sentences = 0;
+  double token_accuracy = 0.0;  ///< of single tags
+  index tokens = 0;  ///< tags that were compared
+  index sentences = 0;  ///< sequences that were compared
   index skipped_words = 0;  ///< words that count on neither side, since no model sees them (predict/evaluate.hpp)
   /// Tags, gold and predicted, whose prefix is none of B, I, E and S. The default mode, like
   /// seqeval's, still scores them, wrongly; seqeval warns of some. They need strict mode.

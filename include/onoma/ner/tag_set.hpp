@@ -19,8 +19,8 @@ namespace onoma::inline ONOMA_ABI {
 /// prefix ("PER") is read as the inside of its type, as transformers' pipeline does; a prefix alone
 /// ("B") has the type "_", as in seqeval.
 struct tag_parts {
-  char prefix = 'O';
-  std::string_view type;
+  char prefix = 'O';      ///< B, I, E, S, L, U, M or O
+  std::string_view type;  ///< behind the hyphen; empty for O
 };
 
 /// `tag` must outlive the result. Prefixes are those of BIO, IOE, BIOES, BILOU and BMES; any other
@@ -97,7 +97,9 @@ class tag_set {
     return tag_set(std::move(labels));
   }
 
+  /// L, the number of labels.
   [[nodiscard]] index size() const noexcept { return static_cast<index>(labels_.size()); }
+  /// By id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return labels_; }
   /// @throws onoma::error (out_of_range).
   [[nodiscard]] const std::string& label(index id) const {

@@ -16,7 +16,7 @@ using default_arch = xsimd::fma3<xsimd::avx2>;
 #elif defined(__aarch64__)
 using default_arch = xsimd::neon64;
 #else
-using default_arch = xsimd::default_arch;
+using default_arch = xsimd::default_arch;  ///< what the flags of the unit allow
 #endif
 
 /// What users and kernel tables call it.
@@ -35,20 +35,22 @@ inline constexpr const char* arch_name<xsimd::neon64> = "neon";
 /// Accumulators, one row of B and one broadcast of A must fit the register file.
 template <class Arch>
 struct tile {  // 16 registers: 12 accumulators + 2 + 1
-  static constexpr int rows = 6;
-  static constexpr int vectors = 2;
+  static constexpr int rows = 6;     ///< of a tile
+  static constexpr int vectors = 2;  ///< of a row of a tile
 };
 
+/// 32 registers: 24 accumulators + 4 + 1.
 template <>
 struct tile<xsimd::avx512bw> {  // 32 registers: 24 accumulators + 4 + 1
-  static constexpr int rows = 6;
-  static constexpr int vectors = 4;
+  static constexpr int rows = 6;     ///< of a tile
+  static constexpr int vectors = 4;  ///< of a row of a tile
 };
 
+/// 32 registers: 24 accumulators + 4 + 1.
 template <>
 struct tile<xsimd::neon64> {  // 32 registers: 24 accumulators + 4 + 1
-  static constexpr int rows = 6;
-  static constexpr int vectors = 4;
+  static constexpr int rows = 6;     ///< of a tile
+  static constexpr int vectors = 4;  ///< of a row of a tile
 };
 
 }  // namespace onoma::inline ONOMA_ABI::simd

@@ -9,10 +9,10 @@
 namespace onoma::inline ONOMA_ABI::simd {
 
 template <class Arch>
-using words = xsimd::batch<std::int32_t, Arch>;
+using words = xsimd::batch<std::int32_t, Arch>;  ///< 32-bit integers, as many as floats
 
 template <class Arch>
-using long_words = xsimd::batch<std::uint64_t, Arch>;
+using long_words = xsimd::batch<std::uint64_t, Arch>;  ///< 64-bit integers, half as many
 
 /// Products of the low 32 bits of each element, in 64 bits; the high halves are ignored.
 template <class Arch>

@@ -45,10 +45,11 @@ template <class Arch>
 /// is one factor, and P is halved.
 template <class Arch>
 struct normal {
-  floats<Arch> distribution;
-  floats<Arch> exponential;
+  floats<Arch> distribution;  ///< Phi(x)
+  floats<Arch> exponential;   ///< exp(-x^2 / 2)
 };
 
+/// Both for each lane.
 template <class Arch>
 [[nodiscard]] inline normal<Arch> normal_distribution(floats<Arch> x) {
   using batch = floats<Arch>;

@@ -19,10 +19,11 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// A token that stays whole, whatever stands around it.
 struct added_token {
-  std::string content;
-  std::int32_t id = 0;
-  bool special = true;
+  std::string content;       ///< its text
+  std::int32_t id = 0;       ///< its number
+  bool special = true;       ///< marks structure, and is no text
   bool single_word = false;  ///< only where no word character stands beside it
   bool lstrip = false;       ///< takes the white space on its left
   bool rstrip = false;       ///< and on its right
@@ -67,7 +68,9 @@ class added_tokens {
     }
   }
 
+  /// All of them, in the order of the file.
   [[nodiscard]] const std::vector<added_token>& list() const noexcept { return list_; }
+  /// The one with this text, or null.
   [[nodiscard]] const added_token* find(std::string_view content) const {
     const auto found = std::find_if(list_.begin(), list_.end(), [content](const added_token& token) {
       return token.content == content;

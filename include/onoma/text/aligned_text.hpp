@@ -19,14 +19,16 @@ namespace onoma::inline ONOMA_ABI {
 /// bytes of one code point have the same origin. Origins never go back; one that is empty belongs to
 /// a character that nothing became.
 struct aligned_text {
-  std::string bytes;
-  std::vector<byte_span> origin;
-  index base = 0;  ///< where in the original the stretch begins that this was made of
+  std::string bytes;              ///< UTF-8
+  std::vector<byte_span> origin;  ///< of each byte
+  index base = 0;                 ///< where in the original the stretch begins that this was made of
 
+  /// An empty text; the memory stays.
   void clear() {
     bytes.clear();
     origin.clear();
   }
+  /// Appends a code point that stands for `from`.
   void push(std::uint32_t c, byte_span from) {
     append_utf8(bytes, c);
     origin.resize(bytes.size(), from);
@@ -53,6 +55,7 @@ struct aligned_text {
       for (const auto end = i + length; i < end; ++i) origin[i] = from;
     }
   }
+  /// Bytes.
   [[nodiscard]] index size() const { return static_cast<index>(bytes.size()); }
 };
 
@@ -64,8 +67,8 @@ struct aligned_text {
 /// A character of a text that is rewritten. `change` says how it came to be: 0, it takes the place
 /// of the next character of the old text; -n, the same, and n more of them go; 1, it is new.
 struct rewritten {
-  std::uint32_t code_point = 0;
-  std::int32_t change = 0;
+  std::uint32_t code_point = 0;  ///< what stands there now
+  std::int32_t change = 0;       ///< how it came to be
 };
 
 /// The old text, of which the first `dropped` characters go, becomes `characters`. Replacements get
@@ -96,11 +99,12 @@ inline constexpr std::size_t word_padding = 16;
 /// A word as a model sees it. `word_padding` bytes behind it are readable, with any content.
 /// Byte i stands for `origin[i]`, or without `origin` for [base + i, base + i + 1).
 struct word_view {
-  const char* data = nullptr;
-  std::uint32_t size = 0;
-  index base = 0;
-  const byte_span* origin = nullptr;
+  const char* data = nullptr;         ///< its first byte
+  std::uint32_t size = 0;             ///< bytes
+  index base = 0;                     ///< where it stands in the original, without `origin`
+  const byte_span* origin = nullptr;  ///< of each byte, or null
 
+  /// The word.
   [[nodiscard]] std::string_view text() const { return {data, size}; }
   /// What bytes [begin, end) stand for; the range is not empty.
   [[nodiscard]] byte_span span(std::uint32_t begin, std::uint32_t end) const {
@@ -111,15 +115,15 @@ struct word_view {
 
 /// Bytes [begin, end) of a normalised text that are a word.
 struct word_range {
-  std::uint32_t begin = 0;
-  std::uint32_t end = 0;
+  std::uint32_t begin = 0;  ///< first byte
+  std::uint32_t end = 0;    ///< behind the last byte
 };
 
 /// Piece `id` of the vocabulary covers bytes [begin, end) of its word.
 struct placed_piece {
-  std::int32_t id = 0;
-  std::uint32_t begin = 0;
-  std::uint32_t end = 0;
+  std::int32_t id = 0;      ///< of the piece
+  std::uint32_t begin = 0;  ///< first byte
+  std::uint32_t end = 0;    ///< behind the last byte
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -30,6 +30,7 @@ class batch_tokenizer {
   explicit batch_tokenizer(std::shared_ptr<const tokenizer> tokens, executor_ref threads = {})
       : tokenizer_(std::move(tokens)), threads_(threads) {}
 
+  /// The tokenizer that all threads share.
   [[nodiscard]] const tokenizer& get() const noexcept { return *tokenizer_; }
 
   /// Encodes text i into `result[i]`, whose memory is used again.
@@ -41,6 +42,7 @@ class batch_tokenizer {
       tokenizer_->encode(texts[i], options, work, result[i]);
     });
   }
+  /// The windows of each text, as `tokenizer::encode`.
   [[nodiscard]] std::vector<std::vector<encoding>> encode(std::span<const std::string> texts,
                                                           const encode_options& options = {}) {
     std::vector<std::vector<encoding>> result;

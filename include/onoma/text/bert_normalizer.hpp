@@ -21,24 +21,28 @@ struct bert_options {
   bool clean_text = true;             ///< drop control characters, make white space ' '
   bool tokenize_chinese_chars = true; ///< put spaces around CJK ideographs
   std::optional<bool> strip_accents;  ///< unset: as `lowercase`
-  bool lowercase = true;
+  bool lowercase = true;              ///< of all scripts that have cases
 
+  /// What `strip_accents` means.
   [[nodiscard]] bool strips_accents() const { return strip_accents.value_or(lowercase); }
 };
 
 /// Code points, each with the bytes of the original text that it stands for.
 struct aligned_code_points {
-  std::vector<std::uint32_t> code_points;
-  std::vector<byte_span> origin;
+  std::vector<std::uint32_t> code_points;  ///< in the order of the text
+  std::vector<byte_span> origin;           ///< of each code point
 
+  /// Takes all out; the memory stays.
   void clear() {
     code_points.clear();
     origin.clear();
   }
+  /// Appends a code point that stands for `from`.
   void push(std::uint32_t c, byte_span from) {
     code_points.push_back(c);
     origin.push_back(from);
   }
+  /// How many code points.
   [[nodiscard]] std::size_t size() const { return code_points.size(); }
 };
 
@@ -55,23 +59,27 @@ enum class bert_class : std::uint8_t {
 /// Hugging Face's order for runs of the others.
 class bert_normalizer {
  public:
+  /// What becomes of a code point.
   struct entry {
-    std::uint16_t result = 0;  ///< the code point after normalisation
-    bert_class what = bert_class::context;
+    std::uint16_t result = 0;               ///< the code point after normalisation
+    bert_class what = bert_class::context;  ///< whether that is all of it
   };
   /// Memory of `normalize`, to be used again.
   struct buffers {
-    aligned_code_points run;
-    std::vector<unicode::decomposed> parts;
-    std::vector<byte_span> origins;
+    aligned_code_points run;                 ///< the run at hand
+    std::vector<unicode::decomposed> parts;  ///< of decompositions
+    std::vector<byte_span> origins;          ///< of characters in their old order
   };
 
+  /// Fills its table.
   explicit bert_normalizer(const bert_options& options = {}) : options_(options), table_(limit) {
     fill_table();
   }
 
+  /// As it was made.
   [[nodiscard]] const bert_options& options() const noexcept { return options_; }
 
+  /// What becomes of a code point.
   [[nodiscard]] entry operator[](std::uint32_t c) const {
     return c < limit ? table_[c] : entry{};
   }

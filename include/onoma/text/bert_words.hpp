@@ -24,13 +24,14 @@ class bert_words {
  public:
   /// Memory of one thread.
   struct buffers {
-    std::vector<char> copy;  // of a block, in lower case
-    std::vector<ascii::block_classes> classes;
-    aligned_text text;
-    std::vector<word_range> words;
-    bert_normalizer::buffers normalizer;
+    std::vector<char> copy;                     ///< of a block, in lower case
+    std::vector<ascii::block_classes> classes;  ///< of a block
+    aligned_text text;                          ///< of a run that is not ASCII
+    std::vector<word_range> words;              ///< of such a run
+    bert_normalizer::buffers normalizer;        ///< of its steps
   };
 
+  /// With the options of the normalizer.
   explicit bert_words(const bert_options& options) : normalizer_(options) {}
 
   /// Calls `sink(const word_view&)` for each word of `text`, valid UTF-8 whose first byte is `base`

@@ -21,6 +21,7 @@ namespace onoma::inline ONOMA_ABI {
 /// units", ACL 2016; Hugging Face tokenizers, models/bpe.
 class bpe {
  public:
+  /// Of the model in tokenizer.json.
   struct options {
     merge_list merges;           ///< in the order of learning
     std::string unknown;         ///< piece of bytes that have none; empty: such bytes are dropped
@@ -42,7 +43,9 @@ class bpe {
   // `whole_` views `bytes_`, whose memory a move hands on.
   bpe(const bpe&) = delete;
   bpe& operator=(const bpe&) = delete;
+  /// Takes the tables over.
   bpe(bpe&&) noexcept = default;
+  /// Takes the tables over.
   bpe& operator=(bpe&&) noexcept = default;
   ~bpe() = default;
 

@@ -21,6 +21,7 @@ namespace onoma::inline ONOMA_ABI {
 /// Pairs of pieces in the order of learning, as texts.
 using merge_list = std::vector<std::pair<std::string, std::string>>;
 
+/// Merges of a vocabulary: which pairs of pieces become one, and in which order.
 class bpe_merges {
  public:
   /// The first `prefix` bytes of a right part are not in the result.

@@ -33,6 +33,7 @@ class byte_alphabet {
       bytes_[characters_[byte]] = static_cast<std::int16_t>(byte);
     }
   }
+  /// The character that stands for a byte.
   [[nodiscard]] std::uint32_t character(unsigned char byte) const { return characters_[byte]; }
   /// The bytes of a piece, or nothing if a character is not of the alphabet. `piece` is UTF-8.
   [[nodiscard]] std::optional<std::string> decode(std::string_view piece) const {
@@ -53,10 +54,11 @@ class byte_alphabet {
 
 /// Characters of white space at the ends of a piece, in the byte alphabet or plain.
 struct outer_spaces {
-  index leading = 0;
-  index trailing = 0;
+  index leading = 0;   ///< at the beginning
+  index trailing = 0;  ///< at the end
 };
 
+/// Of a piece of the vocabulary.
 [[nodiscard]] inline outer_spaces spaces_of(std::string_view piece) {
   outer_spaces found;
   index run = 0;
@@ -98,7 +100,7 @@ struct outer_spaces {
 }
 
 /// The words of GPT-2's regular expression:
-/// 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+/// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 class gpt2_scanner {
  public:
   gpt2_scanner() : classes_(limit, other) {
@@ -172,16 +174,18 @@ class gpt2_scanner {
 /// ByteLevel in one pass over the text: words as raw bytes.
 class byte_level_words {
  public:
+  /// Those of ByteLevel in tokenizer.json.
   struct options {
     bool add_prefix_space = false;  ///< a stretch that does not begin with a space gets one
     bool use_regex = true;          ///< false: a stretch is one word
   };
   /// Memory of one thread.
   struct buffers {
-    std::string bytes;
-    std::vector<byte_span> origin;
+    std::string bytes;              ///< of a stretch, with the space before it
+    std::vector<byte_span> origin;  ///< of each byte
   };
 
+  /// With these options.
   explicit byte_level_words(options settings) : options_(settings) {}
 
   /// Calls `sink(const word_view&)` for each word of `text`, valid UTF-8 whose first byte is `base`

@@ -19,14 +19,15 @@ namespace onoma::inline ONOMA_ABI {
 /// byte-level vocabularies, and faster.
 class character_bpe {
  public:
+  /// Of the model in tokenizer.json.
   struct options {
-    merge_list merges;               ///< in the order of learning
-    std::string unknown;             ///< piece of characters that have none; empty: they are dropped
-    bool fuse_unknown = false;       ///< neighbouring unknown characters are one piece
-    bool byte_fallback = false;      ///< pieces <0x00> to <0xFF> before the unknown one
-    bool ignore_merges = false;      ///< a word of the vocabulary is a piece, whatever the merges say
-    std::string continuing_prefix;   ///< of pieces that do not begin a word
-    std::string end_suffix;          ///< of pieces that end one
+    merge_list merges;              ///< in the order of learning
+    std::string unknown;            ///< piece of characters that have none; empty: they are dropped
+    bool fuse_unknown = false;      ///< neighbouring unknown characters are one piece
+    bool byte_fallback = false;     ///< pieces <0x00> to <0xFF> before the unknown one
+    bool ignore_merges = false;     ///< a word of the vocabulary is a piece, whatever the merges say
+    std::string continuing_prefix;  ///< of pieces that do not begin a word
+    std::string end_suffix;         ///< of pieces that end one
   };
 
   /// `pieces` must outlive this. @throws onoma::error (missing) as `bpe_merges`, or if the vocabulary

@@ -22,15 +22,17 @@ class general_words {
  public:
   /// Memory of one thread.
   struct buffers {
-    aligned_text text;  ///< normalised
-    normalizer_chain::buffers normalizers;
-    cut_text cut;
-    pre_tokenizers::buffers pre_tokenizers;
+    aligned_text text;                       ///< normalised
+    normalizer_chain::buffers normalizers;   ///< of the first steps
+    cut_text cut;                            ///< the text with its words
+    pre_tokenizers::buffers pre_tokenizers;  ///< of the other steps
   };
 
+  /// Of these steps, in this order.
   general_words(std::vector<normalizer> normalizers, std::vector<pre_tokenizer> steps)
       : normalizers_(std::move(normalizers)), steps_(std::move(steps)) {}
 
+  /// The steps that rewrite the text as a whole.
   [[nodiscard]] const normalizer_chain& normalizers() const noexcept { return normalizers_; }
 
   /// Normalises valid UTF-8 whose first byte is `base` of the whole into `b.text`.

@@ -19,10 +19,11 @@ namespace unicode {
 
 /// Classes of one code point, from the tables.
 struct segmentation {
-  grapheme_class grapheme = grapheme_class::other;
-  word_class word = word_class::other;
+  grapheme_class grapheme = grapheme_class::other;  ///< Grapheme_Cluster_Break
+  word_class word = word_class::other;              ///< Word_Break
 };
 
+/// The properties of a code point.
 [[nodiscard]] constexpr segmentation find_segmentation(std::uint32_t c) {
   if (is_hangul_syllable(c)) {
     return {(c - 0xAC00U) % 28 == 0 ? grapheme_class::lv : grapheme_class::lvt, word_class::letter};

@@ -35,9 +35,9 @@ inline void check_growth(std::size_t size, std::size_t limit, const char* operat
 
 /// Memory of the steps, to be used again.
 struct normalizer_buffers {
-  unicode_form::buffers form;
-  match_buffers match;
-  std::size_t limit = 0;  ///< of bytes
+  unicode_form::buffers form;  ///< of `normalizers::form`
+  match_buffers match;         ///< of `normalizers::replace`
+  std::size_t limit = 0;       ///< of bytes
 };
 
 namespace normalizers {
@@ -54,15 +54,20 @@ void for_each_character(const aligned_text& text, const Each& each) {
 
 /// NFC, NFD, NFKC or NFKD.
 struct form {
-  unicode_form what;
+  unicode_form what;  ///< which one
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return true; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers& b) const {
     what(in, out, b.form);
   }
 };
 
+/// Lower case of all scripts that have cases.
 struct lowercase {
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return false; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     for_each_character(in, [&out](std::uint32_t c, byte_span from) {
       out.push(unicode::to_lower(c), from);
@@ -73,7 +78,9 @@ struct lowercase {
 
 /// StripAccents: without combining marks (Mn, Mc, Me).
 struct strip_accents {
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return true; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     for_each_character(in, [&out](std::uint32_t c, byte_span from) {
       if (c < 0x300U || !unicode::contains(unicode::combining_ranges, c)) out.push(c, from);
@@ -83,15 +90,20 @@ struct strip_accents {
 
 /// The steps of BertNormalizer besides NFD and lower case (tokenizers, normalizers/bert.rs).
 struct bert_clean {
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return false; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     for_each_character(in, [&out](std::uint32_t c, byte_span from) {
       if (!unicode::is_removed(c)) out.push(unicode::is_whitespace(c) ? ' ' : c, from);
     });
   }
 };
+/// BertNormalizer's handle_chinese_chars: spaces around CJK ideographs.
 struct bert_chinese {
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return true; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     for_each_character(in, [&out](std::uint32_t c, byte_span from) {
       const bool alone = unicode::is_chinese(c);
@@ -103,7 +115,9 @@ struct bert_chinese {
 };
 /// Without nonspacing marks (Mn).
 struct bert_marks {
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return true; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     for_each_character(in, [&out](std::uint32_t c, byte_span from) {
       if (c < 0x300U || !unicode::contains(unicode::mark_ranges, c)) out.push(c, from);
@@ -113,9 +127,11 @@ struct bert_marks {
 
 /// Strip: white space at the ends.
 struct strip {
-  bool left = true;
-  bool right = true;
+  bool left = true;   ///< at the beginning
+  bool right = true;  ///< at the end
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return false; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     // Places of the first and behind the last character that stays.
     index begin = 0;
@@ -139,9 +155,11 @@ struct strip {
 
 /// Replace: all matches of a pattern become `content`.
 struct replace {
-  text_pattern pattern;
-  std::string content;
+  text_pattern pattern;  ///< what is replaced
+  std::string content;   ///< by what
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return false; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers& b) const {
     b.match.found.clear();
     pattern.find(in.bytes, b.match);
@@ -159,8 +177,10 @@ struct replace {
 
 /// Prepend: `content` in front of a text that is not empty.
 struct prepend {
-  std::string content;
+  std::string content;  ///< what stands in front then
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return false; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     if (in.bytes.empty()) return;
     out.append(content, in.origin.front());
@@ -170,7 +190,9 @@ struct prepend {
 
 /// Nmt: drops control characters and makes what is like white space ' '.
 struct nmt {
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return false; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     for_each_character(in, [&out](std::uint32_t c, byte_span from) {
       const bool dropped = (c >= 1 && c <= 8) || c == 0xBU || (c >= 0xEU && c <= 0x1FU) ||
@@ -185,8 +207,10 @@ struct nmt {
 
 /// Precompiled: SentencePiece's rules.
 struct precompiled {
-  std::shared_ptr<const charsmap> rules;
+  std::shared_ptr<const charsmap> rules;  ///< those of the file
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return false; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     rules->normalize(in, out);
   }
@@ -194,8 +218,10 @@ struct precompiled {
 
 /// ByteLevel: every byte becomes a character of GPT-2's alphabet.
 struct byte_level {
-  byte_alphabet alphabet;
+  byte_alphabet alphabet;  ///< characters that stand for bytes
+  /// Whether ASCII text stays as it is.
   [[nodiscard]] bool keeps_ascii() const { return false; }
+  /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     for (std::size_t i = 0; i < in.bytes.size(); ++i) {
       out.push(alphabet.character(static_cast<unsigned char>(in.bytes[i])), in.origin[i]);
@@ -205,6 +231,7 @@ struct byte_level {
 
 }  // namespace normalizers
 
+/// Any step that rewrites a text.
 using normalizer = std::variant<normalizers::form, normalizers::lowercase, normalizers::strip_accents,
                                 normalizers::bert_clean, normalizers::bert_chinese,
                                 normalizers::bert_marks, normalizers::strip, normalizers::replace,
@@ -225,13 +252,16 @@ inline void append_bert_normalizer(const bert_options& options, std::vector<norm
 /// Applies the steps one after another.
 class normalizer_chain {
  public:
+  /// Memory of one thread.
   struct buffers {
-    aligned_text next;
-    normalizer_buffers step;
+    aligned_text next;        ///< what a step writes
+    normalizer_buffers step;  ///< of the step
   };
 
+  /// Of these steps, in this order.
   explicit normalizer_chain(std::vector<normalizer> steps) : steps_(std::move(steps)) {}
 
+  /// Whether there are no steps.
   [[nodiscard]] bool empty() const noexcept { return steps_.empty(); }
 
   /// @throws onoma::error (out_of_range) if the text grows without measure.

@@ -18,17 +18,17 @@ namespace onoma::inline ONOMA_ABI {
 
 /// Bytes [begin, end) of a text, which match a pattern or stand between matches.
 struct text_stretch {
-  std::uint32_t begin = 0;
-  std::uint32_t end = 0;
-  bool match = false;
+  std::uint32_t begin = 0;  ///< first byte
+  std::uint32_t end = 0;    ///< behind the last byte
+  bool match = false;       ///< else what stands between two matches
 };
 /// Stretches that follow one another and together are a text.
 using text_stretches = std::vector<text_stretch>;
 
 /// Memory of one thread.
 struct match_buffers {
-  text_stretches found;
-  regex::search search;
+  text_stretches found;  ///< of the text at hand
+  regex::search search;  ///< memory of regular expressions
 };
 
 /// Immutable, and cheap to copy.

@@ -23,8 +23,8 @@ class piece_trie {
  public:
   /// Where a walk stands. The root is where it begins.
   using node = std::uint32_t;
-  static constexpr node root = 0;
-  static constexpr node nowhere = UINT32_MAX;
+  static constexpr node root = 0;              ///< where no byte is read yet
+  static constexpr node nowhere = UINT32_MAX;  ///< no piece begins so
 
   /// Of equal pieces the last is found; empty ones never.
   explicit piece_trie(const vocabulary& pieces) {

@@ -21,7 +21,7 @@
 // are refused when a tokenizer is loaded.
 #if ONOMA_PCRE2
 #if !defined(PCRE2_CODE_UNIT_WIDTH)
-#define PCRE2_CODE_UNIT_WIDTH 8
+#define PCRE2_CODE_UNIT_WIDTH 8  ///< bits, for pcre2.h
 #endif
 #include <pcre2.h>
 #endif

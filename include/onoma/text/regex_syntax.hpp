@@ -16,14 +16,15 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// The two differ in what \s, \w, \d and \b mean, in the letters of options and in a few constructs,
+/// The two differ in what `\s`, `\w`, `\d` and `\b` mean, in the letters of options and in a few constructs,
 /// which are refused. Classes of characters are spelt out from the tables of Unicode that Hugging
 /// Face has, so that they do not depend on PCRE2's.
 class regex_syntax {
  public:
-  /// `lacking(property)` lists what \p{L} and \p{N} have there and not in PCRE2.
+  /// `lacking(property)` lists what `\p{L}` and `\p{N}` have there and not in PCRE2.
   using lacking = std::function<std::string(char property)>;
 
+  /// For a pattern; `where` names it in messages.
   regex_syntax(std::string_view source, std::string_view where, lacking properties)
       : source_(source), where_(where), properties_(std::move(properties)) {}
 
@@ -47,7 +48,7 @@ class regex_syntax {
     }
     return out_;
   }
-  using ranges = std::vector<unicode::code_point_range>;
+  using ranges = std::vector<unicode::code_point_range>;  ///< ascending and apart
   /// Adds a code point that is greater than all in `to`.
   static void add(ranges& to, std::uint32_t c) {
     if (!to.empty() && to.back().last + 1 == c) {

@@ -54,10 +54,10 @@ enum class word_class : std::uint8_t {
 
 /// Code points first, ..., last.
 struct segmentation_range {
-  std::uint32_t first;
-  std::uint32_t last;
-  grapheme_class grapheme;
-  word_class word;
+  std::uint32_t first;      ///< of the range
+  std::uint32_t last;       ///< inclusive
+  grapheme_class grapheme;  ///< Grapheme_Cluster_Break
+  word_class word;          ///< Word_Break
 };
 
 namespace detail {

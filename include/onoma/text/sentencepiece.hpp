@@ -95,7 +95,9 @@ class protobuf_message {
 /// What such a file says that a tokenizer needs; defaults are those of its format.
 /// Source: google/sentencepiece, src/sentencepiece_model.proto.
 struct sentencepiece_model {
+  /// TrainerSpec.ModelType.
   enum class algorithm : std::int32_t { unigram = 1, bpe = 2, word = 3, character = 4 };
+  /// ModelProto.SentencePiece.Type.
   enum class piece_type : std::int32_t {
     normal = 1,
     unknown = 2,
@@ -104,25 +106,26 @@ struct sentencepiece_model {
     unused = 5,
     byte = 6,  ///< "<0x41>"
   };
+  /// ModelProto.SentencePiece.
   struct piece {
-    std::string text;
-    float score = 0.0F;
-    piece_type type = piece_type::normal;
+    std::string text;                      ///< with U+2581 for spaces
+    float score = 0.0F;                    ///< the logarithm of its probability, or its rank
+    piece_type type = piece_type::normal;  ///< what it is for
   };
 
-  std::vector<piece> pieces;  ///< by id
-  algorithm type = algorithm::unigram;
-  std::int32_t unknown_id = 0;  ///< one of `pieces`
-  std::int32_t bos_id = 1;      ///< of these, -1 or too large: none
-  std::int32_t eos_id = 2;
-  std::int32_t pad_id = -1;
-  bool byte_fallback = false;
+  std::vector<piece> pieces;                ///< by id
+  algorithm type = algorithm::unigram;      ///< of the model
+  std::int32_t unknown_id = 0;              ///< one of `pieces`
+  std::int32_t bos_id = 1;                  ///< of these, -1 or too large: none
+  std::int32_t eos_id = 2;                  ///< "</s>"
+  std::int32_t pad_id = -1;                 ///< "<pad>"
+  bool byte_fallback = false;               ///< unknown characters become pieces of bytes
   bool treat_whitespace_as_suffix = false;  ///< the space's sign stands behind a word
 
-  std::string charsmap;  ///< for `charsmap`; empty: none
-  bool add_dummy_prefix = true;
-  bool remove_extra_whitespaces = true;
-  bool escape_whitespaces = true;
+  std::string charsmap;                  ///< for `charsmap`; empty: none
+  bool add_dummy_prefix = true;          ///< a space before the text
+  bool remove_extra_whitespaces = true;  ///< at the ends, and of several in a row all but one
+  bool escape_whitespaces = true;        ///< spaces become U+2581
 
   /// Reads the content of a file; `name` is for messages.
   /// @throws onoma::error (format) if it is not such a file, is cut off or has no pieces or no unknown

@@ -13,6 +13,7 @@
 
 namespace onoma::inline ONOMA_ABI::unicode {
 
+/// Whether a code point is in a table of ascending ranges.
 template <std::size_t N>
 [[nodiscard]] constexpr bool contains(const code_point_range (&table)[N], std::uint32_t c) {
   const auto* next = std::upper_bound(
@@ -56,7 +57,7 @@ template <std::size_t N>
   return static_cast<std::uint32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }
 
-/// \w: letters, marks, digits, connectors and joiners (Unicode Technical Standard 18, annex C).
+/// `\w`: letters, marks, digits, connectors and joiners (Unicode Technical Standard 18, annex C).
 [[nodiscard]] inline bool is_word(std::uint32_t c) {
   if (c < 0x80U) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';

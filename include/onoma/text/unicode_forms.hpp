@@ -24,8 +24,8 @@ namespace unicode {
 
 /// What one code point becomes; `count` of `pieces`.
 struct decomposition {
-  std::array<std::uint32_t, 32> pieces{};
-  std::size_t count = 1;
+  std::array<std::uint32_t, 32> pieces{};  ///< code points
+  std::size_t count = 1;                   ///< how many of them
 };
 
 /// Full decomposition by utf8proc's tables, also of characters that Hugging Face leaves whole.
@@ -62,11 +62,12 @@ struct decomposition {
 /// A character of a decomposed text. `change` is 0 for the first one of each decomposition and 1 for the
 /// others; characters keep it as they are reordered.
 struct decomposed {
-  std::uint32_t c;
-  std::int32_t change;
-  int order;  ///< canonical combining class
+  std::uint32_t c;      ///< the code point
+  std::int32_t change;  ///< 0: the first of a decomposition, 1: another
+  int order;            ///< canonical combining class
 };
 
+/// The full decomposition of a code point, behind `out`.
 inline void append_decomposed(std::uint32_t c, bool compatible, std::vector<decomposed>& out) {
   if (c < 0x80U) {
     out.push_back({c, 0, 0});
@@ -98,12 +99,14 @@ inline void order_marks(std::vector<decomposed>& text) {
 /// unicode-normalization-alignments, which says of each character whether it is new.
 class unicode_form {
  public:
-  using part = unicode::decomposed;
+  using part = unicode::decomposed;  ///< a character of a decomposed text
+  /// Memory of one thread.
   struct buffers {
-    std::vector<part> parts;
-    std::vector<rewritten> characters;
+    std::vector<part> parts;            ///< the text, decomposed
+    std::vector<rewritten> characters;  ///< the result
   };
 
+  /// NFC and NFKC compose; NFKC and NFKD are compatible.
   unicode_form(bool composes, bool compatible) : composes_(composes), compatible_(compatible) {
     if (composes_) fill_pairs();
   }
@@ -113,6 +116,7 @@ class unicode_form {
     return c < 0x80U || (composes_ && !compatible_ && c < 0x300U);
   }
 
+  /// `out` becomes the form of `text`.
   void operator()(const aligned_text& text, aligned_text& out, buffers& b) const {
     decompose(text.bytes, b.parts);
     b.characters.clear();

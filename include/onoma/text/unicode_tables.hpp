@@ -7,17 +7,18 @@
 
 namespace onoma::inline ONOMA_ABI::unicode {
 
+/// Code points from `first` to `last`, both inclusive.
 struct code_point_range {
-  std::uint32_t first;
-  std::uint32_t last;
+  std::uint32_t first;  ///< the lowest
+  std::uint32_t last;   ///< the highest
 };
 
 /// Code points first, first + step, ..., last map to lower, lower + step, ...
 struct lower_case_run {
-  std::uint32_t first;
-  std::uint32_t last;
-  std::uint32_t step;
-  std::uint32_t lower;
+  std::uint32_t first;  ///< the lowest
+  std::uint32_t last;   ///< the highest
+  std::uint32_t step;   ///< from one to the next
+  std::uint32_t lower;  ///< what the lowest maps to
 };
 
 /// Dropped by BertNormalizer's clean_text.
@@ -148,7 +149,7 @@ inline constexpr code_point_range unordered_ranges[] = {
     {0x1E4EC, 0x1E4EF},
 };
 
-/// \p{L} in regular expressions.
+/// `\p{L}` in regular expressions.
 inline constexpr code_point_range letter_ranges[] = {
     {0x41, 0x5A}, {0x61, 0x7A}, {0xAA, 0xAA}, {0xB5, 0xB5}, {0xBA, 0xBA}, {0xC0, 0xD6},
     {0xD8, 0xF6}, {0xF8, 0x2C1}, {0x2C6, 0x2D1}, {0x2E0, 0x2E4}, {0x2EC, 0x2EC}, {0x2EE, 0x2EE},
@@ -297,7 +298,7 @@ inline constexpr code_point_range letter_ranges[] = {
     {0x2EBF0, 0x2EE5D}, {0x2F800, 0x2FA1D}, {0x30000, 0x3134A}, {0x31350, 0x323AF},
 };
 
-/// \p{N} in regular expressions.
+/// `\p{N}` in regular expressions.
 inline constexpr code_point_range number_ranges[] = {
     {0x30, 0x39}, {0xB2, 0xB3}, {0xB9, 0xB9}, {0xBC, 0xBE}, {0x660, 0x669}, {0x6F0, 0x6F9},
     {0x7C0, 0x7C9}, {0x966, 0x96F}, {0x9E6, 0x9EF}, {0x9F4, 0x9F9}, {0xA66, 0xA6F}, {0xAE6, 0xAEF},
@@ -333,7 +334,7 @@ inline constexpr code_point_range number_ranges[] = {
     {0x1ED2F, 0x1ED3D}, {0x1F100, 0x1F10C}, {0x1FBF0, 0x1FBF9},
 };
 
-/// \d in regular expressions.
+/// `\d` in regular expressions.
 inline constexpr code_point_range digit_ranges[] = {
     {0x30, 0x39}, {0x660, 0x669}, {0x6F0, 0x6F9}, {0x7C0, 0x7C9}, {0x966, 0x96F}, {0x9E6, 0x9EF},
     {0xA66, 0xA6F}, {0xAE6, 0xAEF}, {0xB66, 0xB6F}, {0xBE6, 0xBEF}, {0xC66, 0xC6F}, {0xCE6, 0xCEF},
@@ -353,7 +354,7 @@ inline constexpr code_point_range digit_ranges[] = {
     {0x1E950, 0x1E959}, {0x1FBF0, 0x1FBF9},
 };
 
-/// \w of Whitespace and of added tokens that are single words.
+/// `\w` of Whitespace and of added tokens that are single words.
 inline constexpr code_point_range word_ranges[] = {
     {0x30, 0x39}, {0x41, 0x5A}, {0x5F, 0x5F}, {0x61, 0x7A}, {0xAA, 0xAA}, {0xB5, 0xB5},
     {0xBA, 0xBA}, {0xC0, 0xD6}, {0xD8, 0xF6}, {0xF8, 0x2C1}, {0x2C6, 0x2D1}, {0x2E0, 0x2E4},

@@ -26,10 +26,11 @@ namespace onoma::inline ONOMA_ABI {
 /// equal there too: the longer piece that begins first wins.
 class unigram {
  public:
+  /// Of the model in tokenizer.json.
   struct options {
-    std::vector<double> scores;                  ///< of each piece, as logarithms of probabilities
-    std::optional<std::int32_t> unknown;         ///< id of the piece for characters that have none
-    bool byte_fallback = false;                  ///< pieces <0x00> to <0xFF> before the unknown one
+    std::vector<double> scores;           ///< of each piece, as logarithms of probabilities
+    std::optional<std::int32_t> unknown;  ///< id of the piece for characters that have none
+    bool byte_fallback = false;           ///< pieces <0x00> to <0xFF> before the unknown one
   };
 
   /// `pieces` must outlive this. The scores of gaps (empty pieces) count for the unknown piece's,

@@ -18,11 +18,11 @@ namespace onoma::inline ONOMA_ABI {
 
 /// A byte string as a key: short ones whole, in two words; of longer ones a hash.
 struct piece_key {
-  static constexpr std::size_t whole_bytes = 16;
+  static constexpr std::size_t whole_bytes = 16;  ///< texts up to this size are keys as they are
 
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  std::uint32_t size = 0;
+  std::uint64_t low = 0;   ///< the first eight bytes, or one half of a hash
+  std::uint64_t high = 0;  ///< the next eight bytes, or the other half
+  std::uint32_t size = 0;  ///< bytes of the text
 
   /// `whole_bytes` bytes from `data` on must be readable, whatever the size.
   [[nodiscard]] static piece_key of_padded(const char* data, std::size_t size) {
@@ -36,6 +36,7 @@ struct piece_key {
     std::memcpy(mask, masks.data() + (whole_bytes - size), 16);
     return {bytes[0] & mask[0], bytes[1] & mask[1], static_cast<std::uint32_t>(size)};
   }
+  /// The key of a text.
   [[nodiscard]] static piece_key of(std::string_view text) {
     if (text.size() > whole_bytes) return of_long(text.data(), text.size());
     char bytes[whole_bytes] = {};
@@ -43,12 +44,15 @@ struct piece_key {
     return of_padded(bytes, text.size());
   }
 
+  /// Whether equal keys are equal texts.
   [[nodiscard]] bool is_whole() const noexcept { return size <= whole_bytes; }
+  /// For tables.
   [[nodiscard]] std::uint64_t hash() const noexcept {
     std::uint64_t h = (low ^ size) * 0x9E3779B97F4A7C15U;
     h = (h ^ (h >> 32) ^ high) * 0xC4CEB9FE1A85EC53U;
     return h ^ (h >> 29);
   }
+  /// Equal in all parts.
   friend bool operator==(const piece_key&, const piece_key&) = default;
 
  private:
@@ -70,6 +74,7 @@ struct piece_key {
 /// that the owner keeps; short ones are in the table, one cache line away.
 class piece_table {
  public:
+  /// With room for `expected` pieces.
   explicit piece_table(index expected = 0) {
     std::size_t capacity = 16;
     while (capacity < 2 * static_cast<std::size_t>(expected)) capacity *= 2;
@@ -157,6 +162,7 @@ class vocabulary {
   vocabulary(const vocabulary&) = delete;
   vocabulary& operator=(const vocabulary&) = delete;
 
+  /// V, the number of pieces.
   [[nodiscard]] index size() const noexcept { return static_cast<index>(ends_.size()); }
   /// @throws onoma::error (out_of_range).
   [[nodiscard]] std::string_view piece(std::int32_t id) const {
@@ -168,6 +174,7 @@ class vocabulary {
     const std::size_t begin = i == 0 ? 0 : ends_[i - 1];
     return std::string_view(text_).substr(begin, ends_[i] - begin);
   }
+  /// The number of a piece, if there is one.
   [[nodiscard]] std::optional<std::int32_t> id(std::string_view piece) const {
     const auto found = whole_.find(piece);
     return found < 0 ? std::nullopt : std::optional(found);

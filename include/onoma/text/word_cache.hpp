@@ -17,19 +17,20 @@ namespace onoma::inline ONOMA_ABI {
 /// what was encoded before. Words over `piece_key::whole_bytes` bytes or `most_pieces` are not kept.
 class word_cache {
  public:
-  static constexpr std::size_t most_pieces = 7;
+  static constexpr std::size_t most_pieces = 7;  ///< of a word that is kept
 
   /// 2^`bits` words, 64 bytes each.
   explicit word_cache(unsigned bits) : slots_(std::size_t{1} << bits) {}
 
+  /// One word with its pieces, in a cache line.
   struct slot {
-    std::uint64_t low = 0;
-    std::uint64_t high = 0;
-    std::uint8_t size = 0;   // of the word in bytes; 0: free
-    std::uint8_t count = 0;  // of pieces
-    std::array<std::uint8_t, most_pieces> begins{};
-    std::array<std::uint8_t, most_pieces> ends{};
-    std::array<std::int32_t, most_pieces> ids{};
+    std::uint64_t low = 0;                           ///< of the word's key
+    std::uint64_t high = 0;                          ///< likewise
+    std::uint8_t size = 0;                           ///< of the word in bytes; 0: free
+    std::uint8_t count = 0;                          ///< of pieces
+    std::array<std::uint8_t, most_pieces> begins{};  ///< in bytes of the word
+    std::array<std::uint8_t, most_pieces> ends{};    ///< likewise
+    std::array<std::int32_t, most_pieces> ids{};     ///< of the pieces
   };
 
   /// The slot of a whole key, or null.
@@ -38,6 +39,7 @@ class word_cache {
     const bool same = place.low == key.low && place.high == key.high && place.size == key.size;
     return same ? &place : nullptr;
   }
+  /// Keeps a word; one that had the same slot is forgotten.
   void store(const piece_key& key, std::span<const placed_piece> pieces) {
     if (pieces.size() > most_pieces) return;
     slot& place = slots_[position(key)];

@@ -13,8 +13,9 @@ namespace onoma::inline ONOMA_ABI {
 /// Source of the behaviour: Hugging Face tokenizers, models/wordlevel/mod.rs.
 class word_level {
  public:
+  /// Of the model in tokenizer.json.
   struct options {
-    std::string unknown = "<unk>";
+    std::string unknown = "<unk>";  ///< the piece of words that have none
   };
 
   /// `pieces` must outlive this. @throws onoma::error (missing) if it lacks the unknown piece.
@@ -22,6 +23,7 @@ class word_level {
       : pieces_(&pieces.whole()),
         unknown_(pieces.require(settings.unknown, "word-level vocabulary", "the piece")) {}
 
+  /// The id of that piece.
   [[nodiscard]] std::int32_t unknown() const noexcept { return unknown_; }
   /// The id of a word that is a piece, or -1. The key is whole.
   [[nodiscard]] std::int32_t whole(const piece_key& word) const { return pieces_->find(word); }

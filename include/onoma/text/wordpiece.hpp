@@ -18,10 +18,11 @@ namespace onoma::inline ONOMA_ABI {
 /// Hugging Face tokenizers, models/wordpiece/mod.rs.
 class wordpiece {
  public:
+  /// Of the model in tokenizer.json.
   struct options {
-    std::string unknown = "[UNK]";
-    std::string continuing_prefix = "##";
-    index max_characters = 100;  ///< longer words are unknown as a whole
+    std::string unknown = "[UNK]";         ///< the piece of words that have none
+    std::string continuing_prefix = "##";  ///< before pieces that do not begin a word
+    index max_characters = 100;            ///< longer words are unknown as a whole
   };
 
   /// `pieces` must outlive this. @throws onoma::error (missing) if it lacks the unknown piece.
@@ -31,7 +32,9 @@ class wordpiece {
         continuing_(pieces.continuing(options_.continuing_prefix)),
         unknown_(pieces.require(options_.unknown, "wordpiece vocabulary", "the piece")) {}
 
+  /// As it was made.
   [[nodiscard]] const options& settings() const noexcept { return options_; }
+  /// The id of the piece for unknown words.
   [[nodiscard]] std::int32_t unknown() const noexcept { return unknown_; }
 
   /// The id of a word that is one piece, or -1: then `split` knows more. The key is whole.

@@ -176,8 +176,8 @@ class word_scanner {
 /// - Han: each character is a word, since nothing in the text says which belong together;
 /// - Hiragana and Katakana: runs of each, with the long vowel sign in both;
 /// - Thai, Lao, Khmer, Myanmar and their like (Line_Break=SA): each grapheme cluster is a word;
-/// - 's and \u2019s at the end of a word are a word, as in spaCy and in Universal Dependencies: "John's" is
-///   two. Other apostrophes stay inside: "don't", "O'Neil", "l'homme";
+/// - 's at the end of a word, with either apostrophe, is a word, as in spaCy and in Universal Dependencies:
+///   "John's" is two. Other apostrophes stay inside: "don't", "O'Neil", "l'homme";
 /// - a colon joins nothing.
 ///
 /// By the annex: Hangul, Arabic, Hebrew (with marks, geresh, gershayim), Indic scripts (with viramas and

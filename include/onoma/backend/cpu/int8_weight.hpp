@@ -47,6 +47,7 @@ class int8_weight {
     });
   }
 
+  /// Whether nothing is packed yet.
   [[nodiscard]] bool empty() const noexcept { return strips_ == 0; }
 
   /// Floats of memory that `multiply` needs for so many rows of x.

@@ -28,7 +28,7 @@ namespace onoma::inline ONOMA_ABI::cpu {
   return std::min(panels, std::max(needed, wanted));
 }
 
-inline constexpr index cache_line = arena::alignment;
+inline constexpr index cache_line = arena::alignment;  ///< bytes
 
 /// Bytes of memory that `for_each_in_lanes` takes, with so much scratch for each lane.
 [[nodiscard]] inline index lanes_size(executor_ref executor, index count, index scratch_bytes) {

@@ -29,9 +29,11 @@ template <class Part>
 /// The rows of a table, which lie one behind the other, in chunks for tasks.
 class row_chunks {
  public:
+  /// Of the rows of `table`.
   explicit row_chunks(mat<const float> table)
       : rows_(table.rows), each_(std::max<index>(1, flat_chunk / std::max<index>(1, table.cols))) {}
 
+  /// How many chunks.
   [[nodiscard]] index count() const noexcept { return (rows_ + each_ - 1) / each_; }
 
   /// f(is, row, rows) for the longest runs of alike rows of a chunk; is(row) is called once per row.
@@ -59,10 +61,12 @@ class row_chunks {
 [[nodiscard]] inline index norm_parts(vec<const float> v) noexcept {
   return (v.size + flat_chunk - 1) / flat_chunk;
 }
+/// The same of a table's gradient.
 [[nodiscard]] inline index norm_parts(const table_gradient<float>& gradient) {
   return row_chunks(gradient.values).count();
 }
 
+/// Sum of squares. `partial` has room for `norm_parts` numbers; their order does not depend on the threads.
 [[nodiscard]] inline double squared_norm(vec<const float> v, double* partial,
                                          const kernel_table& kernels, executor_ref executor) {
   return sum_of_parts(norm_parts(v), partial, executor, [&](index i) {
@@ -71,6 +75,7 @@ class row_chunks {
   });
 }
 
+/// The same of a table's gradient: marked rows alone.
 [[nodiscard]] inline double squared_norm(const table_gradient<float>& gradient, double* partial,
                                          const kernel_table& kernels, executor_ref executor) {
   const row_chunks chunks(gradient.values);
@@ -86,6 +91,7 @@ class row_chunks {
   });
 }
 
+/// Sets all elements.
 inline void fill(vec<float> v, float value, executor_ref executor) {
   executor.parallel_for((v.size + flat_chunk - 1) / flat_chunk, [&](index i) {
     const index first = i * flat_chunk;
@@ -93,6 +99,7 @@ inline void fill(vec<float> v, float value, executor_ref executor) {
   });
 }
 
+/// Zeroes the marked rows, and the marks.
 inline void clear(const table_gradient<float>& gradient, executor_ref executor) {
   const row_chunks chunks(gradient.values);
   executor.parallel_for(chunks.count(), [&](index i) {
@@ -103,6 +110,7 @@ inline void clear(const table_gradient<float>& gradient, executor_ref executor) 
   });
 }
 
+/// The numbers of a step as kernels take them.
 [[nodiscard]] inline adamw_call kernel_call(const adamw_step<float>& step) {
   return {static_cast<float>(static_cast<double>(step.learning_rate) / step.bias_correction1),
           static_cast<float>(1.0 / std::sqrt(step.bias_correction2)),
@@ -114,6 +122,7 @@ inline void clear(const table_gradient<float>& gradient, executor_ref executor) 
           step.gradient_scale};
 }
 
+/// One step over elements that nothing packs.
 inline void adamw(const adamw_step<float>& step, vec<float> parameter, vec<float> gradient,
                   vec<float> moment1, vec<float> moment2, const kernel_table& kernels,
                   executor_ref executor) {

@@ -22,13 +22,13 @@ namespace onoma::inline ONOMA_ABI {
 /// the kernels read `source` for it, the matrix that was packed last. For backends with the
 /// kernels of the one that made it.
 struct cpu_weight {
-  index rows = 0;  ///< M
-  index cols = 0;  ///< K
-  aligned_memory forward;
+  index rows = 0;                 ///< M
+  index cols = 0;                 ///< K
+  aligned_memory forward;         ///< panels for products with W^T
   const float* mapped = nullptr;  ///< instead of `forward`: the same panels in memory of the caller's
-  aligned_memory transposed;
-  mat<const float> source;
-  int8_weight int8;  ///< instead of both, for weights stored as I8
+  aligned_memory transposed;      ///< panels for products with W
+  mat<const float> source;        ///< the values, where they are read as they lie
+  int8_weight int8;               ///< instead of both, for weights stored as I8
 };
 
 namespace detail {
@@ -104,6 +104,7 @@ void pack_values(mat<const float> w, cpu_weight& packed, const kernel_table& ker
   });
 }
 
+/// Packs float values [M, K], on the threads of the executor.
 inline void pack_values(mat<const float> w, cpu_weight& packed, const kernel_table& kernels,
                         executor_ref executor) {
   pack_values(w, packed, kernels, executor, [](index, index, index, index) {});

@@ -15,10 +15,10 @@ namespace onoma::inline ONOMA_ABI::cpu {
 /// until the tile's results have left for the cache: 220 cycles per tile on a Zen 4.
 template <index Bytes>
 struct fetch_ahead {
-  static constexpr std::int32_t line = 64;
-  const char* at = nullptr;
-  std::int32_t pace = 0;
-  std::int32_t second = 0;
+  static constexpr std::int32_t line = 64;  ///< bytes of a cache line
+  const char* at = nullptr;                 ///< what is fetched next
+  std::int32_t pace = 0;                    ///< bytes from one step to the next
+  std::int32_t second = 0;                  ///< from the first line of a step to its second one; 0: none
 
   /// For `tiles` row tiles, which fetch `next` together, each a stretch of it and all at the same pace: a
   /// tile that fetched more would wait for memory, and the others would leave it idle. Two or three tiles
@@ -30,17 +30,21 @@ struct fetch_ahead {
     return {static_cast<const char*>(next), pace, tiles > 1 && pace > line ? line : 0};
   }
 
+  /// Fetches, and moves on.
   void step() {
     __builtin_prefetch(at, 0, 2);
     if constexpr (Bytes > line) __builtin_prefetch(at + second, 0, 2);
     at += pace;
   }
+  /// Moves on without fetching.
   void skip(index steps) { at += pace * steps; }
 };
 
 /// Where all operands are near.
 struct fetch_nothing {
+  /// Nothing.
   void step() {}
+  /// Nothing.
   void skip(index /*steps*/) {}
 };
 

@@ -35,6 +35,7 @@ template <class T>
   return T(0.5) * x * (T(1) + tanh(u));
 }
 
+/// d gelu_tanh(x) / dx
 template <class T>
 [[nodiscard]] T gelu_tanh_derivative(T x) {
   using std::tanh;
@@ -44,6 +45,7 @@ template <class T>
   return T(0.5) * (T(1) + t) + T(0.5) * x * (T(1) - t * t) * du;
 }
 
+/// f(x)
 template <class T>
 [[nodiscard]] T apply(activation function, T x) {
   switch (function) {
@@ -54,6 +56,7 @@ template <class T>
   return x;
 }
 
+/// f'(x)
 template <class T>
 [[nodiscard]] T derivative(activation function, T x) {
   switch (function) {
