@@ -24,18 +24,18 @@ namespace onoma::inline ONOMA_ABI {
 
 /// How often something is there, and where it is first: a line of its file, or 0.
 struct label_count {
-  index words = 0;
+  index words = 0;     ///< that have it
   index entities = 0;  ///< of a type, however its tags are written; of a tag: 0
-  index line = 0;
+  index line = 0;      ///< of the first word
 };
 
 /// What a corpus is made of.
 struct corpus_check {
-  index sentences = 0;
-  index words = 0;
+  index sentences = 0;                       ///< all of them
+  index words = 0;                           ///< of all sentences
   std::map<std::string, label_count> tags;   ///< as they stand, "O" among them
   std::map<std::string, label_count> types;  ///< of entities
-  scheme_guess scheme;
+  scheme_guess scheme;                       ///< of the tags
   std::vector<std::string> remarks;  ///< what is odd: sentences for people, the weightiest kind first
 };
 

@@ -64,8 +64,9 @@ namespace onoma::inline ONOMA_ABI {
   return encode_tags(entities, size, tag_scheme::iob2);
 }
 
+/// One sequence in another scheme.
 struct converted_tags {
-  std::vector<std::string> tags;
+  std::vector<std::string> tags;  ///< as many as before
   index repairs = 0;  ///< tags that had to change for the sequence to be one of its scheme
 };
 

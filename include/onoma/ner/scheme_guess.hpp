@@ -16,6 +16,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// What `guess_scheme` found.
 struct scheme_guess {
   std::optional<tag_scheme> scheme;  ///< none: no tag with a prefix, or BMES, which has no conversion
   index misplaced = 0;  ///< tags that the scheme would not have put there, such as I- behind O in IOB2
@@ -25,6 +26,7 @@ struct scheme_guess {
 /// Counts what tells schemes apart. @see guess_scheme
 class scheme_counter {
  public:
+  /// The tags of one sentence.
   void add(std::span<const std::string> tags) {
     tag_parts previous;
     for (const auto& tag : tags) {

@@ -15,14 +15,17 @@ namespace onoma::inline ONOMA_ABI {
 
 /// An entity of a sequence: words [begin, end).
 struct entity_span {
-  index begin = 0;
-  index end = 0;
-  std::string type;
+  index begin = 0;   ///< first word
+  index end = 0;     ///< behind the last
+  std::string type;  ///< without a prefix
+  /// Whether place and type are equal.
   friend bool operator==(const entity_span&, const entity_span&) = default;
 };
 
+/// How tags say where entities begin and end; BIO is IOB2.
 enum class tag_scheme { iob1, iob2, ioe1, ioe2, iobes, bilou };
 
+/// The name of a scheme, in capitals.
 [[nodiscard]] constexpr std::string_view to_string(tag_scheme scheme) noexcept {
   switch (scheme) {
     case tag_scheme::iob1: return "IOB1";
@@ -33,6 +36,18 @@ enum class tag_scheme { iob1, iob2, ioe1, ioe2, iobes, bilou };
     case tag_scheme::bilou: return "BILOU";
   }
   return "?";
+}
+
+/// The scheme of a name: IOB1, IOB2 (also BIO), IOE1, IOE2, IOBES, BILOU.
+/// @throws onoma::error (invalid_argument) naming them.
+[[nodiscard]] inline tag_scheme tag_scheme_from_name(std::string_view name) {
+  if (name == "BIO") return tag_scheme::iob2;
+  for (const auto scheme : {tag_scheme::iob1, tag_scheme::iob2, tag_scheme::ioe1, tag_scheme::ioe2,
+                            tag_scheme::iobes, tag_scheme::bilou}) {
+    if (to_string(scheme) == name) return scheme;
+  }
+  fail(error_code::invalid_argument, "tag scheme", "BIO, IOB1, IOB2, IOE1, IOE2, IOBES or BILOU",
+       "'" + std::string(name) + "'");
 }
 
 /// The prefixes that tags of a scheme may have, "O" among them.

@@ -16,15 +16,6 @@
 namespace test {
 namespace {
 
-onoma::tag_scheme scheme_named(const std::string& name) {
-  for (const auto scheme :
-       {onoma::tag_scheme::iob1, onoma::tag_scheme::iob2, onoma::tag_scheme::ioe1,
-        onoma::tag_scheme::ioe2, onoma::tag_scheme::iobes, onoma::tag_scheme::bilou}) {
-    if (onoma::to_string(scheme) == name) return scheme;
-  }
-  throw std::runtime_error("no scheme " + name);
-}
-
 void compare(const onoma::entity_score& found, const onoma::json& expected) {
   // Equal bits: the same quotients, summed in the same order, so that no report rounds another way.
   CHECK(found.precision == expected["precision"].get<double>());
@@ -42,7 +33,7 @@ TEST_CASE("random pairs of tag sequences, default and strict") {
   for (const auto& c : cases) {
     const auto gold = c["gold"].get<onoma::tag_sequences>();
     const auto predicted = c["predicted"].get<onoma::tag_sequences>();
-    const auto scheme = scheme_named(c["scheme"].get<std::string>());
+    const auto scheme = onoma::tag_scheme_from_name(c["scheme"].get<std::string>());
     for (std::size_t i = 0; i < gold.size(); ++i) {
       auto found = onoma::json::array();
       for (const auto& e : onoma::lenient_entities(gold[i])) {

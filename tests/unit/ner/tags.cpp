@@ -118,6 +118,12 @@ TEST_CASE("other schemes become BIO, and nothing is lost") {
   CHECK(data[0].tags == tags{"B-X", "I-X"});
 }
 
+TEST_CASE("schemes have names") {
+  CHECK(onoma::tag_scheme_from_name("BIO") == onoma::tag_scheme::iob2);
+  CHECK(onoma::tag_scheme_from_name("BILOU") == onoma::tag_scheme::bilou);
+  CHECK_THROWS_AS(static_cast<void>(onoma::tag_scheme_from_name("bio")), onoma::error);
+}
+
 TEST_CASE("every scheme reads what it wrote") {
   const std::vector<onoma::entity_span> entities = {{0, 1, "A"}, {1, 3, "A"}, {4, 5, "B"}};
   for (const auto scheme : {onoma::tag_scheme::iob1, onoma::tag_scheme::iob2,
