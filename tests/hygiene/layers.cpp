@@ -144,7 +144,7 @@ TEST_CASE("the library is a good guest: no output, no exit, no unprefixed macro"
         CHECK_MESSAGE(!found, call);
       }
       // PCRE2 wants to be told its width before it is included, unless the host has done so.
-      const bool width = line == "#define PCRE2_CODE_UNIT_WIDTH 8";
+      const bool width = line.rfind("#define PCRE2_CODE_UNIT_WIDTH 8", 0) == 0;
       if (line.rfind("#define ", 0) == 0 && !width) CHECK(line.rfind("#define ONOMA_", 0) == 0);
     }
   }
