@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that onoma's build, examples and tests need. Does nothing where all
+# Installs the Debian packages that onoma's build, command and tests need. Does nothing where all
 # are there. Usage: scripts/install_deps.sh
 set -euo pipefail
 
@@ -8,7 +8,7 @@ packages=(
   libxsimd-dev nlohmann-json3-dev libutf8proc-dev     # the headers' own dependencies
   libpcre2-dev                                        # regular expressions of tokenizer.json
   libeigen3-dev                                       # interoperability header
-  libcli11-dev libfmt-dev                             # example programs
+  libcli11-dev libfmt-dev                             # the command
   doctest-dev                                         # tests
   python3-pip                                         # fetches the base encoder
 )

@@ -28,7 +28,7 @@ class Context:
         self.work = Path(args.work)
         build = Path(args.build).resolve()
         self.bench = build / "bench" / "bench"
-        self.examples = build / "release" / "examples"
+        self.command = build / "release" / "onoma"
         self.engine = self.bench / "engine"
         self.data = Path(args.data) if args.data else None
 
@@ -218,9 +218,8 @@ def training_real(context):
                   "--epochs", 1, "--batch-size", 16, "--max-length", 256]
 
         def ours():
-            run_process([context.examples / "onoma_train", *recipe, "--output", folder / "model",
-                         "--json", folder / "report.json"])
-            return json.loads((folder / "report.json").read_text())
+            command = [context.command, "train", *recipe, "--output", folder / "model", "--overwrite", "--json"]
+            return json.loads(run_process(command)[2])
 
         def theirs():
             output = run_process([sys.executable, HERE / "train_peer.py", *recipe])[2]
@@ -249,10 +248,10 @@ def first_labels(context, fused, threads):
 
 
 def cold_start(context):
-    """A process of onoma_tag from start to end against ONNX Runtime's session and first run alone: its
+    """A process of `onoma tag` from start to end against ONNX Runtime's session and first run alone: its
     Python, its imports and its tokenizer do not count. The files are in the page cache."""
     folder, fused = context.model("base")
-    command = [context.examples / "onoma_tag", "--model", folder, "--threads", 2, "--json",
+    command = [context.command, "tag", "--model", folder, "--threads", 2, "--json",
                "--aggregation", "none", TEXT]
     seen = {}
 
@@ -292,9 +291,9 @@ def peak_memory(context):
 
 def binary_size(context):
     with tempfile.TemporaryDirectory() as folder:
-        stripped = Path(folder) / "onoma_tag"
-        subprocess.run(["strip", "-o", stripped, context.examples / "onoma_tag"], check=True)
-        return [figure("onoma_tag, stripped", stripped.stat().st_size / 1e6, 3.0, "MB")]
+        stripped = Path(folder) / "onoma"
+        subprocess.run(["strip", "-o", stripped, context.command], check=True)
+        return [figure("the command, stripped", stripped.stat().st_size / 1e6, 3.0, "MB")]
 
 
 PROGRAM = """#include <onoma/onoma.hpp>
@@ -336,7 +335,7 @@ def script(name, arguments, convert):
 
 
 def int8_arguments(shape):
-    return lambda c: [c.engine, c.examples / "onoma_quantize", "--shape", shape]
+    return lambda c: [c.engine, c.command, "--shape", shape]
 
 
 def int8_row(shape):

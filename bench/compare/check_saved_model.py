@@ -1,6 +1,6 @@
 """Does a model that onoma saved give the same entities in transformers' pipeline?
 
-Usage: python bench/compare/check_saved_model.py ONOMA_TAG MODEL TEST.conll [--strategies simple first ...]
+Usage: python bench/compare/check_saved_model.py ONOMA MODEL TEST.conll [--strategies simple first ...]
 Tags every sentence of TEST.conll (its words joined by spaces) with both programs and every
 aggregation strategy, prints the number of entities and of differences, and fails if there is one.
 
@@ -21,7 +21,7 @@ def onoma_entities(program, model, texts, strategy):
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
         file.write("".join(text + "\n" for text in texts))
         file.flush()
-        command = [program, "--model", model, "--json", "--aggregation", strategy, "--file", file.name]
+        command = [program, "tag", "--model", model, "--json", "--aggregation", strategy, "--file", file.name]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     answers = [json.loads(line) for line in output.splitlines()]
     assert [a["text"] for a in answers] == texts
@@ -30,7 +30,7 @@ def onoma_entities(program, model, texts, strategy):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("onoma_tag")
+    parser.add_argument("onoma")
     parser.add_argument("model")
     parser.add_argument("test")
     parser.add_argument("--strategies", nargs="+", default=["none", "simple", "first", "average", "max"])
@@ -45,7 +45,7 @@ def main():
         theirs = pipeline("token-classification", model=model, tokenizer=tokenizer,
                           aggregation_strategy=strategy, device="cpu")(texts)
         entities = worst = wrong = 0
-        for text, mine, other in zip(texts, onoma_entities(args.onoma_tag, args.model, texts, strategy),
+        for text, mine, other in zip(texts, onoma_entities(args.onoma, args.model, texts, strategy),
                                      theirs):
             other = [(e["start"], e["end"], e.get("entity_group", e.get("entity")), float(e["score"]))
                      for e in other]

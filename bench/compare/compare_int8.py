@@ -1,7 +1,7 @@
 """onoma's int8 inference against ONNX Runtime's: the same random model, run in turn, outputs compared.
 
-Usage: python bench/compare/compare_int8.py ENGINE QUANTIZE [--threads 2] [--pairs 7] [--shape base|minilm]
-ENGINE is the program of bench/compare/engine.cpp, QUANTIZE is examples/onoma_quantize. ONNX Runtime gets
+Usage: python bench/compare/compare_int8.py ENGINE ONOMA [--threads 2] [--pairs 7] [--shape base|minilm]
+ENGINE is the program of bench/compare/engine.cpp, ONOMA is the command (build/release/onoma). ONNX Runtime gets
 its best setting: the graph that onnxruntime.transformers.optimizer fuses, then quantize_dynamic, with
 weights per tensor and per channel; each case counts against the faster of the two. Both sides'
 logits are compared with those of the float model. Prints Markdown; --json writes a file.
@@ -66,7 +66,7 @@ def run_peer(session, feed, repeats):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("engine")
-    parser.add_argument("quantize")
+    parser.add_argument("onoma")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--shape", choices=SHAPES, default="base")
@@ -80,7 +80,7 @@ def main():
         fused = export(model, config, root)
         model.eval()  # the exporter leaves it in training mode
         peers = quantized_peers(fused, root, args.threads)
-        subprocess.run([args.quantize, "--model", folder, "--output", small], check=True,
+        subprocess.run([args.onoma, "quantize", "--model", folder, "--output", small], check=True,
                        stdout=subprocess.DEVNULL)
         engine = Engine(args.engine, small, args.threads)
 

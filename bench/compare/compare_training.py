@@ -1,8 +1,8 @@
 """onoma against PyTorch and transformers: the same fine-tuning recipe, run in turn.
 
-Usage: python bench/compare/compare_training.py ONOMA_TRAIN --encoder FOLDER --train F --test F [--dev F]
+Usage: python bench/compare/compare_training.py ONOMA --encoder FOLDER --train F --test F [--dev F]
            [--seeds 1 2 3] [--keep FOLDER] [--json FILE]
-ONOMA_TRAIN is the program of the preset release. Both sides train 3 epochs with AdamW (learning rate
+ONOMA is the command of the preset release. Both sides train 3 epochs with AdamW (learning rate
 1e-4, weight decay 0.01), batches of 16 sentences, 10 % warm-up, 256 tokens at most, labels on first
 pieces, and report seqeval's default F1 on the test file. Prints a Markdown table: a row per seed, then
 means. The peer is bench/compare/train_peer.py; needs torch, transformers, seqeval.
@@ -18,13 +18,11 @@ from pathlib import Path
 
 
 def run_onoma(program, args, seed, folder):
-    output, report = folder / f"onoma-{seed}", folder / f"onoma-{seed}.json"
-    command = [program, "--encoder", args.encoder, "--train", args.train, "--test", args.test,
-               "--output", output, "--json", report, "--threads", args.threads, "--seed", seed,
+    command = [program, "train", "--encoder", args.encoder, "--train", args.train, "--test", args.test,
+               "--output", folder / f"onoma-{seed}", "--overwrite", "--json", "--threads", args.threads, "--seed", seed,
                "--epochs", 3, "--learning-rate", 1e-4, "--batch-size", 16, "--warmup", 0.1,
                "--weight-decay", 0.01, "--max-length", 256]
-    subprocess.run([str(c) for c in command], check=True, capture_output=True)
-    result = json.loads(report.read_text())
+    result = json.loads(subprocess.run([str(c) for c in command], check=True, capture_output=True).stdout)
     return result["test"]["micro"]["f1"], result
 
 
@@ -38,7 +36,7 @@ def run_peer(args, seed, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("onoma_train")
+    parser.add_argument("onoma")
     parser.add_argument("--encoder", required=True)
     parser.add_argument("--train", required=True)
     parser.add_argument("--test", required=True)
@@ -61,7 +59,7 @@ def main():
                   f"{row['seconds'] / row['peer_seconds']:.2f} |", flush=True)
 
         for seed in args.seeds:
-            f1, mine = run_onoma(args.onoma_train, args, seed, folder)
+            f1, mine = run_onoma(args.onoma, args, seed, folder)
             peer_f1, peer = run_peer(args, seed, folder)
             rows.append({"seed": seed, "f1": f1, "peer_f1": peer_f1, "seconds": mine["train_seconds"],
                          "peer_seconds": peer["train_seconds"],

@@ -1,4 +1,4 @@
-"""Fine-tunes the same encoder with PyTorch and transformers, as the peer of onoma_train.
+"""Fine-tunes the same encoder with PyTorch and transformers, as the peer of `onoma train`.
 
 The recipe is transformers' run_ner.py in a plain loop: first-piece labels, AdamW with weight decay
 on everything but biases and LayerNorm, linear warm-up and decay, clipping at norm 1, batches padded

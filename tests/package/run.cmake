@@ -19,7 +19,7 @@ set(consumer ${SOURCE_DIR}/tests/package/consumer)
 
 if(MODE STREQUAL find_package)
   run(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${WORK_DIR}/onoma ${common}
-    -DONOMA_BUILD_TESTS=OFF -DONOMA_BUILD_EXAMPLES=OFF
+    -DONOMA_BUILD_TESTS=OFF -DONOMA_BUILD_EXAMPLES=OFF -DONOMA_BUILD_TOOLS=OFF
     -DCMAKE_INSTALL_PREFIX=${WORK_DIR}/prefix)
   run(${CMAKE_COMMAND} --build ${WORK_DIR}/onoma --target install)
   list(APPEND common -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix)

@@ -88,6 +88,11 @@ inline std::size_t count_keys(const json& value) {
 
 }  // namespace detail
 
+/// A value as one line of text. Bytes that are not UTF-8 (of file names, say) become U+FFFD.
+[[nodiscard]] inline std::string json_line(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 /// Parses one JSON text; `name` (a file name) appears in messages.
 /// @throws onoma::error (parse) with line and column.
 [[nodiscard]] inline json parse_json(std::string_view text, std::string_view name) {

@@ -101,3 +101,7 @@ TEST_CASE("values have the type that is asked for") {
 }
 
 }  // namespace test
+
+TEST_CASE("a line of JSON has no line break and is UTF-8 whatever a name holds") {
+  CHECK(onoma::json_line({{"file", "a\nb\xFF"}}) == "{\"file\":\"a\\nb\xEF\xBF\xBD\"}");
+}

@@ -1,0 +1,154 @@
+"""onoma train: what it writes, refuses, and does when it is interrupted."""
+
+import re
+import signal
+import subprocess
+
+from support import COMMAND, CORPUS, DEV, TEST, FAILED, INTERRUPTED, MISUSED, MODEL, SOURCE, CommandTest, main
+
+
+class Tests(CommandTest):
+    def arguments(self, *more):
+        return ["train", "--encoder", MODEL, "--train", DEV, "--output", self.folder / "model", *more]
+
+    def train(self, *more):
+        return self.succeed(*self.arguments(*more))
+
+    def test_a_model_is_saved_with_a_card(self):
+        result = self.train("--epochs", "2", "--dev", TEST, "--test", DEV)
+        self.assertRegex(result.out, r"(?s)dev: .*precision.*micro avg.*test: .*micro avg")
+        self.assertRegex(result.err, r"(?s)^70 sentences, 17 labels, .*epoch 2/2 .*\nSaved ")
+        card = (self.folder / "model" / "README.md").read_text()
+        version = ".".join(re.findall(r"define ONOMA_VERSION_\w+ (\d+)",
+                                      (SOURCE / "include" / "onoma" / "version.hpp").read_text()))
+        for text in ("# model", f"onoma {version}", "`bert-tiny`", "`B-PER`, ", "| dev | `test.conll` | 140 | 1365 |",
+                     "| epochs | 2 |", "| all (micro average) |"):
+            self.assertIn(text, card)
+        self.succeed("tag", "--model", self.folder / "model", "Paris")
+
+    def test_json_has_losses_and_the_dev_scores_of_each_epoch(self):
+        result = self.train("--epochs", "3", "--dev", TEST, "--json", "--quiet")
+        self.assertEqual(result.err, "")
+        report = result.json()
+        self.assertEqual([e["epoch"] for e in report["epochs"]], [1, 2, 3])
+        self.assertEqual(len(report["losses"]), report["steps"])
+        scores = [e["dev"]["f1"] for e in report["epochs"]]
+        best = max(range(3), key=lambda i: (scores[i], -i))
+        self.assertEqual(report["best_epoch"], best + 1)
+        self.assertEqual(report["dev"]["micro"]["f1"], scores[best])
+
+    def test_a_folder_that_is_not_empty_is_not_written_to(self):
+        folder = self.folder / "model"
+        folder.mkdir()
+        (folder / "notes.txt").write_text("mine")
+        self.refuse(FAILED, *self.arguments("--epochs", "1000000"),
+                    says=["onoma train: saving model folder ", "expected a new or empty folder, or --overwrite, "
+                          "found notes.txt"])
+        self.train("--overwrite", "--epochs", "1")
+        self.assertEqual((folder / "notes.txt").read_text(), "mine")
+        self.refuse(FAILED, "train", "--encoder", MODEL, "--train", DEV, "--output", MODEL,
+                    says="--overwrite")
+
+    def test_outputs_that_cannot_be_written_are_refused_before_training(self):
+        self.refuse(FAILED, "train", "--encoder", MODEL, "--epochs", "1000000", "--train", DEV,
+                    "--output", CORPUS / "README.md", says=["onoma train: saving model folder ", "README.md"])
+        self.refuse(FAILED, *self.arguments("--epochs", "1000000", "--checkpoint", self.folder / "none" / "state"),
+                    says="state")
+        self.refuse(FAILED, *self.arguments("--epochs", "1000000", "--checkpoint", self.folder),
+                    says="expected a file, found a folder")
+
+    def test_data_without_entities_is_refused(self):
+        path = self.write("plain.conll", "Paris\tO\nRome\tO\n")
+        self.refuse(FAILED, "train", "--encoder", MODEL, "--train", path, "--output", self.folder / "model",
+                    says=["plain.conll", "at least two different tags", "'O' alone"])
+
+    def interrupt(self, *more, times=1):
+        """Starts a run without an end and interrupts it once it is on its way."""
+        process = subprocess.Popen([COMMAND, *map(str, self.arguments("--epochs", "1000000", "--log-every", "1", *more))],
+                                   stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.kill)
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if line.startswith("step ") and len(lines) > 12:
+                break
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+        lines += process.stderr.read().splitlines(keepends=True)
+        return process.wait(120), "".join(lines)
+
+    def test_an_interrupt_without_a_checkpoint_saves_the_model(self):
+        code, err = self.interrupt()
+        self.assertEqual(code, INTERRUPTED, err)
+        self.assertRegex(err, r"(?s)Stopped after \d+ steps.*Saved ")
+        self.succeed("tag", "--model", self.folder / "model", "Paris")
+
+    def test_an_interrupt_saves_the_best_epoch_so_far(self):
+        # A rate of nearly nothing: the first epoch stays the best, while weights go on changing.
+        code, err = self.interrupt("--dev", TEST, "--learning-rate", "1e-12", "--warmup", "0")
+        self.assertEqual(code, INTERRUPTED, err)
+        self.assertRegex(err, r"The model has the weights of epoch 1, the best")
+        best = (self.folder / "model" / "model.safetensors").read_bytes()
+        self.succeed("train", "--encoder", MODEL, "--train", DEV, "--learning-rate", "1e-12",
+                     "--warmup", "0", "--epochs", "1000000", "--patience", "1", "--dev", TEST,
+                     "--output", self.folder / "patient")
+        self.assertEqual((self.folder / "patient" / "model.safetensors").read_bytes(), best)
+
+    def test_an_interrupt_with_a_checkpoint_keeps_the_state(self):
+        state = self.folder / "state"
+        code, err = self.interrupt("--checkpoint", state)
+        self.assertEqual(code, INTERRUPTED, err)
+        self.assertIn("go on with --resume --checkpoint", err)
+        self.assertTrue(state.exists())
+        self.assertFalse((self.folder / "model").exists())
+
+    def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights(self):
+        recipe = ("--epochs", "3", "--dev", TEST, "--json", "--quiet")
+        whole = self.train(*recipe).json()
+        weights = (self.folder / "model" / "model.safetensors").read_bytes()
+        state = self.folder / "state"
+        self.train(*recipe, "--checkpoint", state, "--overwrite")  # ends with the state of its last epoch
+        again = self.train(*recipe, "--checkpoint", state, "--resume", "--overwrite").json()
+        self.assertEqual(again["losses"], [])
+        self.assertEqual(again["dev"], whole["dev"])
+        self.assertEqual((self.folder / "model" / "model.safetensors").read_bytes(), weights)
+
+    def test_a_checkpoint_is_not_overwritten_by_another_run(self):
+        state = self.folder / "state"
+        self.train("--epochs", "1", "--checkpoint", state)
+        before = state.read_bytes()
+        other = ["train", "--encoder", MODEL, "--train", DEV, "--output", self.folder / "other",
+                 "--checkpoint", state]
+        self.refuse(FAILED, *other, says=["state", "--resume or --overwrite"])
+        self.assertEqual(state.read_bytes(), before)
+
+    def test_other_settings_are_named_when_a_run_is_resumed(self):
+        state = self.folder / "state"
+        self.train("--epochs", "1", "--checkpoint", state)
+        other = self.arguments("--overwrite", "--epochs", "1", "--seed", "7", "--checkpoint", state, "--resume", "--quiet")
+        result = self.refuse(FAILED, *other, says=["onoma train: resuming from ", "seed 7", "seed 42"])
+        self.assertNotIn("learning rate", result.err)
+
+    def test_the_length_of_training_is_used_by_all(self):
+        # One text of 700 words: how it is cut decides what is found in it.
+        words = " ".join(f"Paris {i} Jane" for i in range(233)).split()
+        data = self.write("long.conll", "".join(f"{w}\t{'B-LOC' if w == 'Paris' else 'O'}\n" for w in words))
+        self.succeed("train", "--encoder", MODEL, "--train", data, "--dev", data, "--epochs", "1", "--max-length",
+                     "24", "--output", self.folder / "short", "--json", "--learning-rate", "1e-12")
+        evaluate = ("evaluate", "--model", self.folder / "short", data, "--json")
+        by_default = self.succeed(*evaluate).json()["micro"]
+        self.assertEqual(self.succeed(*evaluate, "--max-length", "24").json()["micro"], by_default)
+        tag = ("tag", "--model", self.folder / "short", "--words", " ".join(words), "--json")
+        answer = self.succeed(*tag).json()
+        self.assertGreater(answer["windows"], 20)
+        self.assertEqual(len(answer["entities"]), by_default["predicted"])
+        self.assertEqual(self.succeed(*tag, "--max-length", "24").json(), answer)
+        self.assertLess(self.succeed(*tag, "--max-length", "64").json()["windows"], answer["windows"])
+
+    def test_resume_needs_a_checkpoint(self):
+        self.refuse(MISUSED, *self.arguments("--resume"), says=["onoma train: ", "--resume", "--checkpoint"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+/// Reading CoNLL columns for every subcommand.
+#include "corpus.hpp"
+
+#include <onoma/core/error.hpp>
+
+#include <string>
+
+namespace command {
+
+namespace {
+
+constexpr const char* group = "Columns of CoNLL files";
+
+/// As onoma counts: from 0, negative ones from the last.
+onoma::index column_of(int number) { return number > 0 ? number - 1 : number; }
+
+std::string check_column(const std::string& text) {
+  return text == "0" ? "columns count from 1, or from -1 for the last" : std::string();
+}
+
+}  // namespace
+
+void add_columns(CLI::App& app, column_options& columns) {
+  const CLI::Validator column(check_column, "", "column");
+  app.add_option("--word-column", columns.word_column,
+                 "Column of the words, from 1, or from -1 for the last (default: found\n"
+                 "by what columns hold)")
+      ->check(column)
+      ->group(group);
+  app.add_option("--tag-column", columns.tag_column, "Column of the tags (default: likewise)")
+      ->check(column)
+      ->group(group);
+  app.add_option("--separator", columns.separator, "Between columns: auto, tab or space")
+      ->check(CLI::IsMember({"auto", "tab", "space"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_flag("--comments", columns.comments,
+               "Lines \"# ...\" before a sentence are comments (default: if none of\n"
+               "them reads as a row)")
+      ->group(group);
+}
+
+std::vector<onoma::sentence> read_sentences(const std::filesystem::path& path,
+                                            const column_options& columns) {
+  std::error_code problem;
+  if (std::filesystem::is_directory(path, problem)) {
+    onoma::fail(onoma::error_code::invalid_argument, "reading " + path.string(), "a file of CoNLL columns",
+                "a folder");
+  }
+  onoma::conll_options options;  // what stays open is guessed from the file
+  if (columns.word_column) options.word_column = column_of(*columns.word_column);
+  if (columns.tag_column) options.tag_column = column_of(*columns.tag_column);
+  if (columns.separator == "tab") options.separator = onoma::conll_separator::tab;
+  if (columns.separator == "space") options.separator = onoma::conll_separator::space;
+  if (columns.comments) options.comments = true;
+  return onoma::read_conll(path, options);
+}
+
+}  // namespace command

@@ -1,0 +1,30 @@
+/// Annotated sentences as the command reads them: one place for columns, guesses and what looks wrong.
+#pragma once
+
+#include <onoma/data/conll.hpp>
+#include <onoma/data/sentence.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace command {
+
+/// Which columns of CoNLL files hold words and tags, as the options say; else as the file looks.
+struct column_options {
+  std::optional<int> word_column;  ///< from 1; negative: from the last
+  std::optional<int> tag_column;
+  std::string separator = "auto";
+  bool comments = false;
+};
+
+/// --word-column, --tag-column, --separator and --comments, the same for every file of CoNLL columns.
+void add_columns(CLI::App& app, column_options& columns);
+
+/// @throws onoma::error as `onoma::read_conll`.
+std::vector<onoma::sentence> read_sentences(const std::filesystem::path& path, const column_options& columns);
+
+}  // namespace command

@@ -1,0 +1,188 @@
+/// onoma evaluate: scores a model on annotated sentences, or one file of tags against another.
+///
+/// With several files, one table has a row for each: how a model does in other languages or domains.
+#include "command.hpp"
+#include "corpus.hpp"
+
+#include <onoma/backend/cpu/backend.hpp>
+#include <onoma/core/error.hpp>
+#include <onoma/io/json.hpp>
+#include <onoma/models/token_classifier.hpp>
+#include <onoma/ner/report.hpp>
+#include <onoma/ner/report_json.hpp>
+#include <onoma/predict/evaluate.hpp>
+#include <onoma/text/load.hpp>
+#include <onoma/text/piece_counts.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace command {
+
+namespace {
+
+struct settings : shared_options {
+  std::vector<std::string> data;
+  std::string gold;
+  std::string predicted;
+  std::string mode = "default";
+  std::string scheme = "IOB2";
+  int digits = 2;
+  onoma::index max_length = 0;
+  bool confusion = false;
+  column_options columns;
+};
+
+onoma::metric_options metric_of(const settings& s) {
+  onoma::metric_options options;
+  if (s.mode == "default") return options;
+  for (const auto scheme : {onoma::tag_scheme::iob1, onoma::tag_scheme::iob2,
+                            onoma::tag_scheme::ioe1, onoma::tag_scheme::ioe2,
+                            onoma::tag_scheme::iobes, onoma::tag_scheme::bilou}) {
+    if (onoma::to_string(scheme) == s.scheme) options.strict = scheme;
+  }
+  return options;
+}
+
+/// A file and how the model does on it.
+struct result {
+  std::string file;
+  onoma::ner_report report;
+  onoma::piece_counts pieces;
+};
+
+std::vector<result> evaluate_model(const settings& s) {
+  onoma::thread_pool pool(s.thread_count());
+  onoma::cpu_backend backend(pool);
+  auto model = onoma::token_classifier_session<onoma::cpu_backend>::load(s.model, backend);
+  const auto tokens = onoma::load_tokenizer(s.model);
+  onoma::prediction_options options;
+  options.max_length = s.max_length;
+  std::vector<result> results;
+  for (const auto& file : s.data) {
+    const auto sentences = read_sentences(file, s.columns);
+    results.push_back({file, onoma::evaluate_on(model, tokens, sentences, metric_of(s), options),
+                       onoma::count_pieces(tokens, sentences)});
+  }
+  return results;
+}
+
+onoma::ner_report compare_files(const settings& s) {
+  const auto gold = read_sentences(s.gold, s.columns);
+  const auto predicted = read_sentences(s.predicted, s.columns);
+  onoma::check_same_words(gold, s.gold, predicted, s.predicted);
+  return onoma::evaluate(onoma::tags_of(gold), onoma::tags_of(predicted), metric_of(s));
+}
+
+void print_report(const onoma::ner_report& report, const settings& s) {
+  terminal::print(onoma::summary(report) + "\n\n" + onoma::to_text(report, s.digits));
+  if (!s.confusion) return;
+  terminal::print("\n" + onoma::confusion_text(report) + "\n" + onoma::entity_confusion_text(report));
+}
+
+/// A row for each file: averages over all entities (micro).
+void print_table(const std::vector<result>& results, const settings& s) {
+  std::size_t width = 4;
+  for (const auto& r : results) {
+    width = std::max(width, std::filesystem::path(r.file).filename().string().size());
+  }
+  terminal::print(fmt::format("{:<{}}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>14}\n", "file", width,
+                              "precision", "recall", "f1-score", "entities", "sentences", "unknown pieces"));
+  for (const auto& r : results) {
+    const auto& micro = r.report.micro;
+    terminal::print(fmt::format("{:<{}}  {:>9.{}f}  {:>9.{}f}  {:>9.{}f}  {:>9}  {:>9}  {:>12.2f} %\n",
+                                std::filesystem::path(r.file).filename().string(), width, micro.precision,
+                                s.digits, micro.recall, s.digits, micro.f1, s.digits, micro.support,
+                                r.report.sentences, 100.0 * r.pieces.unknown_rate()));
+  }
+}
+
+/// One file: its report, as for two files of tags. Several: a list of them.
+void print_json(const std::vector<result>& results) {
+  onoma::json list = onoma::json::array();
+  for (const auto& r : results) {
+    auto entry = onoma::to_json(r.report);
+    entry["file"] = r.file;
+    entry["pieces"] = r.pieces.pieces;
+    entry["unknown_pieces"] = r.pieces.unknown;
+    list.push_back(std::move(entry));
+  }
+  terminal::print(onoma::json_line(results.size() == 1 ? list.front() : list) + "\n");
+}
+
+int evaluate(const settings& s) {
+  if (s.model.empty() && s.gold.empty()) {
+    throw usage_error{"expected --model with files, or --gold and --predicted"};
+  }
+  if (!s.gold.empty()) {
+    const auto report = compare_files(s);
+    if (s.json) {
+      terminal::print(onoma::json_line(onoma::to_json(report)) + "\n");
+    } else {
+      print_report(report, s);
+    }
+    return done;
+  }
+  const auto results = evaluate_model(s);
+  if (s.json) {
+    print_json(results);
+  } else if (results.size() == 1) {
+    print_report(results.front().report, s);
+  } else {
+    print_table(results, s);
+    for (const auto& r : results) {
+      if (!s.confusion) break;
+      terminal::print("\n" + r.file + "\n");
+      print_report(r.report, s);
+    }
+  }
+  return done;
+}
+
+void add_metric(CLI::App& app, settings& s) {
+  auto* mode = app.add_option("--mode", s.mode, "How tags are read: default (conlleval) or strict")
+                   ->check(CLI::IsMember({"default", "strict"}))
+                   ->capture_default_str();
+  app.add_option("--scheme", s.scheme, "Tag scheme of --mode strict")
+      ->check(CLI::IsMember({"IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"}))
+      ->needs(mode)
+      ->capture_default_str();
+  app.add_option("--digits", s.digits, "Digits after the point")
+      ->check(CLI::Range(0, 12))
+      ->capture_default_str();
+  app.add_flag("--confusion", s.confusion, "Also words, then entities, by true and predicted type");
+}
+
+}  // namespace
+
+subcommand add_evaluate(CLI::App& root) {
+  auto s = std::make_shared<settings>();
+  auto& app = add_subcommand(root, "evaluate",
+                             "Measures entity-level precision, recall and F1, equal to seqeval's.",
+                             "  onoma evaluate --model my-model test.conll --confusion\n"
+                             "  onoma evaluate --model my-model da.iob2 de.iob2 sk.iob2     (a table)\n"
+                             "  onoma evaluate --gold test.conll --predicted tagged.conll --mode strict");
+  auto* model = app.add_option("-m,--model", s->model, "Model folder");
+  auto* data = app.add_option("-d,--data,files", s->data,
+                              "Annotated sentences in CoNLL columns, or Universal NER's .iob2");
+  auto* gold = app.add_option("--gold", s->gold, "CoNLL file with the true tags");
+  auto* predicted = app.add_option("--predicted", s->predicted,
+                                   "CoNLL file with predicted tags (onoma tag --conll writes it)");
+  model->needs(data);
+  data->needs(model);
+  gold->needs(predicted)->excludes(model);
+  predicted->needs(gold);
+  add_metric(app, *s);
+  app.add_option("--max-length", s->max_length,
+                 "Tokens per window (default: as the model was trained, or as many as it takes)")
+      ->check(CLI::PositiveNumber);
+  add_columns(app, s->columns);
+  add_shared(app, *s, "All numbers as one JSON object; of several files, as a list");
+  return {&app, [s] { return evaluate(*s); }};
+}
+
+}  // namespace command

@@ -1,0 +1,337 @@
+/// onoma train: fine-tunes a pretrained encoder for named entity recognition and saves a model.
+#include "command.hpp"
+#include "corpus.hpp"
+#include "folders.hpp"
+
+#include <onoma/backend/cpu/backend.hpp>
+#include <onoma/core/error.hpp>
+#include <onoma/io/atomic_file.hpp>
+#include <onoma/io/json.hpp>
+#include <onoma/models/token_classifier.hpp>
+#include <onoma/ner/report.hpp>
+#include <onoma/ner/report_json.hpp>
+#include <onoma/ner/tag_set.hpp>
+#include <onoma/predict/evaluate.hpp>
+#include <onoma/text/load.hpp>
+#include <onoma/train/model_card.hpp>
+#include <onoma/train/progress.hpp>
+#include <onoma/train/trainer.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace command {
+
+namespace {
+
+using onoma::index;
+
+struct settings : shared_options {
+  std::string train;
+  std::string dev;
+  std::string test;
+  std::string output;
+  std::string checkpoint;
+  bool overwrite = false;
+  bool resume = false;
+  bool recompute = false;
+  bool label_all_tokens = false;
+  index log_every = 50;
+  onoma::training_options training;
+  column_options columns;
+};
+
+volatile std::sig_atomic_t interrupts = 0;
+
+/// The first one asks for an end in order; another one ends the program as it always does.
+void on_interrupt(int signal) {
+  interrupts = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+/// Shows progress as a moving bar on a terminal, as lines elsewhere, and keeps what each epoch gave.
+class reporter {
+ public:
+  reporter(index log_every, bool quiet)
+      : quiet_(quiet), bar_(!quiet && terminal::is_interactive(stderr)), every_(log_every) {}
+
+  /// For `trainer::run`: false stops it.
+  bool operator()(const onoma::training_progress& p) {
+    const bool is_epoch = p.what == onoma::training_progress::kind::epoch;
+    if (is_epoch) remember(p);
+    if (!quiet_) show(p, is_epoch);
+    return interrupts == 0;
+  }
+
+  [[nodiscard]] const onoma::json& epochs() const noexcept { return epochs_; }
+
+ private:
+  void remember(const onoma::training_progress& p) {
+    onoma::json epoch = {{"epoch", p.epoch}, {"step", p.step}, {"loss", p.loss}};
+    if (p.dev != nullptr) {
+      const auto& score = p.dev->micro;
+      epoch["dev"] = {{"precision", score.precision}, {"recall", score.recall}, {"f1", score.f1}};
+      epoch["is_best"] = p.is_best;
+    }
+    epochs_.push_back(std::move(epoch));
+  }
+
+  void show(const onoma::training_progress& p, bool is_epoch) const {
+    if (bar_ && !is_epoch) {
+      fmt::print(stderr, "\r\033[K{}", onoma::progress_bar(p));
+    } else if (is_epoch) {
+      fmt::print(stderr, "{}{}\n", bar_ ? "\r\033[K" : "", onoma::progress_line(p));
+    } else if (p.step % every_ == 0) {
+      fmt::print(stderr, "{}\n", onoma::progress_line(p));
+    }
+    std::fflush(stderr);
+  }
+
+  bool quiet_;
+  bool bar_;
+  index every_;
+  onoma::json epochs_ = onoma::json::array();
+};
+
+struct corpora {
+  std::vector<onoma::sentence> train;
+  std::vector<onoma::sentence> dev;
+  std::vector<onoma::sentence> test;
+};
+
+corpora read_corpora(const settings& s) {
+  const auto read = [&](const std::string& path) {
+    return path.empty() ? std::vector<onoma::sentence>{} : read_sentences(path, s.columns);
+  };
+  return {read(s.train), read(s.dev), read(s.test)};
+}
+
+/// Labels of the training data: the model predicts no others.
+onoma::tag_set labels_of(const std::vector<onoma::sentence>& train, const std::string& name) {
+  auto tags = onoma::tag_set::from_tags(onoma::tags_of(train));
+  if (tags.size() < 2) {
+    onoma::fail(onoma::error_code::invalid_argument, "reading " + name,
+                "at least two different tags in their column", "'" + tags.label(0) + "' alone");
+  }
+  return tags;
+}
+
+/// Before hours of training, not after.
+void check_outputs(const settings& s) {
+  check_output_folder(s.output, s.overwrite);
+  if (s.checkpoint.empty()) return;
+  check_output_file(s.checkpoint);
+  if (std::filesystem::exists(s.checkpoint) && !s.resume && !s.overwrite) {
+    onoma::fail(onoma::error_code::invalid_argument, "writing " + s.checkpoint,
+                "no file of that name, or --resume or --overwrite", "the checkpoint of another run");
+  }
+}
+
+onoma::model_card::part describe(const char* name, const std::string& file,
+                                 const std::vector<onoma::sentence>& sentences) {
+  onoma::model_card::part part{name, std::filesystem::path(file).filename().string(),
+                               static_cast<index>(sentences.size()), 0};
+  for (const auto& sentence : sentences) part.words += static_cast<index>(sentence.words.size());
+  return part;
+}
+
+std::string folder_name(const std::string& folder) {
+  const auto path = std::filesystem::absolute(folder).lexically_normal();
+  return (path.filename().empty() ? path.parent_path() : path).filename().string();
+}
+
+onoma::model_card make_card(const settings& s, const corpora& data, const onoma::tag_set& tags) {
+  onoma::model_card card;
+  card.name = folder_name(s.output);
+  card.encoder = folder_name(s.model);
+  card.labels = tags.labels();
+  card.data.push_back(describe("train", s.train, data.train));
+  if (!s.dev.empty()) card.data.push_back(describe("dev", s.dev, data.dev));
+  if (!s.test.empty()) card.data.push_back(describe("test", s.test, data.test));
+  const auto& t = s.training;
+  const auto add = [&](const char* name, const auto& value) {
+    card.settings.emplace_back(name, fmt::format("{}", value));
+  };
+  add("epochs", t.epochs);
+  add("learning rate", t.learning_rate);
+  add("batch size", t.batch.batch_size);
+  add("tokens per batch", t.batch.max_tokens);
+  add("batches per step", t.accumulation);
+  add("warm-up", t.warmup);
+  add("weight decay", t.weight_decay);
+  add("largest gradient norm", t.max_grad_norm);
+  add("tokens per example", t.data.max_length);
+  add("every piece of a word labelled", s.label_all_tokens);
+  add("seed", t.batch.seed);
+  return card;
+}
+
+class run {
+ public:
+  run(const settings& s, const messages& say)
+      : s_(s),
+        say_(say),
+        data_(read_corpora(s)),
+        tags_(labels_of(data_.train, s.train)),
+        tokens_(onoma::load_tokenizer(s.model)),
+        pool_(s.thread_count()),
+        backend_(pool_),
+        model_(onoma::token_classifier<onoma::cpu_backend>::load(
+            s.model, tags_.labels(), backend_,
+            {.seed = s.training.batch.seed, .replace_head = true, .recompute = s.recompute})) {
+    say_.note("{}, {}, {:.1f} million parameters{}, {}",
+              counted(static_cast<index>(data_.train.size()), "sentence"), counted(tags_.size(), "label"),
+              static_cast<double>(model_.parameters().layout().size()) / 1e6,
+              model_.report().initialised.empty() ? "" : ", new classification head",
+              counted(s.thread_count(), "thread"));
+  }
+
+  int operator()() {
+    onoma::trainer trainer(model_, tokens_, data_.train, data_.dev, s_.training);
+    if (s_.resume && std::filesystem::exists(s_.checkpoint)) {
+      trainer.resume(s_.checkpoint);
+      say_.note("Resumed from {}", s_.checkpoint);
+    }
+    std::signal(SIGINT, on_interrupt);
+    std::signal(SIGTERM, on_interrupt);
+    reporter report(s_.log_every, s_.quiet);
+    const auto result = trainer.run(std::ref(report));
+    if (result.stopped && !s_.checkpoint.empty()) {
+      say_.note("\nStopped at step {}; go on with --resume --checkpoint {}", result.position.step,
+                s_.checkpoint);
+      return interrupted;
+    }
+    say_.note("{} {} in {}, {:.0f} tokens/s", result.stopped ? "\nStopped after" : "Trained",
+              counted(result.position.step, "step"), onoma::format_duration(result.train_seconds),
+              result.tokens_per_second);
+    const bool is_best = result.stopped ? trainer.use_best() : result.position.best_epoch > 0;
+    if (is_best) say_.note("The model has the weights of epoch {}, the best", result.position.best_epoch);
+    model_.save(s_.output);  // before the scores, which take time: nothing is lost by an interrupt
+    finish(result, report);
+    say_.note("\nSaved {}", s_.output);
+    return result.stopped ? interrupted : done;
+  }
+
+ private:
+  /// Scores, what --json prints, and the folder's README.md. Of a run that was stopped, without scores.
+  void finish(const onoma::training_result& result, const reporter& report) {
+    auto card = make_card(s_, data_, tags_);
+    onoma::json summary = {{"seed", s_.training.batch.seed},
+                           {"threads", s_.thread_count()},
+                           {"steps", result.position.step},
+                           {"stopped", result.stopped},
+                           {"train_seconds", result.train_seconds},
+                           {"tokens_per_second", result.tokens_per_second},
+                           {"best_epoch", result.position.best_epoch},
+                           {"epochs", report.epochs()},
+                           {"losses", result.losses}};
+    const auto evaluate = [&](const char* name, const std::vector<onoma::sentence>& sentences) {
+      if (sentences.empty() || result.stopped) return;
+      const auto scores = onoma::evaluate_on(model_, tokens_, sentences, {},
+                                             {.max_length = s_.training.data.max_length});
+      summary[name] = onoma::to_json(scores);
+      if (!s_.json) {
+        terminal::print(
+            fmt::format("\n{}: {}\n\n{}", name, onoma::summary(scores), onoma::to_text(scores, 4)));
+      }
+      card.scores.push_back({name, scores});
+    };
+    evaluate("dev", data_.dev);
+    evaluate("test", data_.test);
+    if (s_.json) terminal::print(onoma::json_line(summary) + "\n");
+    onoma::write_file_atomically(std::filesystem::path(s_.output) / "README.md", onoma::to_markdown(card));
+  }
+
+  const settings& s_;
+  const messages& say_;
+  corpora data_;
+  onoma::tag_set tags_;
+  onoma::tokenizer tokens_;
+  onoma::thread_pool pool_;
+  onoma::cpu_backend backend_;
+  onoma::token_classifier<onoma::cpu_backend> model_;
+};
+
+int train(settings& s, const messages& say) {
+  check_outputs(s);
+  s.training.data.align.label_all_tokens = s.label_all_tokens;
+  s.training.checkpoint = s.checkpoint;
+  return run(s, say)();
+}
+
+void add_recipe(CLI::App& app, settings& s, CLI::Option* dev) {
+  auto& t = s.training;
+  const auto add = [&](const char* name, auto& value, const char* description) {
+    return app.add_option(name, value, description)->capture_default_str()->group("Recipe");
+  };
+  add("--epochs", t.epochs, "Passes over the training data");
+  add("--learning-rate", t.learning_rate, "Highest learning rate");
+  add("--batch-size", t.batch.batch_size, "Sentences per batch; 0: no limit");
+  add("--max-tokens", t.batch.max_tokens, "Tokens per batch; 0: no limit");
+  add("--accumulation", t.accumulation, "Batches per optimizer step");
+  add("--warmup", t.warmup, "Part of the steps in which the rate rises");
+  add("--weight-decay", t.weight_decay, "Not on biases and LayerNorm weights");
+  add("--max-grad-norm", t.max_grad_norm, "Clip the gradient to this; 0: never");
+  add("--max-length", t.data.max_length, "Tokens per example, here and wherever the model is used");
+  add("--patience", t.patience, "Stop after so many epochs without a better dev F1; 0: never")->needs(dev);
+  add("--seed", t.batch.seed, "The same seed gives the same model");
+  app.add_flag("--label-all-tokens", s.label_all_tokens,
+               "Train on every piece of a word, not on the first alone")
+      ->group("Recipe");
+}
+
+void add_running(CLI::App& app, settings& s) {
+  constexpr const char* group = "Running";
+  auto* checkpoint = app.add_option("--checkpoint", s.checkpoint,
+                                    "File that keeps the state of the run: written after each\n"
+                                    "epoch and on Ctrl-C")
+                         ->group(group);
+  app.add_option("--checkpoint-every", s.training.checkpoint_every, "Also after so many steps")
+      ->needs(checkpoint)
+      ->group(group);
+  app.add_flag("--resume", s.resume, "Go on from the checkpoint if it exists")
+      ->needs(checkpoint)
+      ->group(group);
+  app.add_flag("--recompute", s.recompute,
+               "Keep less for the backward: half the memory per token, a tenth slower")
+      ->group(group);
+  app.add_option("--log-every", s.log_every, "Steps between two lines of a log")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->group(group);
+}
+
+}  // namespace
+
+subcommand add_train(CLI::App& root) {
+  auto s = std::make_shared<settings>();
+  s->training.epochs = 3;
+  s->training.learning_rate = 1e-4;
+  auto& app = add_subcommand(
+      root, "train",
+      "Fine-tunes a pretrained encoder to find named entities. Data files are CoNLL columns: the\n"
+      "word first, its BIO tag last, a blank line between sentences. The result is a folder that\n"
+      "onoma tag and transformers load. Ctrl-C ends the run in order: with --checkpoint it can be\n"
+      "resumed, without one the model is saved as it is; a second Ctrl-C aborts.",
+      "  onoma train --encoder all-MiniLM-L6-v2 --train train.conll --dev dev.conll \\\n"
+      "              --test test.conll --output my-model --epochs 5");
+  app.add_option("-e,--encoder,-m,--model", s->model,
+                 "Folder of the pretrained model: config.json, model.safetensors, tokenizer")
+      ->required();
+  app.add_option("--train", s->train, "Training sentences")->required();
+  auto* dev = app.add_option("--dev", s->dev, "Sentences that choose the best epoch");
+  app.add_option("--test", s->test, "Sentences for the final report");
+  app.add_option("-o,--output", s->output, "Folder to save the model in")->required();
+  app.add_flag("--overwrite", s->overwrite, "Write into a folder that is not empty, over another checkpoint");
+  add_recipe(app, *s, dev);
+  add_running(app, *s);
+  add_columns(app, s->columns);
+  add_shared(app, *s, "Losses, dev scores of each epoch and final scores as one JSON object");
+  return {&app, [s] { return train(*s, messages("onoma train", s->quiet)); }};
+}
+
+}  // namespace command
