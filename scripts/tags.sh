@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 copies=$(mktemp -d)
 trap 'rm -rf "$copies"' EXIT
-cp -r --parents include examples tests bench "$copies"
+cp -r --parents include examples tools tests bench "$copies"
 find "$copies" -name '*.hpp' -exec sed -i -E 's/^namespace onoma::inline ONOMA_(ABI|SEAM)/namespace onoma/' {} +
 tags=$PWD/tags
 cd "$copies"

@@ -5,12 +5,14 @@
 #include <onoma/ner/entity.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
 namespace onoma::inline ONOMA_ABI {
 
+/// How `mark_entities` marks.
 enum class mark_style {
   brackets,  ///< "[Jane Doe|PER] lives in [Paris|LOC]."
   colors,    ///< the same without brackets, in colours of terminals (ECMA-48, SGR)
@@ -19,10 +21,11 @@ enum class mark_style {
 /// The number of a foreground colour of terminals (30 to 37, 90 to 97): the same for the same label always.
 /// Red is not among them, which means errors.
 [[nodiscard]] inline int label_color(std::string_view label) noexcept {
-  constexpr int colors[] = {32, 33, 34, 35, 36, 91, 92, 94};
-  unsigned hash = 7;
-  for (const char c : label) hash = hash * 31 + static_cast<unsigned char>(c);
-  return colors[hash % 8];
+  constexpr int colors[] = {32, 33, 34, 35, 36, 95, 92, 94};
+  // Numbers with which the usual labels have colours of their own.
+  std::uint32_t hash = 53;
+  for (const char c : label) hash = hash * 131 + static_cast<unsigned char>(c);
+  return colors[hash >> 8 & 7U];
 }
 
 /// Entities in the order of the text. One that begins inside of another is left out: the strategy

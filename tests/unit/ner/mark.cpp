@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -41,10 +42,19 @@ TEST_CASE("colours stand around the entity and end behind it") {
         "in \033[1;" + color + "mParis\033[0m\033[" + color + "m|LOC\033[0m");
 }
 
+TEST_CASE("usual labels have colours of their own") {
+  for (const auto& labels : {std::vector{"DATE", "EVENT", "GPE", "LOC", "ORG", "PER", "PRODUCT", "TIME"},
+                             std::vector{"PER", "ORG", "LOC", "MISC"}}) {
+    std::set<int> colors;
+    for (const char* label : labels) colors.insert(onoma::label_color(label));
+    CHECK(colors.size() == labels.size());
+  }
+}
+
 TEST_CASE("a label has one colour, and it is none of errors") {
   for (const char* label : {"PER", "ORG", "LOC", "", "ein sehr langer Name"}) {
     const int color = onoma::label_color(label);
     CHECK(color == onoma::label_color(label));
-    CHECK(((color >= 32 && color <= 36) || (color >= 91 && color <= 97)));
+    CHECK(((color >= 32 && color <= 36) || (color >= 92 && color <= 97)));
   }
 }
