@@ -43,13 +43,6 @@ std::vector<unit> units() {
   return all;
 }
 
-struct finish_nothing {
-  template <class Arch>
-  onoma::simd::floats<Arch> apply(onoma::simd::floats<Arch> sum, index, index, index) const {
-    return sum;
-  }
-};
-
 /// Any codes, with the extremes often: sums of pairs are then largest.
 std::vector<std::int8_t> codes(generator& g, index count) {
   std::vector<std::int8_t> values;
@@ -144,7 +137,7 @@ TEST_CASE("int8: every implementation sums to the integers of the specification"
       INFO("tokens " << s.tokens << " depth " << s.depth << " columns " << s.columns << " unit "
                      << static_cast<int>(u));
       matrix<float> c(s.tokens, s.columns, 5);
-      cpu::int8_multiply<arch>(u, p.call(c), finish_nothing{});
+      cpu::int8_multiply<arch>(u, p.call(c));
       index wrong = 0;
       for (index n = 0; n < s.tokens; ++n) {
         for (index m = 0; m < s.columns; ++m) {
@@ -166,7 +159,7 @@ TEST_CASE("int8: parts of a product write their own columns and rows") {
   for (const auto u : units()) {
     INFO("unit " << static_cast<int>(u));
     matrix<float> whole(40, 100);
-    cpu::int8_multiply<arch>(u, p.call(whole), finish_nothing{});
+    cpu::int8_multiply<arch>(u, p.call(whole));
     matrix<float> parts(40, 100);
     for (const auto& [first, last] : {std::pair<index, index>{0, 3}, {3, 4}, {4, 7}}) {
       for (const index row : {0, 32}) {
@@ -178,7 +171,7 @@ TEST_CASE("int8: parts of a product write their own columns and rows") {
         call.a_scales += row;
         call.c += row * parts.stride;
         call.row = row;
-        cpu::int8_multiply<arch>(u, call, finish_nothing{});
+        cpu::int8_multiply<arch>(u, call);
       }
     }
     CHECK(parts.data == whole.data);
@@ -194,7 +187,7 @@ TEST_CASE("int8: extreme codes at great depth do not overflow") {
   p.pack();
   for (const auto u : units()) {
     matrix<float> c(2, 16);
-    cpu::int8_multiply<arch>(u, p.call(c), finish_nothing{});
+    cpu::int8_multiply<arch>(u, p.call(c));
     for (const float value : c.values()) CHECK(value == 127.0F * 127.0F * 65536.0F);
   }
 }
@@ -219,9 +212,10 @@ TEST_CASE("int8: scales, bias and activation follow the exact sums") {
       INFO("tokens " << s.tokens << " depth " << s.depth << " unit " << static_cast<int>(u));
       matrix<float> pre(s.tokens, s.columns, 1);
       matrix<float> c(s.tokens, s.columns, 2);
-      cpu::int8_multiply<arch>(u, p.call(c),
-                               cpu::finish_activation<onoma::activation::gelu>{
-                                   bias.data(), pre.data.data(), pre.stride});
+      auto call = p.call(c);
+      call.finish = {onoma::epilogue_kind::activation, onoma::activation::gelu, bias.data(), pre.data.data(),
+                     pre.stride};
+      cpu::int8_multiply<arch>(u, call);
       // The sum becomes a float, is scaled, and the bias added: each step rounds once.
       const double rounding = 4.0 * std::numeric_limits<float>::epsilon();
       CHECK(difference(pre, expected, rounding) == "");

@@ -70,6 +70,19 @@ template <class Arch>
   return load_partial<Arch>(buffer, count);
 }
 
+/// A product that is rounded before anything is added to it, whether or not the compiler would rather fuse
+/// the two: for rows whose sums are finished in more than one place.
+template <class Arch>
+[[nodiscard]] inline floats<Arch> rounded(floats<Arch> product) {
+  typename floats<Arch>::register_type value = product;
+#if defined(__x86_64__)
+  asm("" : "+v"(value));
+#elif defined(__aarch64__)
+  asm("" : "+w"(value));
+#endif
+  return value;
+}
+
 /// The largest element.
 template <class Arch>
 [[nodiscard]] inline float largest(floats<Arch> v) {

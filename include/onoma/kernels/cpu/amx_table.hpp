@@ -11,17 +11,15 @@
 namespace onoma::inline ONOMA_ABI::cpu::amx {
 
 /// Finished sums on their way to C.
-template <class Finish>
 struct finish_rows {
   using arch = xsimd::avx512bw;
   const gemm_call& call;
-  const Finish& finish;
 
   void operator()(index row, index column, index count, __m512 sums) const {
     simd::floats<arch> sum(sums);
     float* out = call.c + row * call.c_stride + column;
     if (call.accumulate) sum += simd::load_some<arch>(out, count);
-    sum = finish.template apply<arch>(sum, call.row + row, column, count);
+    sum = finish_vector<arch>(call.finish, sum, call.row + row, column, count);
     simd::store_some<arch>(out, sum, count);
   }
   /// The lines of C arrive while the products are computed.
@@ -93,9 +91,7 @@ struct entries {
   }
 
   static void int8_gemm(const int8_gemm_call& c) {
-    cpu::with_epilogue(c.finish, [&c](const auto& finish) {
-      int8_multiply<arch>(int8_best_unit_with_tiles<arch>(), c, finish);
-    });
+    int8_multiply<arch>(int8_best_unit_with_tiles<arch>(), c);
   }
 
   static constexpr index tile_rows = 16;
@@ -106,10 +102,7 @@ struct entries {
   static void run(const gemm_call& c, index height, const char* a, char* scratch) {
     const b_operand b{c.b, c.b_stride == 0 ? panel_width * c.depth : panel_width,
                       c.b_stride == 0 ? panel_width : c.b_stride, c.depth, c.columns};
-    cpu::with_epilogue(c.finish, [&]<class Finish>(const Finish& finish) {
-      multiply(c.rows, height, a, b, c.first_panel, c.last_panel, scratch,
-               finish_rows<Finish>{c, finish});
-    });
+    multiply(c.rows, height, a, b, c.first_panel, c.last_panel, scratch, finish_rows{c});
   }
 };
 

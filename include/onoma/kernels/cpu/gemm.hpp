@@ -23,15 +23,30 @@ inline constexpr index depth_block = 384;
 template <class Arch, int NV>
 inline constexpr index row_bytes = NV * simd::width<Arch> * static_cast<index>(sizeof(float));
 
-/// One register tile: C[R, columns] = finish(C0 + A[R, depth] B[depth, NV * width]), where C0 is C
-/// if `load_c` and 0 otherwise. `columns` <= NV * width: beyond it nothing of C is touched.
+/// C[rows, columns] = sums (+ C if `load_c`), for a tile over the edge of C; `width` sums in a row.
+template <class Arch>
+[[gnu::noinline]] void store_edge(const float* sums, index rows, index width, bool load_c, float* c,
+                                  index c_stride, index columns) {
+  constexpr index w = simd::width<Arch>;
+  for (index r = 0; r < rows; ++r) {
+    for (index j = 0; j < columns; j += w) {
+      float* out = c + r * c_stride + j;
+      const index count = columns - j < w ? columns - j : w;
+      auto sum = simd::load<Arch>(sums + r * width + j);
+      if (load_c) sum += simd::load_some<Arch>(out, count);
+      simd::store_some<Arch>(out, sum, count);
+    }
+  }
+}
+
+/// One register tile: C[R, columns] = C0 + A[R, depth] B[depth, NV * width], where C0 is C
+/// if `load_c` and 0 otherwise. Beyond `columns` nothing of C is touched.
 ///
 /// Per step of depth: NV loads of B, R broadcasts of A, R * NV multiply-adds; 6 x 4 vectors need 10
 /// loads for 24 multiply-adds.
-template <class Arch, int R, int NV, a_layout Layout, class Fetch, class Finish>
+template <class Arch, int R, int NV, a_layout Layout, class Fetch>
 inline void tile(Fetch fetch, index depth, const float* a, index a_stride,
-                 const float* b, index b_stride, bool load_c, float* c, index c_stride, index columns,
-                 bool last, const Finish& finish, index row, index column) {
+                 const float* b, index b_stride, bool load_c, float* c, index c_stride, index columns) {
   constexpr index w = simd::width<Arch>;
   using batch = simd::floats<Arch>;
   batch acc[R][NV];
@@ -57,25 +72,27 @@ inline void tile(Fetch fetch, index depth, const float* a, index a_stride,
     }
     b += b_stride;
   }
+  const auto store_all = [&acc](float* to, index stride) {
 #pragma GCC unroll 16
-  for (int r = 0; r < R; ++r) {
-    float* out = c + r * c_stride;
+    for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < NV; ++v) {
-      const index left = columns - v * w;
-      if (left >= w) {
-        batch sum = acc[r][v];
-        if (load_c) sum += simd::load<Arch>(out + v * w);
-        if (last) sum = finish.template apply<Arch>(sum, row + r, column + v * w, w);
-        simd::store<Arch>(out + v * w, sum);
-      } else if (left > 0) {
-        batch sum = acc[r][v];
-        if (load_c) sum += simd::load_partial<Arch>(out + v * w, left);
-        if (last) sum = finish.template apply<Arch>(sum, row + r, column + v * w, left);
-        simd::store_partial<Arch>(out + v * w, sum, left);
-      }
+      for (int v = 0; v < NV; ++v) simd::store<Arch>(to + r * stride + v * w, acc[r][v]);
+    }
+  };
+  if (columns < NV * w) {
+    float edge[R * NV * w];
+    store_all(edge, NV * w);
+    store_edge<Arch>(edge, R, NV * w, load_c, c, c_stride, columns);
+    return;
+  }
+  if (load_c) {
+#pragma GCC unroll 16
+    for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+      for (int v = 0; v < NV; ++v) acc[r][v] += simd::load<Arch>(c + r * c_stride + v * w);
     }
   }
+  store_all(c, c_stride);
 }
 
 template <class Arch>
@@ -84,12 +101,12 @@ template <class Arch>
 }
 
 /// All row tiles against one panel of NV * width columns. The rows are split evenly, 16 into 6, 5, 5
-/// and not 6, 6, 4: a low tile wastes loads of B.
-template <class Arch, int NV, a_layout Layout, class Fetch, class Finish>
+/// and not 6, 6, 4: a low tile wastes loads of B. `finish`: what is done with the finished sums, whose
+/// row and column numbers begin at `row` and `column`.
+template <class Arch, int NV, a_layout Layout, class Fetch>
 inline void panel(Fetch fetch, index rows, index depth, const float* a, index a_stride,
                   index a_tile_stride, const float* b, index b_stride, bool load_c, float* c,
-                  index c_stride, index columns, bool last, const Finish& finish, index row,
-                  index column) {
+                  index c_stride, index columns, const epilogue& finish, index row, index column) {
   constexpr index highest = simd::tile<Arch>::rows;
   const index tiles = tiles_of<Arch>(rows);
   index i = 0;
@@ -104,7 +121,7 @@ inline void panel(Fetch fetch, index rows, index depth, const float* a, index a_
 #define ONOMA_TILE(R)                                                                          \
   case R:                                                                                      \
     tile<Arch, R, NV, Layout>(fetch, depth, at, a_stride, b, b_stride, load_c, out, c_stride,  \
-                              columns, last, finish, row + i, column);                         \
+                              columns);                                                        \
     break;
     switch (height) {
       ONOMA_TILE(1)
@@ -116,6 +133,10 @@ inline void panel(Fetch fetch, index rows, index depth, const float* a, index a_
       default: break;
     }
 #undef ONOMA_TILE
+    if (finish.kind != epilogue_kind::none) {
+      const index width = NV * simd::width<Arch>;
+      finish_block<Arch>(finish, height, columns < width ? columns : width, out, c_stride, row + i, column);
+    }
     fetch.skip(depth);
     i += height;
   }
@@ -185,17 +206,18 @@ inline void pack_columns(const float* a, index stride, index depth, index rows, 
 /// C[rows, columns of panels first..last) (= | +=) A[rows, depth] B, B in packed panels.
 /// `c` points at row 0 of these rows and column 0 of the whole matrix; `finish` sees row numbers
 /// that begin at `row`.
-template <class Arch, a_layout Layout, class Finish>
+template <class Arch, a_layout Layout>
 inline void multiply(index rows, index depth, index columns, const float* a, index a_stride,
                      index a_tile_stride, const float* packed_b, index first_panel,
                      index last_panel, bool accumulate, float* c, index c_stride,
-                     const Finish& finish, index row) {
+                     const epilogue& finish, index row) {
   constexpr index nr = panel_width<Arch>;
   constexpr int vectors = simd::tile<Arch>::vectors;
   const index tiles = tiles_of<Arch>(rows);
   for (index k = 0; k < depth; k += depth_block) {
     const index steps = depth - k < depth_block ? depth - k : depth_block;
     const float* at = Layout == a_layout::rows ? a + k : a + k * a_stride;
+    const epilogue done = k + steps == depth ? finish : epilogue{};
     for (index p = first_panel; p < last_panel; ++p) {
       const float* b = packed_b + p * nr * depth + k * nr;
       // After the last panel, the first one's next rows; after these, where the next task begins.
@@ -206,7 +228,7 @@ inline void multiply(index rows, index depth, index columns, const float* a, ind
       panel<Arch, vectors, Layout>(
           fetch_ahead<row_bytes<Arch, vectors>>::shared(next, tiles), rows, steps, at, a_stride,
           a_tile_stride, b, nr, accumulate || k > 0, c + p * nr, c_stride, columns - p * nr,
-          k + steps == depth, finish, row, p * nr);
+          done, row, p * nr);
     }
   }
 }
@@ -225,7 +247,7 @@ inline void multiply_in_place(index rows, index depth, index columns, const floa
     const index vectors = left >= most * w ? most : (left + w - 1) / w;
     const auto run = [&]<int NV>(std::integral_constant<int, NV>) {
       panel<Arch, NV, Layout>(fetch_nothing{}, rows, depth, a, a_stride, highest, b + j, b_stride,
-                              accumulate, c + j, c_stride, left, true, finish_nothing{}, 0, 0);
+                              accumulate, c + j, c_stride, left, epilogue{}, 0, 0);
     };
     switch (vectors) {
       case 1: run(std::integral_constant<int, 1>{}); break;

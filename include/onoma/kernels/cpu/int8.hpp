@@ -4,6 +4,7 @@
 
 #include <onoma/core/quantize.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/kernels/cpu/epilogue.hpp>
 #include <onoma/kernels/cpu/fetch.hpp>
 #include <onoma/kernels/table.hpp>
 #include <onoma/simd/batch.hpp>
@@ -84,29 +85,34 @@ template <class Arch>
   return largest / largest_code;
 }
 
-/// Scales, finishes and stores one vector of sums of row `r` at `column`.
+/// One vector of sums of row `r` at `column`: scaled, finished and stored.
 template <class Arch, class Finish>
-inline void int8_finish(const int8_gemm_call& p, simd::words<Arch> sum, index r, index column,
-                        const Finish& finish) {
-  constexpr index w = simd::width<Arch>;
-  const index left = p.columns - column;
-  if (left <= 0) return;
-  const index count = left < w ? left : w;
+inline void int8_finish_vector(const int8_gemm_call& p, simd::words<Arch> sum, index r, index column,
+                               index count, const Finish& finish) {
   const auto exact = sum - simd::words<Arch>::load_unaligned(p.surplus + column);
   const auto scale = simd::floats<Arch>(p.a_scales[r]) * simd::load<Arch>(p.scales + column);
-  const auto value = finish.template apply<Arch>(xsimd::batch_cast<float>(exact) * scale, p.row + r,
-                                                 column, count);
+  const auto scaled = simd::rounded<Arch>(xsimd::batch_cast<float>(exact) * scale);
+  const auto value = finish.template apply<Arch>(scaled, p.row + r, column, count);
   simd::store_some<Arch>(p.c + r * p.c_stride + column, value, count);
 }
 
-/// The same for the 16 sums of one row of a strip, from memory.
-template <class Arch, class Finish>
-inline void int8_finish_strip(const int8_gemm_call& p, const std::int32_t* sums, index r, index strip,
-                              const Finish& finish) {
-  for (index j = 0; j < int8_strip; j += simd::width<Arch>) {
-    int8_finish<Arch>(p, simd::words<Arch>::load_unaligned(sums + j), r, strip * int8_strip + j,
-                      finish);
-  }
+/// The same for sums [rows, width] in memory (width: columns of whole strips), the first of them of row `row`
+/// and strip `strip`: what follows a register tile.
+template <class Arch>
+[[gnu::noinline]] void int8_finish(const int8_gemm_call& p, const std::int32_t* sums, index rows, index width,
+                                   index row, index strip) {
+  constexpr index w = simd::width<Arch>;
+  const index first = strip * int8_strip;
+  const index columns = p.columns - first < width ? p.columns - first : width;
+  with_epilogue(p.finish, [&](const auto& finish) {
+    for (index j = 0; j < columns; j += w) {
+      const index count = columns - j < w ? columns - j : w;
+      for (index r = 0; r < rows; ++r) {
+        int8_finish_vector<Arch>(p, simd::words<Arch>::load_unaligned(sums + r * width + j), row + r, first + j,
+                                 count, finish);
+      }
+    }
+  });
 }
 
 /// For tiles of so many strips, which read a group of each in a step.
@@ -115,8 +121,8 @@ using int8_fetch = fetch_ahead<Strips * int8_strip * int8_group>;
 
 /// A register tile per call: rows split evenly into heights of at most `Tile::rows`, `Tile::strips`
 /// strips at a time.
-template <class Tile, class Finish>
-inline void int8_multiply_tiles(const int8_gemm_call& p, const Finish& finish) {
+template <class Tile>
+inline void int8_multiply_tiles(const int8_gemm_call& p) {
   const index tiles = (p.rows + Tile::rows - 1) / Tile::rows;
   for (index s = p.first_strip; s < p.last_strip; s += Tile::strips) {
     const bool whole = s + Tile::strips <= p.last_strip;
@@ -126,11 +132,11 @@ inline void int8_multiply_tiles(const int8_gemm_call& p, const Finish& finish) {
       const index first = p.rows * t / tiles;
       const index height = p.rows * (t + 1) / tiles - first;
       if (whole) {
-        Tile::template run<Tile::strips>(p, first, height, s, fetch, finish);
+        Tile::template run<Tile::strips>(p, first, height, s, fetch);
         fetch.skip(p.depth / int8_group);
       } else {
         for (index one = s; one < p.last_strip; ++one) {
-          Tile::template run<1>(p, first, height, one, fetch, finish);
+          Tile::template run<1>(p, first, height, one, fetch);
         }
       }
     }
@@ -143,9 +149,9 @@ struct int8_plain {
   static constexpr index rows = 1;
   static constexpr index strips = 1;
 
-  template <int S, class Finish>
+  template <int S>
   static void run(const int8_gemm_call& p, index row, index /*height*/, index strip,
-                  int8_fetch<strips> /*fetch*/, const Finish& finish) {
+                  int8_fetch<strips> /*fetch*/) {
     std::int32_t sums[int8_strip] = {};
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
@@ -155,13 +161,10 @@ struct int8_plain {
       }
       b += int8_strip * int8_group;
     }
-    int8_finish_strip<Arch>(p, sums, row, strip, finish);
+    int8_finish<Arch>(p, sums, 1, int8_strip, row, strip);
   }
 
-  template <class Finish>
-  static void multiply(const int8_gemm_call& p, const Finish& finish) {
-    int8_multiply_tiles<int8_plain>(p, finish);
-  }
+  static void multiply(const int8_gemm_call& p) { int8_multiply_tiles<int8_plain>(p); }
 };
 
 }  // namespace onoma::inline ONOMA_ABI::cpu

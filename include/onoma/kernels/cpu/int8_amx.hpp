@@ -17,18 +17,17 @@ struct int8_amx {
   static constexpr index rows = 32;
   static constexpr index strips = 2;
 
-  template <class Finish>
-  ONOMA_TARGET_AMX static void multiply(const int8_gemm_call& p, const Finish& finish) {
+  ONOMA_TARGET_AMX static void multiply(const int8_gemm_call& p) {
     const simd::amx_configuration tiles;
     _tile_loadconfig(&tiles);
     for (index s = p.first_strip; s < p.last_strip; s += strips) {
       for (index r = 0; r < p.rows; r += rows) {
         const bool high = p.rows - r > 16;
         const bool wide = p.last_strip - s > 1;
-        if (high && wide) block<true, true>(p, r, s, finish);
-        if (high && !wide) block<true, false>(p, r, s, finish);
-        if (!high && wide) block<false, true>(p, r, s, finish);
-        if (!high && !wide) block<false, false>(p, r, s, finish);
+        if (high && wide) block<true, true>(p, r, s);
+        if (high && !wide) block<true, false>(p, r, s);
+        if (!high && wide) block<false, true>(p, r, s);
+        if (!high && !wide) block<false, false>(p, r, s);
       }
     }
     // Unused tiles need not be saved when the operating system switches threads.
@@ -37,10 +36,9 @@ struct int8_amx {
 
  private:
   /// Rows beyond p.rows are computed from whatever lies there (int8_spare_rows) and dropped.
-  template <bool High, bool Wide, class Finish>
-  ONOMA_TARGET_AMX static void block(const int8_gemm_call& p, index row, index strip,
-                                     const Finish& finish) {
-    constexpr index line = 32;  // columns of the buffer
+  template <bool High, bool Wide>
+  ONOMA_TARGET_AMX static void block(const int8_gemm_call& p, index row, index strip) {
+    constexpr index line = Wide ? 32 : 16;  // columns of the buffer
     alignas(64) std::int32_t sums[32 * line];
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
@@ -72,12 +70,7 @@ struct int8_amx {
 
     const index left = p.rows - row;
     const index height = left < rows ? left : rows;
-    for (index r = 0; r < height; ++r) {
-      for (index j = 0; j < (Wide ? 32 : 16); j += simd::width<Arch>) {
-        int8_finish<Arch>(p, simd::words<Arch>::load_unaligned(sums + r * line + j), row + r,
-                          strip * int8_strip + j, finish);
-      }
-    }
+    int8_finish<Arch>(p, sums, height, Wide ? 32 : 16, row, strip);
   }
 };
 

@@ -19,27 +19,23 @@ struct int8_avx2 {
   static constexpr index rows = 4;
   static constexpr index strips = 1;
 
-  template <int S, class Finish>
+  template <int S>
   static void run(const int8_gemm_call& p, index row, index height, index strip,
-                  int8_fetch<strips> fetch, const Finish& finish) {
+                  int8_fetch<strips> fetch) {
     switch (height) {
-      case 1: tile<1>(p, row, strip, fetch, finish); break;
-      case 2: tile<2>(p, row, strip, fetch, finish); break;
-      case 3: tile<3>(p, row, strip, fetch, finish); break;
-      case 4: tile<4>(p, row, strip, fetch, finish); break;
+      case 1: tile<1>(p, row, strip, fetch); break;
+      case 2: tile<2>(p, row, strip, fetch); break;
+      case 3: tile<3>(p, row, strip, fetch); break;
+      case 4: tile<4>(p, row, strip, fetch); break;
       default: break;
     }
   }
 
-  template <class Finish>
-  static void multiply(const int8_gemm_call& p, const Finish& finish) {
-    int8_multiply_tiles<int8_avx2>(p, finish);
-  }
+  static void multiply(const int8_gemm_call& p) { int8_multiply_tiles<int8_avx2>(p); }
 
  private:
-  template <int R, class Finish>
-  static void tile(const int8_gemm_call& p, index row, index strip, int8_fetch<strips> fetch,
-                   const Finish& finish) {
+  template <int R>
+  static void tile(const int8_gemm_call& p, index row, index strip, int8_fetch<strips> fetch) {
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
     const __m256i ones = _mm256_set1_epi16(1);
@@ -62,18 +58,18 @@ struct int8_avx2 {
         sums[r][1] = add(sums[r][1], magnitude, _mm256_sign_epi8(b1, x), ones);
       }
     }
+    alignas(64) std::int32_t stored[R * int8_strip];
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) {
       // The shared epilogue takes the surplus off, which these sums do not have: put it in.
-      alignas(64) std::int32_t lanes[int8_strip];
 #pragma GCC unroll 2
       for (int half = 0; half < 2; ++half) {
         const auto* surplus = reinterpret_cast<const __m256i*>(p.surplus + strip * int8_strip);
-        _mm256_store_si256(reinterpret_cast<__m256i*>(lanes) + half,
+        _mm256_store_si256(reinterpret_cast<__m256i*>(stored) + 2 * r + half,
                            _mm256_add_epi32(sums[r][half], _mm256_loadu_si256(surplus + half)));
       }
-      int8_finish_strip<Arch>(p, lanes, row + r, strip, finish);
     }
+    int8_finish<Arch>(p, stored, R, int8_strip, row, strip);
   }
 
   static __m256i add(__m256i sum, __m256i magnitude, __m256i weights, __m256i ones) {

@@ -35,20 +35,20 @@ template <class Arch>
   return int8_best_unit<Arch>();
 }
 
-/// C = finish((A B) scales) by the given unit, which the machine must have.
-template <class Arch, class Finish>
-inline void int8_multiply(int8_unit unit, const int8_gemm_call& call, const Finish& finish) {
+/// C = call.finish((A B) scales) by the given unit, which the machine must have.
+template <class Arch>
+inline void int8_multiply(int8_unit unit, const int8_gemm_call& call) {
   switch (unit) {
 #if defined(ONOMA_TARGET_AMX)
-    case int8_unit::amx: return int8_amx<Arch>::multiply(call, finish);
+    case int8_unit::amx: return int8_amx<Arch>::multiply(call);
 #endif
 #if defined(ONOMA_TARGET_VNNI)
-    case int8_unit::vnni: return int8_vnni<Arch>::multiply(call, finish);
+    case int8_unit::vnni: return int8_vnni<Arch>::multiply(call);
 #endif
 #if defined(__AVX2__)
-    case int8_unit::avx2: return int8_avx2<Arch>::multiply(call, finish);
+    case int8_unit::avx2: return int8_avx2<Arch>::multiply(call);
 #endif
-    default: return int8_plain<Arch>::multiply(call, finish);
+    default: return int8_plain<Arch>::multiply(call);
   }
 }
 

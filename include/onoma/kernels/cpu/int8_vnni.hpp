@@ -15,29 +15,26 @@ struct int8_vnni {
   static constexpr index rows = 6;
   static constexpr index strips = 4;
 
-  template <int S, class Finish>
+  template <int S>
   ONOMA_TARGET_VNNI static void run(const int8_gemm_call& p, index row, index height, index strip,
-                                    int8_fetch<strips> fetch, const Finish& finish) {
+                                    int8_fetch<strips> fetch) {
     switch (height) {
-      case 1: tile<1, S>(p, row, strip, fetch, finish); break;
-      case 2: tile<2, S>(p, row, strip, fetch, finish); break;
-      case 3: tile<3, S>(p, row, strip, fetch, finish); break;
-      case 4: tile<4, S>(p, row, strip, fetch, finish); break;
-      case 5: tile<5, S>(p, row, strip, fetch, finish); break;
-      case 6: tile<6, S>(p, row, strip, fetch, finish); break;
+      case 1: tile<1, S>(p, row, strip, fetch); break;
+      case 2: tile<2, S>(p, row, strip, fetch); break;
+      case 3: tile<3, S>(p, row, strip, fetch); break;
+      case 4: tile<4, S>(p, row, strip, fetch); break;
+      case 5: tile<5, S>(p, row, strip, fetch); break;
+      case 6: tile<6, S>(p, row, strip, fetch); break;
       default: break;
     }
   }
 
-  template <class Finish>
-  static void multiply(const int8_gemm_call& p, const Finish& finish) {
-    int8_multiply_tiles<int8_vnni>(p, finish);
-  }
+  static void multiply(const int8_gemm_call& p) { int8_multiply_tiles<int8_vnni>(p); }
 
  private:
-  template <int R, int S, class Finish>
+  template <int R, int S>
   ONOMA_TARGET_VNNI static void tile(const int8_gemm_call& p, index row, index strip,
-                                     int8_fetch<strips> fetch, const Finish& finish) {
+                                     int8_fetch<strips> fetch) {
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
     const index b_stride = int8_strip * p.depth;
@@ -65,14 +62,32 @@ struct int8_vnni {
         for (int s = 0; s < S; ++s) sums[r][s] = _mm512_dpbusd_epi32(sums[r][s], x, line[s]);
       }
     }
+    // High tiles, the most of a large product, are finished where they are unless that takes long:
+    // through memory it costs 3 % more.
+    if constexpr (R >= 4 && S == strips) {
+      const auto from_registers = [&](const auto& finish) {
+#pragma GCC unroll 8
+        for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+          for (int s = 0; s < S; ++s) {
+            int8_finish_vector<Arch>(p, simd::words<Arch>(sums[r][s]), row + r, (strip + s) * int8_strip,
+                                     int8_strip, finish);
+          }
+        }
+      };
+      const bool whole = (strip + S) * int8_strip <= p.columns;
+      if (whole && p.finish.kind == epilogue_kind::none) return from_registers(finish_nothing{});
+      if (whole && p.finish.kind == epilogue_kind::bias) return from_registers(finish_bias{p.finish.bias});
+    }
+    alignas(64) std::int32_t stored[R * S * int8_strip];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) {
-        int8_finish<Arch>(p, simd::words<Arch>(sums[r][s]), row + r, (strip + s) * int8_strip,
-                          finish);
+        _mm512_store_si512(stored + (r * S + s) * int8_strip, sums[r][s]);
       }
     }
+    int8_finish<Arch>(p, stored, R, S * int8_strip, row, strip);
   }
 };
 

@@ -40,12 +40,8 @@ struct table_entries {
   static index no_scratch(index /*rows*/, index /*depth*/, index /*panels*/) { return 0; }
 
   static void gemm(const gemm_call& c) {
-    const auto run = [&c](const auto& finish) {
-      multiply<Arch, a_layout::rows>(c.rows, c.depth, c.columns, c.a, c.a_stride, 0, c.b,
-                                     c.first_panel, c.last_panel, c.accumulate, c.c, c.c_stride,
-                                     finish, c.row);
-    };
-    with_epilogue(c.finish, run);
+    multiply<Arch, a_layout::rows>(c.rows, c.depth, c.columns, c.a, c.a_stride, 0, c.b, c.first_panel,
+                                   c.last_panel, c.accumulate, c.c, c.c_stride, c.finish, c.row);
   }
 
   static index packed_rows_size(index depth, index rows) {
@@ -64,7 +60,7 @@ struct table_entries {
     constexpr index mr = simd::tile<Arch>::rows;
     multiply<Arch, a_layout::columns>(c.rows, c.depth, c.columns, c.a + c.row * c.depth, mr,
                                       mr * c.depth, c.b, c.first_panel, c.last_panel,
-                                      c.accumulate, c.c, c.c_stride, finish_nothing{}, c.row);
+                                      c.accumulate, c.c, c.c_stride, epilogue{}, c.row);
   }
 
   static void int8_pack(const int8_pack_call& c) { int8_pack_strip(c); }
@@ -77,9 +73,7 @@ struct table_entries {
   }
 
   static void int8_gemm(const int8_gemm_call& c) {
-    with_epilogue(c.finish, [&c](const auto& finish) {
-      int8_multiply<Arch>(int8_best_unit<Arch>(), c, finish);
-    });
+    int8_multiply<Arch>(int8_best_unit<Arch>(), c);
   }
 
   // Rows and elements.
