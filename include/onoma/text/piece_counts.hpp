@@ -8,8 +8,9 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// How many pieces words have.
 struct piece_counts {
-  index pieces = 0;
+  index pieces = 0;   ///< of all words
   index unknown = 0;  ///< of these: what the vocabulary does not have
 
   /// 0 to 1; 0 where there are no pieces.

@@ -17,22 +17,24 @@ namespace onoma::inline ONOMA_ABI {
 
 /// Facts for `to_markdown`. Empty parts are left out.
 struct model_card {
+  /// A part of the data.
   struct part {
-    std::string name;  ///< "train", "dev", "test"
-    std::string file;
-    index sentences = 0;
-    index words = 0;
+    std::string name;     ///< "train", "dev", "test"
+    std::string file;     ///< its name, without folders
+    index sentences = 0;  ///< how many
+    index words = 0;      ///< of all of them
   };
+  /// The scores of a part.
   struct score {
-    std::string part;
-    ner_report report;
+    std::string part;   ///< "dev", "test"
+    ner_report report;  ///< of its entities
   };
 
-  std::string name;     ///< of the model: its folder
-  std::string encoder;  ///< what it was fine-tuned from
-  std::vector<std::string> labels;
-  std::vector<part> data;
-  std::vector<score> scores;
+  std::string name;                                           ///< of the model: its folder
+  std::string encoder;                                        ///< what it was fine-tuned from
+  std::vector<std::string> labels;                            ///< by id
+  std::vector<part> data;                                     ///< what it was trained and measured on
+  std::vector<score> scores;                                  ///< of parts with true tags
   std::vector<std::pair<std::string, std::string>> settings;  ///< of training: name and value
 };
 
