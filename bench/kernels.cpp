@@ -65,7 +65,7 @@ void linear_dw(benchmark::State& state) {
   count_flops(state, 2.0 * static_cast<double>(tokens * in * out));
 }
 
-/// One sequence; dropout in percent, backward or not.
+/// One sequence; dropout in percent, backward or not, a window's radius or 0.
 void attention(benchmark::State& state) {
   const index length = state.range(0), heads = state.range(1), width = state.range(2);
   const bool backward = state.range(4) != 0;
@@ -77,21 +77,38 @@ void attention(benchmark::State& state) {
   std::vector<float> lse(static_cast<std::size_t>(length * heads));
   std::vector<float> dqkv(qkv.size());
   const std::vector<std::int32_t> offsets = {0, static_cast<std::int32_t>(length)};
-  const onoma::attention_shape<float> shape{onoma::sequences::of({offsets.data(), 2}),
-                                            heads,
-                                            1.0F / std::sqrt(static_cast<float>(width)),
-                                            {static_cast<float>(state.range(3)) / 100.0F, 3}};
-  const mat<const float> q{qkv.data(), length, 3 * hidden};
-  device.attention(q, shape, {out.data(), length, hidden}, {lse.data(), heads, length});
+  const auto batch = onoma::sequences::of({offsets.data(), 2});
+  const index radius = state.range(5);  // 0: all keys are seen
+  const onoma::attention_shape<float> shape{
+      .queries = batch,
+      .keys = batch,
+      .heads = heads,
+      .kv_heads = heads,
+      .scale = 1.0F / std::sqrt(static_cast<float>(width)),
+      .reach = radius > 0 ? onoma::attention_reach::window(radius) : onoma::attention_reach{},
+      .dropout = {static_cast<float>(state.range(3)) / 100.0F, 3}};
+  const auto part = [&](auto* all, index i) {
+    return mat(all, length, 3 * hidden).cols_slice(i * hidden, hidden);
+  };
+  const onoma::attention_operands<float> operands{part(qkv.data(), 0), part(qkv.data(), 1),
+                                                  part(qkv.data(), 2)};
+  device.attention(operands, shape, {{out.data(), length, hidden}, {lse.data(), heads, length}});
   for (auto _ : state) {
     if (backward) {
-      device.attention_backward(q, shape, {out.data(), length, hidden}, {lse.data(), heads, length},
-                                {dout.data(), length, hidden}, {dqkv.data(), length, 3 * hidden});
+      device.attention_backward(operands, shape,
+                                {{out.data(), length, hidden}, {lse.data(), heads, length}},
+                                {dout.data(), length, hidden},
+                                {part(dqkv.data(), 0), part(dqkv.data(), 1), part(dqkv.data(), 2)});
     } else {
-      device.attention(q, shape, {out.data(), length, hidden}, {});
+      device.attention(operands, shape, {{out.data(), length, hidden}, {}});
     }
   }
-  count_flops(state, (backward ? 10.0 : 4.0) * static_cast<double>(length * length * hidden));
+  // Pairs of query and key that count, not those that blocks compute beside them.
+  double pairs = 0.0;
+  for (index i = 0; i < length; ++i) {
+    pairs += static_cast<double>(shape.reach.last(i, length) - shape.reach.first(i));
+  }
+  count_flops(state, (backward ? 10.0 : 4.0) * pairs * static_cast<double>(hidden));
 }
 
 void dropout(benchmark::State& state) {
@@ -121,9 +138,9 @@ void add_norm(benchmark::State& state) {
   const auto residual = normals(tokens * hidden, 6);
   const auto gamma = normals(hidden, 7);
   std::vector<float> y(x.size());
+  const onoma::layer_norm_weights<float> weights{{gamma.data(), hidden}, {gamma.data(), hidden}, 1e-12F};
   for (auto _ : state) {
-    device.add_norm({x.data(), tokens, hidden}, {residual.data(), tokens, hidden}, {},
-                    {gamma.data(), hidden}, {gamma.data(), hidden}, 1e-12F,
+    device.add_norm({x.data(), tokens, hidden}, {residual.data(), tokens, hidden}, {}, weights,
                     {y.data(), tokens, hidden}, {});
   }
   state.SetItemsProcessed(state.iterations() * tokens * hidden);
@@ -174,10 +191,11 @@ BENCHMARK(linear_dw)
     ->Args({400, 384, 1536, 2})
     ->MeasureProcessCPUTime();
 BENCHMARK(attention)
-    ->ArgNames({"tokens", "heads", "width", "dropout", "backward"})
-    ->ArgsProduct({{32, 128, 512}, {12}, {64}, {0, 10}, {0, 1}})
-    ->Args({32, 12, 32, 0, 0})
-    ->Args({32, 12, 32, 10, 1})
+    ->ArgNames({"tokens", "heads", "width", "dropout", "backward", "radius"})
+    ->ArgsProduct({{32, 128, 512}, {12}, {64}, {0, 10}, {0, 1}, {0}})
+    ->ArgsProduct({{2048, 8192}, {12}, {64}, {0}, {0, 1}, {0, 64}})
+    ->Args({32, 12, 32, 0, 0, 0})
+    ->Args({32, 12, 32, 10, 1, 0})
     ->MeasureProcessCPUTime();
 BENCHMARK(add_norm)->Arg(384)->Arg(768);
 BENCHMARK(dropout)->Arg(768);

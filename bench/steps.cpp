@@ -103,6 +103,27 @@ double forward_flops(const encoder_shape& s, const std::vector<std::int32_t>& of
          (2.0 * offsets.back() * (4.0 * h * h + 2.0 * h * f) + 4.0 * attended * h);
 }
 
+onoma::attention_operands<float> operands_of(mat<const float> qkv) {
+  const index hidden = qkv.cols / 3;
+  return {qkv.cols_slice(0, hidden), qkv.cols_slice(hidden, hidden), qkv.cols_slice(2 * hidden, hidden)};
+}
+
+onoma::layer_norm_weights<float> norm_of(const layer& w) {
+  const auto hidden = static_cast<index>(w.gamma.size());
+  return {{w.gamma.data(), hidden}, {w.beta.data(), hidden}, static_cast<float>(eps)};
+}
+
+onoma::attention_shape<float> shape_of(const std::vector<std::int32_t>& offsets, const encoder_shape& s,
+                                       float dropout) {
+  const auto batch = onoma::sequences::of({offsets.data(), static_cast<index>(offsets.size())});
+  return {.queries = batch,
+          .keys = batch,
+          .heads = s.heads,
+          .kv_heads = s.heads,
+          .scale = 1.0F / std::sqrt(static_cast<float>(s.hidden / s.heads)),
+          .dropout = {dropout, 17}};
+}
+
 void forward_layer(onoma::cpu_backend& d, layer& w, kept& k,
                    const onoma::attention_shape<float>& shape, const onoma::dropout_spec& drop,
                    bool training, mat<float> y) {
@@ -112,17 +133,16 @@ void forward_layer(onoma::cpu_backend& d, layer& w, kept& k,
                     : onoma::norm_statistics<float>{};
   };
   const auto bias = [&](index n) { return vec<const float>{w.bias.data(), n}; };
-  const vec<const float> gamma{w.gamma.data(), hidden}, beta{w.beta.data(), hidden};
+  const auto norm = norm_of(w);
   d.linear(k.x.view(), w.qkv.packed, bias(3 * hidden), k.qkv.view());
-  d.attention(k.qkv.view(), shape, k.context.view(), training ? k.lse.view() : mat<float>{});
+  d.attention(operands_of(k.qkv.view()), shape,
+              {k.context.view(), training ? k.lse.view() : mat<float>{}});
   d.linear(k.context.view(), w.output.packed, bias(hidden), k.a.view());
-  d.add_norm(k.a.view(), k.x.view(), drop, gamma, beta, static_cast<float>(eps), k.h.view(),
-             statistics(k.mean1, k.r1));
+  d.add_norm(k.a.view(), k.x.view(), drop, norm, k.h.view(), statistics(k.mean1, k.r1));
   d.linear_activation(k.h.view(), w.expand.packed, bias(k.pre.cols), onoma::activation::gelu,
                       training ? k.pre.view() : mat<float>{}, k.activated.view());
   d.linear(k.activated.view(), w.contract.packed, bias(hidden), k.f.view());
-  d.add_norm(k.f.view(), k.h.view(), drop, gamma, beta, static_cast<float>(eps), y,
-             statistics(k.mean2, k.r2));
+  d.add_norm(k.f.view(), k.h.view(), drop, norm, y, statistics(k.mean2, k.r2));
 }
 
 /// dy becomes the gradient of the layer's input.
@@ -131,20 +151,22 @@ void backward_layer(onoma::cpu_backend& d, layer& w, kept& k,
                     mat<float> dy, mat<float> dh, mat<float> dinner, mat<float> dqkv) {
   const index hidden = k.x.cols;
   const auto db = [&](index n) { return vec<float>{w.dbias.data(), n}; };
-  const vec<const float> gamma{w.gamma.data(), hidden};
-  const vec<float> dgamma{w.dgamma.data(), hidden}, dbeta{w.dbeta.data(), hidden};
-  d.add_norm_backward(k.f.view(), {k.mean2.flat(), k.r2.flat()}, gamma, dy, drop, dy, dh, dgamma,
-                      dbeta);
+  const auto norm = norm_of(w);
+  const onoma::norm_gradients<float> dnorm{{w.dgamma.data(), hidden}, {w.dbeta.data(), hidden}};
+  d.add_norm_backward(k.f.view(), {k.mean2.flat(), k.r2.flat()}, norm, dy, drop, onoma::set, dy, dh,
+                      dnorm);
   d.linear_dw(k.activated.view(), dh, w.contract.gradient.view(), db(hidden));
   d.linear_dx(dh, w.contract.packed, onoma::activation::gelu, k.pre.view(), dinner);
   d.linear_dw(k.h.view(), dinner, w.expand.gradient.view(), db(dinner.cols));
   d.linear_dx(dinner, w.expand.packed, onoma::add, dy);
-  d.add_norm_backward(k.a.view(), {k.mean1.flat(), k.r1.flat()}, gamma, dy, drop, dy, dh, dgamma,
-                      dbeta);
+  d.add_norm_backward(k.a.view(), {k.mean1.flat(), k.r1.flat()}, norm, dy, drop, onoma::set, dy, dh,
+                      dnorm);
   d.linear_dw(k.context.view(), dh, w.output.gradient.view(), db(hidden));
   const mat<float> dcontext{dinner.data, dh.rows, hidden};  // dinner is read no more
   d.linear_dx(dh, w.output.packed, onoma::set, dcontext);
-  d.attention_backward(k.qkv.view(), shape, k.context.view(), k.lse.view(), dcontext, dqkv);
+  const auto part = [&](index i) { return dqkv.cols_slice(i * hidden, hidden); };
+  d.attention_backward(operands_of(k.qkv.view()), shape, {k.context.view(), k.lse.view()}, dcontext,
+                       {part(0), part(1), part(2)});
   d.linear_dw(k.x.view(), dqkv, w.qkv.gradient.view(), db(3 * hidden));
   d.linear_dx(dqkv, w.qkv.packed, onoma::add, dy);
 }
@@ -167,11 +189,7 @@ void forward(benchmark::State& state) {
   for (index i = 0; i < shape.layers; ++i) layers.emplace_back(device, shape, 10 * i, false);
   kept memory(shape, offsets.back());
   const tensor input(offsets.back(), shape.hidden, 999, 1.0F);
-  const onoma::attention_shape<float> heads{
-      onoma::sequences::of({offsets.data(), static_cast<index>(offsets.size())}),
-      shape.heads,
-      1.0F / std::sqrt(static_cast<float>(shape.hidden / shape.heads)),
-      {}};
+  const auto heads = shape_of(offsets, shape, 0.0F);
   const auto run = [&] {
     memory.x.values = input.values;
     for (auto& w : layers) forward_layer(device, w, memory, heads, {}, false, memory.x.view());
@@ -206,11 +224,7 @@ void training_step(benchmark::State& state) {
   // The word table: AdamW touches all of its rows.
   weight table(device, 30522, shape.hidden, 5, true);
   memory[0].x = tensor(tokens, shape.hidden, 6, 1.0F);
-  const onoma::attention_shape<float> heads{
-      onoma::sequences::of({offsets.data(), static_cast<index>(offsets.size())}),
-      shape.heads,
-      1.0F / std::sqrt(static_cast<float>(shape.hidden / shape.heads)),
-      {p, 17}};
+  const auto heads = shape_of(offsets, shape, p);
   const onoma::dropout_spec drop{p, 18};
   onoma::adamw_step<float> step;
   step.learning_rate = 1e-5F;

@@ -192,10 +192,10 @@ TEST_CASE("norms, dropout and embeddings of every instruction set agree") {
       auto mean_b = mean;
       auto r_b = r;
       const float eps = 1e-3F;  // two columns may be nearly equal: bounds 1 / stddev
-      a.add_norm(xa.view(), residual.view(), spec, all(gamma), all(beta), eps, ya.view(),
-                 {all(mean), all(r)});
-      b.add_norm(xb.view(), residual.view(), spec, all(gamma), all(beta), eps, yb.view(),
-                 {all(mean_b), all(r_b)});
+      const onoma::layer_norm_weights<float> weights{all(std::as_const(gamma)),
+                                                     all(std::as_const(beta)), eps};
+      a.add_norm(xa.view(), residual.view(), spec, weights, ya.view(), {all(mean), all(r)});
+      b.add_norm(xb.view(), residual.view(), spec, weights, yb.view(), {all(mean_b), all(r_b)});
       const double tolerance = 4 * sum_tolerance(hidden);  // two sums, a root, a product
       CHECK(differ(xb, xa, 1e-6) == "");
       CHECK(differ(yb, ya, tolerance) == "");
@@ -211,10 +211,10 @@ TEST_CASE("norms, dropout and embeddings of every instruction set agree") {
       auto dbeta = g.normals<float>(hidden);
       auto dgamma_b = dgamma;
       auto dbeta_b = dbeta;
-      a.add_norm_backward(xa.view(), {all(mean), all(r)}, all(gamma), dy.view(), spec, dza.view(),
-                          dxa.view(), all(dgamma), all(dbeta));
-      b.add_norm_backward(xa.view(), {all(mean), all(r)}, all(gamma), dy.view(), spec, dzb.view(),
-                          dxb.view(), all(dgamma_b), all(dbeta_b));
+      a.add_norm_backward(xa.view(), {all(mean), all(r)}, weights, dy.view(), spec, onoma::set,
+                          dza.view(), dxa.view(), {all(dgamma), all(dbeta)});
+      b.add_norm_backward(xa.view(), {all(mean), all(r)}, weights, dy.view(), spec, onoma::set,
+                          dzb.view(), dxb.view(), {all(dgamma_b), all(dbeta_b)});
       CHECK(differ(dzb, dza, tolerance) == "");
       CHECK(differ(dxb, dxa, tolerance) == "");
       CHECK(differ(dgamma_b, dgamma, tolerance + sum_tolerance(tokens)) == "");
@@ -264,17 +264,26 @@ TEST_CASE("attention of every instruction set agrees") {
       const auto offsets = offsets_of(lengths);
       const index tokens = offsets.back();
       INFO("tokens " << tokens << " heads " << heads << " width " << width);
-      const onoma::attention_shape<float> shape{onoma::sequences::of(all(offsets)),
-                                                heads,
-                                                1.0F / std::sqrt(static_cast<float>(width)),
-                                                {round % 3 == 0 ? 0.2F : 0.0F, 5}};
+      const auto batch = onoma::sequences::of(all(offsets));
+      const onoma::attention_shape<float> shape{
+          .queries = batch,
+          .keys = batch,
+          .heads = heads,
+          .kv_heads = heads,
+          .scale = 1.0F / std::sqrt(static_cast<float>(width)),
+          .reach = round % 4 == 1 ? onoma::attention_reach::window(9) : onoma::attention_reach{},
+          .dropout = {round % 3 == 0 ? 0.2F : 0.0F, 5}};
       const unaligned qkv(g, tokens, 3 * heads * width);
       unaligned out(g, tokens, heads * width);
       unaligned out_b = out;
       unaligned lse(g, heads, tokens);
       unaligned lse_b = lse;
-      a.attention(qkv.view(), shape, out.view(), lse.view());
-      b.attention(qkv.view(), shape, out_b.view(), lse_b.view());
+      const index hidden = heads * width;
+      const auto part = [hidden](auto all, index i) { return all.cols_slice(i * hidden, hidden); };
+      const onoma::attention_operands<float> operands{part(qkv.view(), 0), part(qkv.view(), 1),
+                                                      part(qkv.view(), 2)};
+      a.attention(operands, shape, {out.view(), lse.view()});
+      b.attention(operands, shape, {out_b.view(), lse_b.view()});
       // Scores reach 10: an error of a few eps there is the relative error of a probability.
       const double tolerance = 10.0 * sum_tolerance(140);
       CHECK(differ(out_b, out, tolerance) == "");
@@ -282,8 +291,11 @@ TEST_CASE("attention of every instruction set agrees") {
       const unaligned dout(g, tokens, heads * width);
       unaligned dqkv(g, tokens, 3 * heads * width);
       unaligned dqkv_b = dqkv;
-      a.attention_backward(qkv.view(), shape, out.view(), lse.view(), dout.view(), dqkv.view());
-      b.attention_backward(qkv.view(), shape, out.view(), lse.view(), dout.view(), dqkv_b.view());
+      const onoma::attention_result<const float> result{out.view(), lse.view()};
+      for (const auto& [backend, d] : {std::pair{&a, dqkv.view()}, std::pair{&b, dqkv_b.view()}}) {
+        backend->attention_backward(operands, shape, result, dout.view(),
+                                    {part(d, 0), part(d, 1), part(d, 2)});
+      }
       CHECK(differ(dqkv_b, dqkv, tolerance) == "");
     }
   });

@@ -7,13 +7,18 @@
 #include <onoma/kernels/ref/attention.hpp>
 #include <onoma/kernels/ref/dropout.hpp>
 #include <onoma/kernels/ref/embedding.hpp>
+#include <onoma/kernels/ref/gate.hpp>
 #include <onoma/kernels/ref/linear.hpp>
 #include <onoma/kernels/ref/loss.hpp>
 #include <onoma/kernels/ref/norm.hpp>
+#include <onoma/kernels/ref/rotary.hpp>
 
 #include <doctest/doctest.h>
 
 #include <functional>
+#include <iterator>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace test {
@@ -122,111 +127,245 @@ TEST_CASE("activations") {
   }
 }
 
-TEST_CASE("add, dropout and normalise") {
+namespace {
+
+template <template <class> class Weights, class T>
+Weights<T> weights(vec<const T> gamma, vec<const T> beta, T eps) {
+  if constexpr (std::is_same_v<Weights<T>, onoma::layer_norm_weights<T>>) {
+    return {gamma, beta, eps};
+  } else {
+    return {gamma, eps};
+  }
+}
+
+/// Shapes, operands and gradients of one norm; what it computes, and what duals say.
+template <template <class> class Weights>
+void check_norm(float p, bool with_residual, bool with_beta, bool accumulate) {
+  INFO("p " << p << " residual " << with_residual << " beta " << with_beta << " add "
+            << accumulate);
   generator g(3);
   const index n = 4, h = 9;
   const auto x = random_values(g, n * h);
-  const auto residual = random_values(g, n * h);
+  const auto residual = with_residual ? random_values(g, n * h) : values{};
   const auto gamma = random_values(g, h);
-  const auto beta = random_values(g, h);
+  const auto beta = with_beta ? random_values(g, h) : values{};
   const auto dy = random_values(g, n * h);
-  for (const float p : {0.0F, 0.3F}) {
-    const onoma::dropout_spec spec{p, 5};
-    const auto forward = [&](duals xi, const duals& ri, const duals& gi, const duals& bi) {
-      duals y(xi.size());
-      onoma::ref::add_norm(as_mat(xi, n, h), as_mat(ri, n, h), spec, as_vec(gi), as_vec(bi),
-                           dual(1e-5), as_mat(y, n, h), vec<dual>{}, vec<dual>{});
-      return y;
-    };
-    auto z = x;
-    values y(x.size());
-    values mean(static_cast<std::size_t>(n));
-    values r(static_cast<std::size_t>(n));
-    onoma::ref::add_norm(as_mat(z, n, h), as_mat(residual, n, h), spec, as_vec(gamma), as_vec(beta),
-                         1e-5, as_mat(y, n, h), as_vec(mean), as_vec(r));
-    values dz(x.size());
-    values dx(x.size());
-    values dgamma(gamma.size(), 0.0);
-    values dbeta(beta.size(), 0.0);
-    onoma::ref::add_norm_backward(as_mat(std::as_const(z), n, h), as_vec(std::as_const(mean)),
-                                  as_vec(std::as_const(r)), as_vec(gamma), as_mat(dy, n, h), spec,
-                                  as_mat(dz, n, h), as_mat(dx, n, h), as_vec(dgamma), as_vec(dbeta));
-    const auto x_ = lift(x), r_ = lift(residual), g_ = lift(gamma), b_ = lift(beta);
-    CHECK(difference(dx, derivative(x, dy, [&](const duals& v) { return forward(v, r_, g_, b_); }),
-                     bound) == "");
-    CHECK(difference(dz, derivative(residual, dy,
-                                    [&](const duals& v) { return forward(x_, v, g_, b_); }),
-                     bound) == "");
-    CHECK(difference(dgamma, derivative(gamma, dy,
-                                        [&](const duals& v) { return forward(x_, r_, v, b_); }),
-                     bound) == "");
-    CHECK(difference(dbeta, derivative(beta, dy,
-                                       [&](const duals& v) { return forward(x_, r_, g_, v); }),
-                     bound) == "");
-  }
-}
-
-TEST_CASE("attention") {
-  generator g(4);
-  const auto offsets = offsets_of({3, 1, 6});
-  const index n = 10, heads = 2, h = 8;
-  const auto batch = onoma::sequences::of(as_vec(offsets));
-  const auto qkv = random_values(g, n * 3 * h);
-  const auto dout = random_values(g, n * h);
-  for (const float p : {0.0F, 0.4F}) {
-    const onoma::dropout_spec spec{p, 9};
-    values out(static_cast<std::size_t>(n * h));
-    values lse(static_cast<std::size_t>(heads * n));
-    onoma::ref::attention(as_mat(qkv, n, 3 * h), batch, heads, 0.5, spec, as_mat(out, n, h),
-                          as_mat(lse, heads, n));
-    values dqkv(qkv.size());
-    onoma::ref::attention_backward(as_mat(qkv, n, 3 * h), batch, heads, 0.5, spec,
-                                   as_mat(std::as_const(out), n, h),
-                                   as_mat(std::as_const(lse), heads, n), as_mat(dout, n, h),
-                                   as_mat(dqkv, n, 3 * h));
-    CHECK(difference(dqkv, derivative(qkv, dout, [&](const duals& v) {
-                       duals y(static_cast<std::size_t>(n * h));
-                       onoma::ref::attention(as_mat(v, n, 3 * h), batch, heads, dual(0.5), spec,
-                                             as_mat(y, n, h), mat<dual>{});
-                       return y;
-                     }),
-                     bound) == "");
-  }
-}
-
-TEST_CASE("attention with a bias of relative positions") {
-  generator g(6);
-  // Distances up to 24 reach buckets that several distances share.
-  const auto offsets = offsets_of({2, 25});
-  const index n = 27, heads = 2, h = 4, buckets = onoma::relative_position_buckets;
-  const auto batch = onoma::sequences::of(as_vec(offsets));
-  const auto qkv = random_values(g, n * 3 * h);
-  const auto bias = random_values(g, buckets * heads);
-  const auto dout = random_values(g, n * h);
-  const onoma::dropout_spec spec{0.3F, 9};
-  const auto forward = [&](const duals& qkv_, const duals& bias_) {
-    duals y(static_cast<std::size_t>(n * h));
-    onoma::ref::attention(as_mat(qkv_, n, 3 * h), batch, heads, dual(0.5), spec, as_mat(y, n, h),
-                          mat<dual>{}, as_mat(bias_, buckets, heads));
+  const onoma::dropout_spec spec{p, 5};
+  const auto residual_of = [&](const auto& v) {
+    return v.empty() ? decltype(as_mat(v, n, h)){} : as_mat(v, n, h);
+  };
+  const auto beta_of = [](const auto& v) { return v.empty() ? decltype(as_vec(v)){} : as_vec(v); };
+  const auto forward = [&](duals xi, const duals& ri, const duals& gi, const duals& bi) {
+    duals y(xi.size());
+    onoma::ref::add_norm(as_mat(xi, n, h), residual_of(ri), spec,
+                         weights<Weights>(as_vec(gi), beta_of(bi), dual(1e-5)), as_mat(y, n, h),
+                         onoma::norm_statistics<dual>{});
     return y;
   };
-  values out(static_cast<std::size_t>(n * h));
-  values lse(static_cast<std::size_t>(heads * n));
-  onoma::ref::attention(as_mat(qkv, n, 3 * h), batch, heads, 0.5, spec, as_mat(out, n, h),
-                        as_mat(lse, heads, n), as_mat(bias, buckets, heads));
-  values dqkv(qkv.size());
-  values dbias(bias.size(), 0.0);
-  onoma::ref::attention_backward(as_mat(qkv, n, 3 * h), batch, heads, 0.5, spec,
-                                 as_mat(std::as_const(out), n, h),
-                                 as_mat(std::as_const(lse), heads, n), as_mat(dout, n, h),
-                                 as_mat(dqkv, n, 3 * h), as_mat(bias, buckets, heads),
-                                 as_mat(dbias, buckets, heads));
-  CHECK(difference(dqkv,
-                   derivative(qkv, dout, [&](const duals& v) { return forward(v, lift(bias)); }),
+  auto z = x;
+  values y(x.size());
+  values mean(static_cast<std::size_t>(n));
+  values r(static_cast<std::size_t>(n));
+  const auto w = weights<Weights>(as_vec(gamma), beta_of(beta), 1e-5);
+  onoma::ref::add_norm(as_mat(z, n, h), residual_of(residual), spec, w, as_mat(y, n, h),
+                       onoma::norm_statistics<double>{as_vec(mean), as_vec(r)});
+  auto dz = accumulate ? random_values(g, n * h) : values(x.size());
+  const auto before = dz;
+  values dx(x.size());
+  values dgamma(gamma.size(), 0.0);
+  values dbeta(beta.size(), 0.0);
+  onoma::ref::add_norm_backward(
+      as_mat(std::as_const(z), n, h), onoma::norm_statistics<double>{as_vec(mean), as_vec(r)}, w,
+      as_mat(dy, n, h), spec,
+      onoma::ref::add_norm_targets<double>{accumulate, as_mat(dz, n, h), as_mat(dx, n, h)},
+      onoma::norm_gradients<double>{as_vec(dgamma), with_beta ? as_vec(dbeta) : vec<double>{}});
+  const auto x_ = lift(x), r_ = lift(residual), g_ = lift(gamma), b_ = lift(beta);
+  // What was in dz before passes through the same mask on its way to x.
+  auto expected_dx = derivative(x, dy, [&](const duals& v) { return forward(v, r_, g_, b_); });
+  if (accumulate) {
+    for (std::size_t i = 0; i < dx.size(); ++i) {
+      expected_dx[i] += onoma::ref::dropped(spec, static_cast<index>(i), before[i]);
+      dz[i] -= before[i];
+    }
+  }
+  CHECK(difference(dx, expected_dx, bound) == "");
+  if (with_residual) {
+    CHECK(difference(
+              dz, derivative(residual, dy, [&](const duals& v) { return forward(x_, v, g_, b_); }),
+              bound) == "");
+  }
+  CHECK(difference(dgamma,
+                   derivative(gamma, dy, [&](const duals& v) { return forward(x_, r_, v, b_); }),
                    bound) == "");
-  CHECK(difference(dbias,
-                   derivative(bias, dout, [&](const duals& v) { return forward(lift(qkv), v); }),
+  if (with_beta) {
+    CHECK(difference(dbeta,
+                     derivative(beta, dy, [&](const duals& v) { return forward(x_, r_, g_, v); }),
+                     bound) == "");
+  }
+}
+
+}  // namespace
+
+TEST_CASE("add, dropout and normalise") {
+  for (const float p : {0.0F, 0.3F}) {
+    for (const bool residual : {true, false}) {
+      for (const bool accumulate : {true, false}) {
+        for (const bool beta : {true, false}) {
+          check_norm<onoma::layer_norm_weights>(p, residual, beta, accumulate);
+        }
+        check_norm<onoma::rms_norm_weights>(p, residual, false, accumulate);
+      }
+    }
+  }
+}
+
+TEST_CASE("gates") {
+  generator g(7);
+  const index n = 5, f = 7;
+  const auto pre = g.normals<double>(n * 2 * f, 2.0F);
+  const auto dy = random_values(g, n * f);
+  for (const auto act : {activation::gelu, activation::gelu_tanh, activation::relu}) {
+    values dpre(pre.size());
+    onoma::ref::gate_backward(as_mat(pre, n, 2 * f), act, as_mat(dy, n, f), as_mat(dpre, n, 2 * f));
+    CHECK(difference(dpre,
+                     derivative(pre, dy,
+                                [&](const duals& v) {
+                                  duals y(dy.size());
+                                  onoma::ref::gate(as_mat(v, n, 2 * f), act, as_mat(y, n, f));
+                                  return y;
+                                }),
+                     bound) == "");
+  }
+}
+
+TEST_CASE("rotary positions") {
+  generator g(8);
+  const index n = 6, heads = 3, d = 8;
+  const std::vector<std::int32_t> positions = {0, 1, 2, 17, 8191, 3};
+  values cosine(static_cast<std::size_t>(n * d / 2)), sine(cosine.size());
+  onoma::ref::rotary(
+      as_vec(positions), 160000.0,
+      onoma::rotary_angles<double>{as_mat(cosine, n, d / 2), as_mat(sine, n, d / 2)});
+  const duals cosine_ = lift(cosine), sine_ = lift(sine);
+  const auto x = random_values(g, n * heads * d);
+  const auto dy = random_values(g, n * heads * d);
+  auto dx = dy;
+  onoma::ref::rotate_backward(as_mat(dx, n, heads * d), onoma::rotary_angles<const double>{
+                                                            as_mat(std::as_const(cosine), n, d / 2),
+                                                            as_mat(std::as_const(sine), n, d / 2)});
+  CHECK(difference(dx,
+                   derivative(x, dy,
+                              [&](duals v) {
+                                onoma::ref::rotate(
+                                    as_mat(v, n, heads * d),
+                                    onoma::rotary_angles<const dual>{as_mat(cosine_, n, d / 2),
+                                                                     as_mat(sine_, n, d / 2)});
+                                return v;
+                              }),
                    bound) == "");
+}
+
+namespace {
+
+struct attention_case {
+  std::vector<index> queries, keys;
+  index heads, kv_heads;
+  onoma::attention_reach reach;
+  float dropout;
+  bool bias;
+};
+
+/// The operands one behind the other, so that duals can be carried through all of them.
+struct attention_layout {
+  const attention_case& c;
+  index width = 4;
+  std::vector<std::int32_t> query_offsets = offsets_of(c.queries);
+  std::vector<std::int32_t> key_offsets = offsets_of(c.keys);
+  index n = query_offsets.back();
+  index s = key_offsets.back();
+  index buckets = onoma::relative_position_buckets;
+
+  [[nodiscard]] index size() const {
+    return n * c.heads * width + 2 * s * c.kv_heads * width + (c.bias ? buckets * c.heads : 0);
+  }
+  template <class T>
+  [[nodiscard]] onoma::attention_operands<T> operands(const std::vector<T>& all) const {
+    const T* k = all.data() + n * c.heads * width;
+    const T* v = k + s * c.kv_heads * width;
+    return {
+        {all.data(), n, c.heads * width}, {k, s, c.kv_heads * width}, {v, s, c.kv_heads * width}};
+  }
+  template <class T>
+  [[nodiscard]] onoma::attention_gradients<T> gradients(std::vector<T>& all) const {
+    T* k = all.data() + n * c.heads * width;
+    T* v = k + s * c.kv_heads * width;
+    T* bias = v + s * c.kv_heads * width;
+    return {{all.data(), n, c.heads * width},
+            {k, s, c.kv_heads * width},
+            {v, s, c.kv_heads * width},
+            c.bias ? mat<T>(bias, buckets, c.heads) : mat<T>{}};
+  }
+  template <class T>
+  [[nodiscard]] onoma::attention_shape<T> shape(const std::vector<T>& all) const {
+    const T* bias = all.data() + n * c.heads * width + 2 * s * c.kv_heads * width;
+    return {onoma::sequences::of(as_vec(query_offsets)),
+            onoma::sequences::of(as_vec(key_offsets)),
+            c.heads,
+            c.kv_heads,
+            T(0.5),
+            c.reach,
+            {c.dropout, 9},
+            c.bias ? mat<const T>(bias, buckets, c.heads) : mat<const T>{}};
+  }
+};
+
+void check_attention(const attention_case& c) {
+  generator g(4);
+  const attention_layout layout{c};
+  const auto all = random_values(g, layout.size());
+  const index columns = c.heads * layout.width;
+  const auto dout = random_values(g, layout.n * columns);
+  values out(dout.size());
+  values lse(static_cast<std::size_t>(c.heads * layout.n));
+  onoma::ref::attention(layout.operands(all), layout.shape(all),
+                        {as_mat(out, layout.n, columns), as_mat(lse, c.heads, layout.n)});
+  values d(all.size(), 0.0);
+  onoma::ref::attention_backward(layout.operands(all), layout.shape(all),
+                                 {as_mat(std::as_const(out), layout.n, columns),
+                                  as_mat(std::as_const(lse), c.heads, layout.n)},
+                                 as_mat(dout, layout.n, columns), layout.gradients(d));
+  CHECK(difference(d,
+                   derivative(all, dout,
+                              [&](const duals& v) {
+                                duals y(dout.size());
+                                onoma::ref::attention(layout.operands(v), layout.shape(v),
+                                                      {as_mat(y, layout.n, columns), {}});
+                                return y;
+                              }),
+                   bound) == "");
+}
+
+}  // namespace
+
+TEST_CASE("attention") {
+  using onoma::attention_reach;
+  // Distances up to 24 reach buckets of the bias that several distances share.
+  const std::vector<index> lengths = {3, 1, 6}, long_ones = {2, 25};
+  const attention_case cases[] = {
+      {lengths, lengths, 2, 2, {}, 0.0F, false},
+      {lengths, lengths, 2, 2, {}, 0.4F, false},
+      {long_ones, long_ones, 2, 2, {}, 0.3F, true},
+      {lengths, lengths, 4, 2, {}, 0.4F, false},
+      {lengths, lengths, 3, 1, attention_reach::causal(), 0.3F, true},
+      {lengths, lengths, 2, 2, attention_reach::window(1), 0.3F, false},
+      {long_ones, long_ones, 2, 1, {3, 0}, 0.3F, true},
+      {{1, 2, 0}, {4, 2, 3}, 2, 1, attention_reach::causal(), 0.3F, true},
+      {{2, 3}, {9, 3}, 2, 2, attention_reach::window(2), 0.0F, false},
+  };
+  for (std::size_t i = 0; i < std::size(cases); ++i) {
+    INFO("case " << i);
+    check_attention(cases[i]);
+  }
 }
 
 TEST_CASE("embedding, dropout, cross-entropy") {
@@ -240,13 +379,17 @@ TEST_CASE("embedding, dropout, cross-entropy") {
   const auto dy = random_values(g, n * h);
   const auto forward = [&](const duals& a, const duals& b, const duals& c) {
     duals y(static_cast<std::size_t>(n * h));
-    onoma::ref::embed(as_vec(words), as_vec(positions), {}, as_mat(a, 4, h), as_mat(b, 3, h),
-                      as_mat(c, 2, h), as_mat(y, n, h));
+    onoma::ref::embed(
+        {as_vec(words), as_vec(positions), {}},
+        onoma::embedding_tables<const dual>{as_mat(a, 4, h), as_mat(b, 3, h), as_mat(c, 2, h)},
+        as_mat(y, n, h));
     return y;
   };
   values dword(word.size(), 0.0), dposition(position.size(), 0.0), dtype(type.size(), 0.0);
-  onoma::ref::embed_backward(as_vec(words), as_vec(positions), {}, as_mat(dy, n, h),
-                             as_mat(dword, 4, h), as_mat(dposition, 3, h), as_mat(dtype, 2, h));
+  onoma::ref::embed_backward(
+      {as_vec(words), as_vec(positions), {}}, as_mat(dy, n, h),
+      onoma::embedding_gradients<double>{
+          {as_mat(dword, 4, h), {}}, {as_mat(dposition, 3, h), {}}, {as_mat(dtype, 2, h), {}}});
   const auto w = lift(word), p = lift(position), t = lift(type);
   CHECK(difference(dword, derivative(word, dy, [&](const duals& v) { return forward(v, p, t); }),
                    bound) == "");

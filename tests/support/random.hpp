@@ -75,6 +75,11 @@ struct matrix {
     }
     return all;
   }
+  /// The elements of some rows.
+  [[nodiscard]] std::vector<T> rows_of(index first, index count) const {
+    const auto all = values();
+    return {all.begin() + first * cols, all.begin() + (first + count) * cols};
+  }
   [[nodiscard]] bool gaps_untouched() const {
     for (index i = 0; i < rows; ++i) {
       for (index j = cols; j < stride; ++j) {

@@ -1,10 +1,12 @@
 /// The seam between layers and hardware: the fused functions that every backend provides.
 ///
-/// Shape alphabet: N tokens, H hidden, F feed-forward, A heads, D = H / A head size, V vocabulary,
-/// P positions, L labels, B sequences. K and M stand for the input and output width of a linear.
+/// Shape alphabet: N tokens, H hidden, F feed-forward, A heads, D head size, V vocabulary, L labels.
+/// K and M stand for the input and output width of a linear. core/operands.hpp has those of norms,
+/// embeddings and attention.
 #pragma once
 
 #include <onoma/core/activation.hpp>
+#include <onoma/core/operands.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/core/rng.hpp>
 #include <onoma/core/stored.hpp>
@@ -25,56 +27,6 @@ struct set_t {};
 struct add_t {};
 inline constexpr set_t set{};
 inline constexpr add_t add{};
-
-/// What a layer normalisation keeps for its backward pass. Null views keep nothing (inference).
-template <class T>
-struct norm_statistics {
-  vec<T> mean;               ///< [N]
-  vec<T> reciprocal_stddev;  ///< [N] 1 / sqrt(variance + eps)
-};
-
-/// The tables whose rows are summed into an embedding. `type` may be null (DistilBERT).
-template <class T>
-struct embedding_tables {
-  mat<T> word;      ///< [V, H]
-  mat<T> position;  ///< [P, H]
-  mat<T> type;      ///< [T, H], row 0 for every token if no types are given
-};
-
-/// The gradient of a table: a batch has a few of its words, so that most rows are zero.
-template <class T>
-struct table_gradient {
-  mat<T> values;           ///< [V, H]
-  vec<std::uint8_t> used;  ///< [V], not 0 for the rows that something was added to; null: not kept
-};
-
-/// The gradients of embedding_tables; one that is null is not wanted.
-template <class T>
-struct embedding_gradients {
-  table_gradient<T> word;
-  table_gradient<T> position;
-  table_gradient<T> type;
-};
-
-/// Which rows of the tables each token sums.
-struct embedding_rows {
-  vec<const std::int32_t> word;      ///< [N]
-  vec<const std::int32_t> position;  ///< [N]
-  vec<const std::int32_t> type;      ///< [N], or null: row 0 everywhere
-};
-
-/// How one attention call reads its operand.
-template <class T>
-struct attention_shape {
-  sequences batch;         ///< attention stays inside each sequence
-  index heads = 1;         ///< A
-  T scale = T(1);          ///< usually 1 / sqrt(D)
-  dropout_spec dropout{};  ///< on the probabilities; element ((a * N + i) * longest + j) for head a,
-                           ///< query row i (packed) and key j (within its sequence), where
-                           ///< `longest` is batch.longest
-  mat<const T> bias{};     ///< [relative_position_buckets, A] added to the scores of head a by the
-                           ///< bucket of the key's distance; null: none
-};
 
 /// Sum over the labelled tokens and how many there are: the mean is the reported loss.
 struct loss_result {
@@ -99,23 +51,24 @@ struct adamw_step {
   double bias_correction2 = 1.0;  ///< 1 - beta2^t
 };
 
-/// A compile-time policy: the functions below and nothing else. All views are in the backend's
-/// own memory. Parameter gradients accumulate; activation gradients are set, except where a call
-/// takes `add`. The result never depends on how many threads run it.
+/// What a forward pass needs: the functions below and nothing else. All views are in the backend's own
+/// memory. The result never depends on how many threads run it.
+///
+/// A forward pass of inference hands over no active dropout and no view to keep statistics in.
 ///
 /// `dry_run(true)` makes every function return at once: layers run on measuring arenas that way.
 template <class B>
-concept backend = requires(
-    B& b, bool flag, index n, std::size_t bytes, const typename B::scalar* host_in,
+concept inference_backend = requires(
+    B& b, bool flag, index n, double number, std::size_t bytes, const typename B::scalar* host_in,
     typename B::scalar* host_out, vec<typename B::scalar> v, vec<const typename B::scalar> cv,
     mat<typename B::scalar> m, mat<const typename B::scalar> cm, vec<const std::int32_t> ids,
-    typename B::packed_weight& packed, const typename B::packed_weight& cpacked,
-    typename B::scalar t, activation act, dropout_spec dropout,
-    norm_statistics<typename B::scalar> stats, attention_shape<typename B::scalar> shape,
-    embedding_tables<const typename B::scalar> tables,
-    embedding_gradients<typename B::scalar> dtables, table_gradient<typename B::scalar> dtable,
-    vec<std::uint8_t> marks, embedding_rows rows,
-    adamw_step<typename B::scalar> step, std::span<const stored_matrix> stored) {
+    typename B::packed_weight& packed, const typename B::packed_weight& cpacked, activation act,
+    dropout_spec dropout, norm_statistics<typename B::scalar> stats,
+    layer_norm_weights<typename B::scalar> layer_norm, rms_norm_weights<typename B::scalar> rms_norm,
+    attention_operands<typename B::scalar> qkv, attention_shape<typename B::scalar> shape,
+    attention_result<typename B::scalar> attended, rotary_angles<typename B::scalar> angles,
+    rotary_angles<const typename B::scalar> cangles, embedding_rows rows,
+    embedding_tables<const typename B::scalar> tables, std::span<const stored_matrix> stored) {
   typename B::scalar;
   typename B::buffer;         // owns a block of backend memory: movable; .data() -> std::byte*, .size()
   // A weight [M, K] in the layout that the kernels read: movable; default-constructed, no weight.
@@ -133,11 +86,9 @@ concept backend = requires(
   { b.upload(stored_matrix{}, v) };  // the same, converted; all of its elements
   { b.download(cv, host_out) };
   { b.upload_ids(ids, vec<std::int32_t>{}) };
-  { b.fill(v, t) };
 
   // Weights. with_transpose: also keep what linear_dx reads (training).
   { b.make_packed(n, n, flag) } -> std::same_as<typename B::packed_weight>;  // (M, K, transpose)
-  { b.pack(cm, packed) };
   // From host memory as a file has it, for a weight without transpose: the matrices of `stored`,
   // each [_, K], lie below one another in [M, K]. All are float formats, or all I8: then `linear` and
   // `linear_activation` quantise each row of x and compute on integers (kernels/ref/quantized.hpp).
@@ -145,8 +96,52 @@ concept backend = requires(
 
   // y [N, M] = x [N, K] w^T + bias [M]   (bias may be null)
   { b.linear(cm, cpacked, cv, m) };
+  // y [N, M] = residual [N, M] + x w^T + bias (may be null); y is not the residual.
+  { b.linear(cm, cpacked, cv, cm, m) };
   // pre [N, M] = x w^T + bias (null: not kept); y = act(pre)
   { b.linear_activation(cm, cpacked, cv, act, m, m) };
+  // y [N, F] = act(pre[:, :F]) pre[:, F:] for pre [N, 2F].  (pre, act, y)
+  { b.gate(cm, act, m) };
+
+  // x becomes z = residual + dropout(x) (residual may be null); y = normalised(z).
+  // (x, residual, dropout, weights, y, statistics). y may be x only if nothing is kept.
+  { b.add_norm(m, cm, dropout, layer_norm, m, stats) };
+  { b.add_norm(m, cm, dropout, rms_norm, m, stats) };
+
+  // The angles of tokens at positions [N], for a base of the wave lengths.  (positions, base, angles)
+  { b.rotary(ids, number, angles) };
+  // Turns x [N, A D], in place, by the angles of its tokens.
+  { b.rotate(m, cangles) };
+  // Softmax(scale q k^T) v for each sequence and head.
+  { b.attention(qkv, shape, attended) };
+
+  // y [N, H] = word[ids] + position[...] + type[...]
+  { b.embed(rows, tables, m) };
+  // Rows by number. y [M, H]: row i is row ids[i] of x [N, H].  (x, ids, y)
+  { b.gather(cm, ids, m) };
+  // y [N, L] = softmax of each row of x
+  { b.softmax(cm, m) };
+};
+
+/// What training needs beyond inference: the backward of each function, the loss and the optimizer.
+/// Parameter gradients accumulate; activation gradients are set, except where a call takes `add`.
+template <class B>
+concept training_backend = inference_backend<B> && requires(
+    B& b, vec<typename B::scalar> v, vec<const typename B::scalar> cv, mat<typename B::scalar> m,
+    mat<const typename B::scalar> cm, vec<const std::int32_t> ids,
+    typename B::packed_weight& packed, const typename B::packed_weight& cpacked,
+    typename B::scalar t, activation act, dropout_spec dropout,
+    norm_statistics<typename B::scalar> stats, layer_norm_weights<typename B::scalar> layer_norm,
+    rms_norm_weights<typename B::scalar> rms_norm, norm_gradients<typename B::scalar> dnorm,
+    attention_operands<typename B::scalar> qkv, attention_shape<typename B::scalar> shape,
+    attention_result<const typename B::scalar> attended,
+    attention_gradients<typename B::scalar> dqkv, rotary_angles<const typename B::scalar> angles,
+    embedding_gradients<typename B::scalar> dtables, table_gradient<typename B::scalar> dtable,
+    vec<std::uint8_t> marks, embedding_rows rows, adamw_step<typename B::scalar> step) {
+  { b.pack(cm, packed) };
+  { b.fill(v, t) };
+  { b.fill(marks, std::uint8_t{}) };
+
   // dx [N, K] (set | add) = dy [N, M] w
   { b.linear_dx(cm, cpacked, set, m) };
   { b.linear_dx(cm, cpacked, add, m) };
@@ -154,40 +149,32 @@ concept backend = requires(
   { b.linear_dx(cm, cpacked, act, cm, m) };
   // dw [M, K] += dy^T x; db [M] += column sums of dy (null: no bias).  (x, dy, dw, db)
   { b.linear_dw(cm, cm, m, v) };
+  // dpre [N, 2F] from dy [N, F].  (pre, act, dy, dpre)
+  { b.gate_backward(cm, act, cm, m) };
 
-  // x becomes z = residual + dropout(x) (residual may be null); y = gamma * normalised(z) + beta.
-  // (x, residual, dropout, gamma, beta, eps, y, statistics). y may be x only if nothing is kept.
-  { b.add_norm(m, cm, dropout, cv, cv, t, m, stats) };
-  // (z, statistics, gamma, dy, dropout, dz, dx, dgamma, dbeta): dz is set (the residual's
-  // gradient), dx = dropout mask applied to dz (null view: not wanted); dgamma, dbeta accumulate.
-  // dz may be dy.
-  { b.add_norm_backward(cm, stats, cv, cm, dropout, m, m, v, v) };
+  // (z, statistics, weights, dy, dropout, set | add, dz, dx, gradients): dz is the gradient of z, which
+  // may be dy where it is set, or is added to what dz holds; dx = dropout mask applied to the result
+  // (null view: not wanted).
+  { b.add_norm_backward(cm, stats, layer_norm, cm, dropout, set, m, m, dnorm) };
+  { b.add_norm_backward(cm, stats, layer_norm, cm, dropout, add, m, m, dnorm) };
+  { b.add_norm_backward(cm, stats, rms_norm, cm, dropout, set, m, m, dnorm) };
+  { b.add_norm_backward(cm, stats, rms_norm, cm, dropout, add, m, m, dnorm) };
   // x = dropout(x), in place; the same call on the gradient is the backward.
   { b.dropout(m, dropout) };
 
-  // out [N, H]: softmax(scale q k^T) v for each sequence and head of qkv [N, 3H] (q | k | v);
-  // log_sum_exp [A, N] is kept for the backward (null: inference).
-  { b.attention(cm, shape, m, m) };
-  // (qkv, shape, out, log_sum_exp, dout, dqkv, dbias): dqkv [N, 3H] is set; dbias accumulates, null
-  // (or left out) without a bias.
-  { b.attention_backward(cm, shape, cm, cm, cm, m) };
-  { b.attention_backward(cm, shape, cm, cm, cm, m, m) };
+  // Turns a gradient back, in place.
+  { b.rotate_backward(m, angles) };
+  // (operands, shape, what the forward computed, dout [N, A D], gradients)
+  { b.attention_backward(qkv, shape, attended, cm, dqkv) };
 
-  // y [N, H] = word[ids] + position[...] + type[...]
-  { b.embed(rows, tables, m) };
   // Adds each row of dy [N, H] to the gradient rows that it came from, and marks them as used.
   { b.embed_backward(rows, cm, dtables) };
-
-  // Rows by number. y [M, H]: row i is row ids[i] of x [N, H].  (x, ids, y)
-  { b.gather(cm, ids, m) };
   // y [N, H]: row ids[i] is row i of x [M, H], all others are zero; ids ascend.  (x, ids, y)
   { b.scatter(cm, ids, m) };
 
   // Mean cross-entropy of logits [N, L] over rows whose label is not `ignored_label`.
   // dlogits [N, L] is set to t * d(sum of losses)/d(logits); null view: loss only.
   { b.softmax_cross_entropy(cm, ids, t, m) } -> std::same_as<loss_result>;
-  // y [N, L] = softmax of each row of x
-  { b.softmax(cm, m) };
 
   // Sum of squares, in double, with an order that depends on the size alone.
   { b.squared_norm(cv) } -> std::same_as<double>;
@@ -206,16 +193,15 @@ concept backend = requires(
   // (step, parameter, gradient, first moment, second moment, seen [V]): a row that is used becomes seen,
   // a row that was never used only decays, since its moments are zero too; no row is used afterwards.
   { b.adamw(step, m, dtable, m, m, marks) };
-  // Sets marks.
-  { b.fill(marks, std::uint8_t{}) };
 };
 
 /// A backend whose kernels can read the host's memory where it lies: of a mapped file, they then touch
 /// what they need and nothing is copied.
 template <class B>
 concept reads_host_memory =
-    backend<B> && requires(const B& b, std::span<const stored_matrix> stored, index n,
-                           const typename B::packed_weight& packed, std::span<const std::byte> bytes) {
+    inference_backend<B> &&
+    requires(const B& b, std::span<const stored_matrix> stored, index n,
+             const typename B::packed_weight& packed, std::span<const std::byte> bytes) {
   // The matrices of `stored` below one another as one block of scalars, or null if they must be copied.
   { b.in_place(stored) } -> std::same_as<vec<const typename B::scalar>>;
   // What a float weight [M, K] without transpose is packed as: the name of the layout, the bytes, and a
@@ -224,5 +210,9 @@ concept reads_host_memory =
   { b.packed_bytes(packed) } -> std::same_as<std::span<const std::byte>>;
   { b.packed_in_place(n, n, bytes) } -> std::same_as<typename B::packed_weight>;
 };
+
+/// The name of training_backend before there were two.
+template <class B>
+concept backend = training_backend<B>;
 
 }  // namespace onoma::inline ONOMA_ABI

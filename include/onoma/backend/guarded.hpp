@@ -22,7 +22,7 @@ namespace onoma::inline ONOMA_ABI {
 /// except while a function of the backend runs, so that a layer which reads or writes a tensor
 /// itself ends in a segmentation fault on a machine without any device. What the host says about the
 /// contents of backend memory is checked: `sequences::longest`. For tests (POSIX).
-template <backend B>
+template <training_backend B>
 class guarded_backend {
  public:
   using scalar = typename B::scalar;
@@ -127,18 +127,20 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.linear(x, w, bias, y);
   }
-  void linear_activation(in x, const packed_weight& w, vec<const scalar> bias, activation act, out
-                         pre, out y) {
+  void linear(in x, const packed_weight& w, vec<const scalar> bias, in residual, out y) {
+    const opened access(*regions_);
+    inner_.linear(x, w, bias, residual, y);
+  }
+  void linear_activation(in x, const packed_weight& w, vec<const scalar> bias, activation act,
+                         out pre, out y) {
     const opened access(*regions_);
     inner_.linear_activation(x, w, bias, act, pre, y);
   }
-  void linear_dx(in dy, const packed_weight& w, set_t, out dx) {
+  /// `Mode`: set or add.
+  template <class Mode>
+  void linear_dx(in dy, const packed_weight& w, Mode mode, out dx) {
     const opened access(*regions_);
-    inner_.linear_dx(dy, w, set, dx);
-  }
-  void linear_dx(in dy, const packed_weight& w, add_t, out dx) {
-    const opened access(*regions_);
-    inner_.linear_dx(dy, w, add, dx);
+    inner_.linear_dx(dy, w, mode, dx);
   }
   void linear_dx(in dy, const packed_weight& w, activation act, in pre, out dx) {
     const opened access(*regions_);
@@ -148,31 +150,57 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.linear_dw(x, dy, dw, db);
   }
-    void add_norm(out x, in residual, const dropout_spec& spec, vec<const scalar> gamma, vec<const
-                scalar> beta, scalar eps, out y, norm_statistics<scalar> kept) {
+  void gate(in pre, activation act, out y) {
     const opened access(*regions_);
-    inner_.add_norm(x, residual, spec, gamma, beta, eps, y, kept);
+    inner_.gate(pre, act, y);
   }
-    void add_norm_backward(in z, norm_statistics<scalar> kept, vec<const scalar> gamma, in dy, const
-                         dropout_spec& spec, out dz, out dx, vec<scalar> dgamma, vec<scalar> dbeta)
-                         {
+  void gate_backward(in pre, activation act, in dy, out dpre) {
     const opened access(*regions_);
-    inner_.add_norm_backward(z, kept, gamma, dy, spec, dz, dx, dgamma, dbeta);
+    inner_.gate_backward(pre, act, dy, dpre);
+  }
+  /// `Weights`: layer_norm_weights or rms_norm_weights.
+  template <template <class> class Weights>
+  void add_norm(out x, in residual, const dropout_spec& spec, const Weights<scalar>& weights, out y,
+                const norm_statistics<scalar>& kept) {
+    const opened access(*regions_);
+    inner_.add_norm(x, residual, spec, weights, y, kept);
+  }
+  template <template <class> class Weights, class Mode>
+  void add_norm_backward(in z, const norm_statistics<scalar>& kept, const Weights<scalar>& weights,
+                         in dy, const dropout_spec& spec, Mode mode, out dz, out dx,
+                         const norm_gradients<scalar>& gradients) {
+    const opened access(*regions_);
+    inner_.add_norm_backward(z, kept, weights, dy, spec, mode, dz, dx, gradients);
   }
   void dropout(out x, const dropout_spec& spec) {
     const opened access(*regions_);
     inner_.dropout(x, spec);
   }
-  void attention(in qkv, const attention_shape<scalar>& shape, out y, out log_sum_exp) {
+  void rotary(vec<const std::int32_t> positions, double base, const rotary_angles<scalar>& angles) {
     const opened access(*regions_);
-    check_longest(shape.batch);
-    inner_.attention(qkv, shape, y, log_sum_exp);
+    inner_.rotary(positions, base, angles);
   }
-  void attention_backward(in qkv, const attention_shape<scalar>& shape, in y, in log_sum_exp, in dy,
-                          out dqkv, out dbias = {}) {
+  void rotate(out x, const rotary_angles<const scalar>& angles) {
     const opened access(*regions_);
-    check_longest(shape.batch);
-    inner_.attention_backward(qkv, shape, y, log_sum_exp, dy, dqkv, dbias);
+    inner_.rotate(x, angles);
+  }
+  void rotate_backward(out d, const rotary_angles<const scalar>& angles) {
+    const opened access(*regions_);
+    inner_.rotate_backward(d, angles);
+  }
+  void attention(const attention_operands<scalar>& operands, const attention_shape<scalar>& shape,
+                 const attention_result<scalar>& result) {
+    const opened access(*regions_);
+    check_shape(shape);
+    inner_.attention(operands, shape, result);
+  }
+  void attention_backward(const attention_operands<scalar>& operands,
+                          const attention_shape<scalar>& shape,
+                          const attention_result<const scalar>& result, in dout,
+                          const attention_gradients<scalar>& gradients) {
+    const opened access(*regions_);
+    check_shape(shape);
+    inner_.attention_backward(operands, shape, result, dout, gradients);
   }
   void embed(const embedding_rows& rows, const embedding_tables<const scalar>& tables, out y) {
     const opened access(*regions_);
@@ -191,7 +219,7 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.scatter(x, rows, y);
   }
-    [[nodiscard]] loss_result softmax_cross_entropy(in logits, vec<const std::int32_t> labels,
+  [[nodiscard]] loss_result softmax_cross_entropy(in logits, vec<const std::int32_t> labels,
                                                   scalar scale, out dlogits) {
     const opened access(*regions_);
     return inner_.softmax_cross_entropy(logits, labels, scale, dlogits);
@@ -229,8 +257,23 @@ class guarded_backend {
 
  private:
   /// A dry run has no offsets to look at.
-  void check_longest(const sequences& batch) const {
+  void check_shape(const attention_shape<scalar>& shape) const {
     if (inner_.dry_run()) return;
+    check_longest(shape.queries);
+    check_longest(shape.keys);
+    if (shape.queries.count() != shape.keys.count()) {
+      fail(error_code::invalid_argument, "attention_shape.keys",
+           std::to_string(shape.queries.count()) + " sequences", std::to_string(shape.keys.count()));
+    }
+    for (index b = 0; b < shape.queries.count(); ++b) {
+      if (shape.queries.length(b) > shape.keys.length(b)) {
+        fail(error_code::invalid_argument, "attention_shape.keys",
+             "at least " + std::to_string(shape.queries.length(b)) + " keys, one for each query",
+             std::to_string(shape.keys.length(b)));
+      }
+    }
+  }
+  static void check_longest(const sequences& batch) {
     if (const index longest = sequences::of(batch.offsets).longest; longest != batch.longest) {
       fail(error_code::invalid_argument, "sequences.longest", std::to_string(longest),
            std::to_string(batch.longest));

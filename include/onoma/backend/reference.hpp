@@ -7,16 +7,19 @@
 #include <onoma/kernels/ref/attention.hpp>
 #include <onoma/kernels/ref/dropout.hpp>
 #include <onoma/kernels/ref/embedding.hpp>
+#include <onoma/kernels/ref/gate.hpp>
 #include <onoma/kernels/ref/linear.hpp>
 #include <onoma/kernels/ref/loss.hpp>
 #include <onoma/kernels/ref/norm.hpp>
 #include <onoma/kernels/ref/quantized.hpp>
+#include <onoma/kernels/ref/rotary.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
@@ -109,6 +112,14 @@ class reference_backend {
       ref::quantized_linear(x, {w.codes.data(), w.rows, w.cols}, {w.scales.data(), w.rows}, bias, y);
     }
   }
+  void linear(mat<const T> x, const packed_weight& w, vec<const T> bias, mat<const T> residual,
+              mat<T> y) const {
+    if (dry_run_) return;
+    linear(x, w, bias, y);
+    for (index n = 0; n < y.rows; ++n) {
+      for (index m = 0; m < y.cols; ++m) y(n, m) += residual(n, m);
+    }
+  }
   void linear_activation(mat<const T> x, const packed_weight& w, vec<const T> bias,
                          activation function, mat<T> pre, mat<T> y) const {
     if (dry_run_) return;
@@ -132,57 +143,60 @@ class reference_backend {
     if (!dry_run_) ref::linear_dw(x, dy, dw, db);
   }
 
-  void add_norm(mat<T> x, mat<const T> residual, const dropout_spec& spec, vec<const T> gamma,
-                vec<const T> beta, T eps, mat<T> y, norm_statistics<T> kept) const {
-    if (!dry_run_) {
-      ref::add_norm(x, residual, spec, gamma, beta, eps, y, kept.mean, kept.reciprocal_stddev);
-    }
+  void gate(mat<const T> pre, activation function, mat<T> y) const {
+    if (!dry_run_) ref::gate(pre, function, y);
   }
-  void add_norm_backward(mat<const T> z, norm_statistics<T> kept, vec<const T> gamma,
-                         mat<const T> dy, const dropout_spec& spec, mat<T> dz, mat<T> dx,
-                         vec<T> dgamma, vec<T> dbeta) const {
-    if (!dry_run_) {
-      ref::add_norm_backward(z, vec<const T>(kept.mean), vec<const T>(kept.reciprocal_stddev),
-                             gamma, dy, spec, dz, dx, dgamma, dbeta);
-    }
+  void gate_backward(mat<const T> pre, activation function, mat<const T> dy, mat<T> dpre) const {
+    if (!dry_run_) ref::gate_backward(pre, function, dy, dpre);
+  }
+
+  /// `Weights`: layer_norm_weights or rms_norm_weights.
+  template <template <class> class Weights>
+  void add_norm(mat<T> x, mat<const T> residual, const dropout_spec& spec, const Weights<T>& weights,
+                mat<T> y, const norm_statistics<T>& kept) const {
+    if (!dry_run_) ref::add_norm(x, residual, spec, weights, y, kept);
+  }
+  /// `Mode`: set or add.
+  template <template <class> class Weights, class Mode>
+  void add_norm_backward(mat<const T> z, const norm_statistics<T>& kept, const Weights<T>& weights,
+                         mat<const T> dy, const dropout_spec& spec, Mode /*mode*/, mat<T> dz,
+                         mat<T> dx, const norm_gradients<T>& gradients) const {
+    if (dry_run_) return;
+    constexpr bool accumulate = std::is_same_v<Mode, add_t>;
+    ref::add_norm_backward(z, kept, weights, dy, spec, ref::add_norm_targets<T>{accumulate, dz, dx},
+                           gradients);
   }
   void dropout(mat<T> x, const dropout_spec& spec) const {
     if (!dry_run_) ref::dropout(x, spec);
   }
 
-  void attention(mat<const T> qkv, const attention_shape<T>& shape, mat<T> out,
-                 mat<T> log_sum_exp) const {
-    if (!dry_run_) {
-      ref::attention(qkv, shape.batch, shape.heads, shape.scale, shape.dropout, out, log_sum_exp,
-                     shape.bias);
-    }
+  void rotary(vec<const std::int32_t> positions, double base, const rotary_angles<T>& angles) const {
+    if (!dry_run_) ref::rotary(positions, base, angles);
   }
-  void attention_backward(mat<const T> qkv, const attention_shape<T>& shape, mat<const T> out,
-                          mat<const T> log_sum_exp, mat<const T> dout, mat<T> dqkv,
-                          mat<T> dbias = {}) const {
-    if (!dry_run_) {
-      ref::attention_backward(qkv, shape.batch, shape.heads, shape.scale, shape.dropout, out,
-                              log_sum_exp, dout, dqkv, shape.bias, dbias);
-    }
+  void rotate(mat<T> x, const rotary_angles<const T>& angles) const {
+    if (!dry_run_) ref::rotate(x, angles);
+  }
+  void rotate_backward(mat<T> d, const rotary_angles<const T>& angles) const {
+    if (!dry_run_) ref::rotate_backward(d, angles);
+  }
+
+  void attention(const attention_operands<T>& operands, const attention_shape<T>& shape,
+                 const attention_result<T>& result) const {
+    if (!dry_run_) ref::attention(operands, shape, result);
+  }
+  void attention_backward(const attention_operands<T>& operands, const attention_shape<T>& shape,
+                          const attention_result<const T>& result, mat<const T> dout,
+                          const attention_gradients<T>& gradients) const {
+    if (!dry_run_) ref::attention_backward(operands, shape, result, dout, gradients);
   }
 
   void embed(const embedding_rows& rows, const embedding_tables<const T>& tables,
              mat<T> y) const {
-    if (!dry_run_) {
-      ref::embed(rows.word, rows.position, rows.type, tables.word, tables.position, tables.type, y);
-    }
+    if (!dry_run_) ref::embed(rows, tables, y);
   }
   void embed_backward(const embedding_rows& rows, mat<const T> dy,
                       const embedding_gradients<T>& gradients) const {
-    if (dry_run_) return;
-    ref::embed_backward(rows.word, rows.position, rows.type, dy, gradients.word.values,
-                        gradients.position.values, gradients.type.values);
-    const auto mark = [&](vec<std::uint8_t> used, vec<const std::int32_t> targets) {
-      for (index n = 0; used && n < dy.rows; ++n) used[targets ? targets[n] : 0] = 1;
-    };
-    mark(gradients.word.used, rows.word);
-    mark(gradients.position.used, rows.position);
-    mark(gradients.type.used, rows.type);
+    if (!dry_run_) ref::embed_backward(rows, dy, gradients);
   }
 
   void gather(mat<const T> x, vec<const std::int32_t> rows, mat<T> y) const {
@@ -271,7 +285,7 @@ class reference_backend {
   bool dry_run_ = false;
 };
 
-static_assert(backend<reference_backend<float>>);
-static_assert(backend<reference_backend<double>>);
+static_assert(training_backend<reference_backend<float>>);
+static_assert(training_backend<reference_backend<double>>);
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -23,6 +23,10 @@ inline constexpr std::uint64_t head_dropout = 1;        ///< On what a head read
 [[nodiscard]] constexpr std::uint64_t feed_forward_output_dropout(index layer) {
   return 4 + 3 * static_cast<std::uint64_t>(layer);
 }
+/// A layer drops either the output of its feed-forward block or the inner values.
+[[nodiscard]] constexpr std::uint64_t feed_forward_inner_dropout(index layer) {
+  return feed_forward_output_dropout(layer);
+}
 
 /// New weights: the parameter whose first element is number `element` of all.
 [[nodiscard]] constexpr std::uint64_t initial_values(index element) {

@@ -20,15 +20,18 @@ namespace onoma::inline ONOMA_SEAM {
 enum class epilogue_kind : std::int32_t {
   none,        ///< c = sum
   bias,        ///< c = sum + bias
+  residual,    ///< c = residual + sum + bias
   activation,  ///< pre = sum + bias; c = function(pre)
 };
 
 struct epilogue {
   epilogue_kind kind = epilogue_kind::none;
   activation function = activation::gelu;  ///< of `activation`
-  const float* bias = nullptr;             ///< [columns]; may be null for `activation`
+  const float* bias = nullptr;             ///< [columns]; may be null for `residual` and `activation`
   float* pre = nullptr;                    ///< [rows, columns]; null: not kept
   index pre_stride = 0;
+  const float* residual = nullptr;  ///< [rows, columns]; not C, which may hold parts of sums
+  index residual_stride = 0;
 };
 
 /// C [rows, columns of the panels first_panel .. last_panel) (= | +=) A [rows, depth] B, then the
@@ -47,7 +50,7 @@ struct gemm_call {
   float* c = nullptr;  ///< row 0 of these rows, column 0 of the whole C
   index c_stride = 0;
   epilogue finish{};
-  index row = 0;                 ///< number of the first row: of `finish.pre`, and of a packed A
+  index row = 0;  ///< number of the first row: of `finish`'s matrices, and of a packed A
   std::byte* scratch = nullptr;  ///< `gemm_scratch` bytes, 64-byte aligned; no other task's
 };
 
@@ -81,7 +84,8 @@ struct dropout_call {
   std::uint64_t key = 0;
 };
 
-/// Rows of: x = z = residual + dropout(x); y = gamma normalised(z) + beta.
+/// Rows of: x = z = residual + dropout(x); y = gamma normalised(z) + beta. RMS normalisation has no beta
+/// and no mean.
 struct add_norm_call {
   index rows = 0;
   index hidden = 0;
@@ -92,7 +96,7 @@ struct add_norm_call {
   dropout_call dropout{};
   index number = 0;  ///< of the first element; rows are `hidden` numbers apart
   const float* gamma = nullptr;
-  const float* beta = nullptr;
+  const float* beta = nullptr;  ///< may be null
   float eps = 0.0F;
   float* y = nullptr;
   index y_stride = 0;
@@ -100,10 +104,11 @@ struct add_norm_call {
   float* reciprocal_stddev = nullptr;  ///< [rows], null: not kept
 };
 
-/// Rows of the backward: dz is set and may be dy; dx (may be null) = dropout(dz).
+/// Rows of the backward: dz is set, and may be dy, or added to; dx (may be null) = dropout(dz).
 struct add_norm_backward_call {
   index rows = 0;
   index hidden = 0;
+  bool accumulate = false;
   const float* z = nullptr;
   index z_stride = 0;
   const float* mean = nullptr;
@@ -130,36 +135,85 @@ struct add_norm_parameters_call {
   const float* dy = nullptr;
   index dy_stride = 0;
   float* dgamma = nullptr;
-  float* dbeta = nullptr;
+  float* dbeta = nullptr;  ///< may be null
+};
+
+/// Rows of y = function(pre's left half) times its right half.
+struct gate_call {
+  activation function = activation::gelu;
+  index rows = 0;
+  index columns = 0;           ///< of y; pre has twice as many
+  const float* pre = nullptr;
+  index pre_stride = 0;
+  float* y = nullptr;
+  index y_stride = 0;
+};
+
+/// The backward of it: dpre is set.
+struct gate_backward_call {
+  activation function = activation::gelu;
+  index rows = 0;
+  index columns = 0;  ///< of dy
+  const float* pre = nullptr;
+  index pre_stride = 0;
+  const float* dy = nullptr;
+  index dy_stride = 0;
+  float* dpre = nullptr;
+  index dpre_stride = 0;
+};
+
+/// Rows of x, whose heads turn by the angles of their row, or back.
+struct rotate_call {
+  index rows = 0;
+  index heads = 0;
+  index pairs = 0;  ///< half of a head's columns
+  const float* cosine = nullptr;
+  index cosine_stride = 0;
+  const float* sine = nullptr;
+  index sine_stride = 0;
+  bool back = false;
+  float* x = nullptr;
+  index x_stride = 0;
+};
+
+/// How many queries and keys one head over one sequence has, and what they see (attention_reach in
+/// core/operands.hpp).
+struct attention_size {
+  index queries = 0;  ///< > 0: the last of the sequence's tokens
+  index keys = 0;     ///< at least as many
+  index width = 0;    ///< D
+  index before = 0;
+  index after = 0;
 };
 
 /// One head over one sequence: pointers to its first row and column.
 struct attention_operand {
+  attention_size size{};
   const float* q = nullptr;
+  index q_stride = 0;
   const float* k = nullptr;
+  index k_stride = 0;
   const float* v = nullptr;
-  index stride = 0;  ///< of q, k and v
-  index length = 0;  ///< tokens of the sequence, > 0
-  index width = 0;   ///< D
+  index v_stride = 0;
   float scale = 1.0F;
   dropout_call dropout{};
   index first_number = 0;    ///< number of probability (query 0, key 0)
   index number_stride = 0;   ///< from one query to the next
-  /// Added to the products before the scale: element j - i for key j and query i, so that elements
-  /// -(length - 1) to length - 1 are read. Null: none.
+  /// Added to the products before the scale: element j - i for key j and a query at position i, so that
+  /// elements -(keys - 1) to keys - 1 are read. Null: none.
   const float* bias = nullptr;
-  float* scratch = nullptr;  ///< as many floats as the table asks for this length and width
+  float* scratch = nullptr;  ///< as many floats as the table asks for this size
 };
 
-/// out [length, D] = dropout(softmax(scale q k^T)) v.
+/// out [queries, D] = dropout(softmax(scale q k^T)) v.
 struct attention_call {
   attention_operand head{};
   float* out = nullptr;
   index out_stride = 0;
-  float* log_sum_exp = nullptr;  ///< [length], null: not kept
+  float* log_sum_exp = nullptr;  ///< [queries], null: not kept
 };
 
-/// The backward of it; the gradients are set.
+/// The backward of it; dq is set, and so are dk and dv unless `accumulate`.
 struct attention_backward_call {
   attention_operand head{};
   const float* out = nullptr;
@@ -168,10 +222,37 @@ struct attention_backward_call {
   const float* dout = nullptr;
   index dout_stride = 0;
   float* dq = nullptr;
+  index dq_stride = 0;
   float* dk = nullptr;
+  index dk_stride = 0;
   float* dv = nullptr;
-  index gradient_stride = 0;
-  float* dbias = nullptr;  ///< laid out as the bias; added to. Null: not wanted
+  index dv_stride = 0;
+  bool accumulate = false;  ///< another head of queries has already been there
+  float* dbias = nullptr;   ///< laid out as the bias; added to. Null: not wanted
+};
+
+/// Rows of y = softmax(x).
+struct softmax_call {
+  index rows = 0;
+  index columns = 0;
+  const float* x = nullptr;
+  index x_stride = 0;
+  float* y = nullptr;  ///< may be x
+  index y_stride = 0;
+};
+
+/// Rows of the loss log(sum exp(x)) - x[label], 0 for the ignored label, and of its gradient.
+struct cross_entropy_call {
+  index rows = 0;
+  index columns = 0;
+  const float* x = nullptr;
+  index x_stride = 0;
+  const std::int32_t* labels = nullptr;
+  std::int32_t ignored = 0;
+  double* losses = nullptr;  ///< [rows]
+  float scale = 1.0F;        ///< of the gradient
+  float* dx = nullptr;       ///< null: not wanted
+  index dx_stride = 0;
 };
 
 /// Rows of a table, one for each token.
@@ -186,8 +267,8 @@ struct embed_call {
   index rows = 0;
   index hidden = 0;
   gather_call word{};
-  gather_call position{};
-  gather_call type{};  ///< may have no table
+  gather_call position{};  ///< may have no table
+  gather_call type{};      ///< likewise
   float* y = nullptr;
   index y_stride = 0;
 };
@@ -261,7 +342,7 @@ struct int8_gemm_call {
   float* c = nullptr;  ///< row 0 of these rows, column 0 of the whole C
   index c_stride = 0;
   epilogue finish{};
-  index row = 0;  ///< number of the first row, for `finish.pre`
+  index row = 0;  ///< number of the first row, for `finish`'s matrices
 };
 
 /// What one instruction set provides. kernels/cpu/table.hpp makes it from the templates.
@@ -302,17 +383,29 @@ struct kernel_table {
   void (*activation_backward)(activation function, index rows, index columns, const float* pre,
                               index pre_stride, float* d, index d_stride);
 
+  void (*gate)(const gate_call&);
+  void (*gate_backward)(const gate_backward_call&);
+  void (*rotate)(const rotate_call&);
+
   void (*add_norm)(const add_norm_call&);
   void (*add_norm_backward)(const add_norm_backward_call&);
   void (*add_norm_parameters)(const add_norm_parameters_call&);
+  // The same of RMS normalisation.
+  void (*add_rms_norm)(const add_norm_call&);
+  void (*add_rms_norm_backward)(const add_norm_backward_call&);
+  void (*add_rms_norm_parameters)(const add_norm_parameters_call&);
   /// x [rows, columns] = dropout(x); the first element has number `number`, rows follow on.
   void (*dropout)(const dropout_call&, index number, index rows, index columns, float* x,
                   index stride);
 
-  index (*attention_scratch)(index length, index width);  ///< floats
+  // Scratch never shrinks where queries or keys grow.
+  index (*attention_scratch)(const attention_size&);  ///< floats
   void (*attention)(const attention_call&);
-  index (*attention_backward_scratch)(index length, index width);  ///< floats
+  index (*attention_backward_scratch)(const attention_size&);  ///< floats
   void (*attention_backward)(const attention_backward_call&);
+
+  void (*softmax)(const softmax_call&);
+  void (*cross_entropy)(const cross_entropy_call&);
 
   void (*embed)(const embed_call&);
   void (*scatter_add)(const scatter_call&);

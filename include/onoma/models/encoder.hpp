@@ -4,7 +4,7 @@
 #include <onoma/core/relative_position.hpp>
 #include <onoma/models/encoder_spec.hpp>
 #include <onoma/nn/embedding.hpp>
-#include <onoma/nn/encoder_layer.hpp>
+#include <onoma/nn/post_norm_layer.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -22,7 +22,7 @@ struct encoder_input {
 };
 
 /// BERT and its relatives (families/ has them): the specification says what differs.
-template <backend B>
+template <inference_backend B>
 class encoder {
  public:
   using scalar = typename B::scalar;
@@ -30,7 +30,7 @@ class encoder {
   struct saved {
     encoder_input input;
     typename embedding<B>::saved embeddings;
-    std::vector<typename encoder_layer<B>::saved> layers;
+    std::vector<typename post_norm_layer<B>::saved> layers;
     /// The embeddings' and each layer's output [N, H], the last one's [M, H]; in inference only that
     /// is still there.
     std::vector<mat<scalar>> states;
@@ -73,7 +73,9 @@ class encoder {
   }
 
   /// d [M, H]: the gradient of what `forward` returned; overwritten.
-  void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const {
+  void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const
+    requires training_backend<B>
+  {
     auto all = d;  // [N, H]
     if (!kept.input.wanted.empty()) {
       all = run.scratch.template take<scalar>(kept.input.tokens.ids.size, d.cols);
@@ -96,33 +98,33 @@ class encoder {
     return context;
   }
   static typename embedding<B>::sizes embedding_sizes(const encoder_spec& c) {
-    return {c.vocabulary,
-            c.max_positions,
-            c.types,
-            c.embedding == 0 ? c.hidden : c.embedding,
-            c.hidden,
-            c.norm_eps,
-            static_cast<float>(c.hidden_dropout),
-            c.fixed_positions,
-            c.padding_id,
-            c.positions_follow_padding ? c.padding_id : -1};
+    return {.vocabulary = c.vocabulary,
+            .positions = c.max_positions,
+            .types = c.types,
+            .width = c.embedding == 0 ? c.hidden : c.embedding,
+            .hidden = c.hidden,
+            .eps = c.norm_eps,
+            .dropout = static_cast<float>(c.hidden_dropout),
+            .fixed_positions = c.fixed_positions,
+            .padding = c.padding_id,
+            .position_padding = c.positions_follow_padding ? c.padding_id : -1};
   }
-  static typename encoder_layer<B>::sizes layer_sizes(const encoder_spec& c, index number) {
+  static typename post_norm_layer<B>::sizes layer_sizes(const encoder_spec& c, index number) {
     const auto hidden_dropout = static_cast<float>(c.hidden_dropout);
-    return {number,
-            c.hidden,
-            c.heads,
-            c.inner,
-            c.function,
-            c.norm_eps,
-            static_cast<float>(c.attention_dropout),
-            c.drops_attention_output ? hidden_dropout : 0.0F,
-            hidden_dropout};
+    return {.number = number,
+            .hidden = c.hidden,
+            .heads = c.heads,
+            .inner = c.inner,
+            .function = c.function,
+            .eps = c.norm_eps,
+            .attention_probabilities_dropout = static_cast<float>(c.attention_dropout),
+            .attention_output_dropout = c.drops_attention_output ? hidden_dropout : 0.0F,
+            .feed_forward_dropout = hidden_dropout};
   }
 
   embedding<B> embeddings_;
   std::optional<parameter<scalar>> relative_bias_;  // [relative_position_buckets, A], of all layers
-  std::vector<encoder_layer<B>> layers_;
+  std::vector<post_norm_layer<B>> layers_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

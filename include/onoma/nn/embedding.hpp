@@ -2,8 +2,8 @@
 /// where the tables are narrower than the encoder.
 #pragma once
 
-#include <onoma/nn/layer_norm.hpp>
 #include <onoma/nn/linear.hpp>
+#include <onoma/nn/norm.hpp>
 
 #include <optional>
 
@@ -12,25 +12,26 @@ namespace onoma::inline ONOMA_ABI {
 /// What an embedding reads for each of N packed tokens; backend memory.
 struct embedding_input {
   vec<const std::int32_t> ids;        // [N] rows of the word table
-  vec<const std::int32_t> positions;  // [N] rows of the position table
+  vec<const std::int32_t> positions;  // [N] rows of the position table, or by which rotary ones turn
 };
 
 /// Sums of table rows, then layer normalisation, then dropout (Devlin et al., NAACL 2019, figure
-/// 2). A model without token types has no type table. Every token has type 0: token classification
-/// reads one segment. Tables of another width than the encoder's are followed by a linear layer
-/// (ELECTRA, Clark et al., ICLR 2020; transformers, `embeddings_project`).
-template <backend B>
+/// 2). A model without token types has no type table, one with rotary positions no position table. Every
+/// token has type 0: token classification reads one segment. Tables of another width than the encoder's
+/// are followed by a linear layer (ELECTRA, Clark et al., ICLR 2020; transformers, `embeddings_project`).
+template <inference_backend B>
 class embedding {
  public:
   using scalar = typename B::scalar;
 
   struct sizes {
     index vocabulary = 0;  // V
-    index positions = 0;   // P
+    index positions = 0;   // P; 0: no table
     index types = 0;       // 0: no table
     index width = 0;       // E, of the tables
     index hidden = 0;      // H; if it is not E, a projection follows
     double eps = 1e-12;
+    bool norm_bias = true;
     float dropout = 0.0F;
     bool fixed_positions = false;  // the position table is not trained
     // Rows that are not trained, as torch.nn.Embedding's padding_idx; -1: none.
@@ -49,7 +50,7 @@ class embedding {
       : word_(parameter<scalar>::table(s.vocabulary, s.width)),
         position_(parameter<scalar>::table(s.positions, s.width)),
         type_(parameter<scalar>::table(s.types, s.width)),
-        norm_(s.width, s.eps),
+        norm_(s.width, s.eps, s.norm_bias),
         width_(s.width),
         hidden_(s.hidden),
         padding_(s.padding),
@@ -62,7 +63,7 @@ class embedding {
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     visitor(at / "word", word_);
-    visitor(at / "position", position_);
+    if (position_.rows > 0) visitor(at / "position", position_);
     if (type_.rows > 0) visitor(at / "type", type_);
     norm_.visit(at / "norm", visitor);
     if (projection_) projection_->visit(at / "projection", visitor);
@@ -80,7 +81,7 @@ class embedding {
     run.device.embed(rows(input),
                      {word_.value_matrix(), position_.value_matrix(), type_.value_matrix()}, sum);
     const auto y = norm_.forward(run, sum, {}, {}, keep.norm);
-    run.device.dropout(y, dropout(run));
+    run.drop(y, dropout(run));
     if (!projection_) return y;
     keep.narrow = y;
     const auto projected = run.keep(y.rows, hidden_);
@@ -89,7 +90,9 @@ class embedding {
   }
 
   /// d [N, H]: the gradient of y; overwritten.
-  void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const {
+  void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const
+    requires training_backend<B>
+  {
     if (!projection_) return backward_tables(run, d, kept);
     const arena_scope release(run.scratch);
     const auto narrow = run.scratch.template take<scalar>(d.rows, width_);
@@ -100,7 +103,7 @@ class embedding {
  private:
   /// d [N, E]: the gradient of the normalised sum; overwritten.
   void backward_tables(const pass<B>& run, mat<scalar> d, const saved& kept) const {
-    run.device.dropout(d, dropout(run));
+    run.drop(d, dropout(run));
     norm_.backward(run, d, {}, kept.norm);
     run.device.embed_backward(
         rows(kept.input), d,

@@ -6,7 +6,7 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// y = f(x W1^T + b1) W2^T + b2 (Vaswani et al., NeurIPS 2017, section 3.3).
-template <backend B>
+template <inference_backend B>
 class feed_forward {
  public:
   using scalar = typename B::scalar;
@@ -46,7 +46,9 @@ class feed_forward {
   }
 
   /// Adds the gradient of x to dx [N, H]. dx may be dy: it is written last.
-  void backward(const pass<B>& run, mat<const scalar> dy, mat<scalar> dx, const saved& kept) const {
+  void backward(const pass<B>& run, mat<const scalar> dy, mat<scalar> dx, const saved& kept) const
+    requires training_backend<B>
+  {
     mat<const scalar> before = kept.pre;
     mat<const scalar> after = kept.activated;
     if (run.recompute) {

@@ -6,21 +6,22 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// K inputs, M outputs, with bias; optionally an activation after it. Nothing is saved here: the
-/// caller keeps x (and the values before the activation) because other layers read them too.
-template <backend B>
+/// K inputs, M outputs, with or without bias; optionally an activation after it. Nothing is saved here:
+/// the caller keeps x (and the values before the activation) because other layers read them too.
+template <inference_backend B>
 class linear {
  public:
   using scalar = typename B::scalar;
 
-  linear(index inputs, index outputs)
-      : weight_(parameter<scalar>::weight(outputs, inputs)),
-        bias_(parameter<scalar>::vector(outputs, initial_value::zeros)) {}
+  linear(index inputs, index outputs, bool bias = true)
+      : weight_(parameter<scalar>::weight(outputs, inputs)) {
+    if (bias) bias_ = parameter<scalar>::vector(outputs, initial_value::zeros);
+  }
 
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     visitor(at / "weight", weight_);
-    visitor(at / "bias", bias_);
+    if (bias_.rows > 0) visitor(at / "bias", bias_);
   }
   /// The walk over the linear layers of a model.
   template <class Visitor>
@@ -37,6 +38,11 @@ class linear {
     device.linear(x, packed(), bias_.value, y);
   }
 
+  /// y [N, M] = residual [N, M] + x [N, K] W^T + b; y is not the residual.
+  void forward(B& device, mat<const scalar> x, mat<const scalar> residual, mat<scalar> y) const {
+    device.linear(x, packed(), bias_.value, residual, y);
+  }
+
   /// y [N, M] = f(pre), pre = x [N, K] W^T + b; a null `pre` is not kept.
   void forward(B& device, mat<const scalar> x, activation function, mat<scalar> pre,
                mat<scalar> y) const {
@@ -46,13 +52,17 @@ class linear {
   /// dx [N, K] = dy [N, M] W, set or added; the gradients of W and b accumulate.
   template <class Mode>
   void backward(B& device, mat<const scalar> x, mat<const scalar> dy, Mode mode,
-                mat<scalar> dx) const {
+                mat<scalar> dx) const
+    requires training_backend<B>
+  {
     device.linear_dw(x, dy, weight_.gradient_matrix(), bias_.gradient);
     device.linear_dx(dy, packed(), mode, dx);
   }
   /// The same where x is f(pre): dx is set to the gradient of pre [N, K].
   void backward(B& device, mat<const scalar> x, mat<const scalar> dy, activation function,
-                mat<const scalar> pre, mat<scalar> dx) const {
+                mat<const scalar> pre, mat<scalar> dx) const
+    requires training_backend<B>
+  {
     device.linear_dw(x, dy, weight_.gradient_matrix(), bias_.gradient);
     device.linear_dx(dy, packed(), function, pre, dx);
   }
@@ -65,7 +75,7 @@ class linear {
   }
 
   parameter<scalar> weight_;  // [M, K]
-  parameter<scalar> bias_;    // [M]
+  parameter<scalar> bias_{};  // [M], or no rows
   const typename B::packed_weight* packed_ = nullptr;
 };
 

@@ -212,7 +212,7 @@ class parameter_layout {
 /// Who writes the value of a weight packs it too, as `adamw` does, or calls `changed()`: then all are
 /// packed before the next forward. Not copyable or movable: a model holds it by pointer, so that its
 /// layers' views and an optimizer's reference survive a move of the model.
-template <backend B>
+template <inference_backend B>
 class parameter_store {
  public:
   using scalar = typename B::scalar;                ///< the type of numbers
@@ -287,7 +287,9 @@ class parameter_store {
 
   /// Also forgets the factor of `scale_gradients`. @throws onoma::error (invalid_argument) for a model
   /// loaded for inference.
-  void zero_gradients() {
+  void zero_gradients()
+    requires training_backend<B>
+  {
     check(has_gradients(), error_code::invalid_argument, "zero_gradients",
           "a model loaded for training");
     for (const auto rule : update_rules) {
@@ -318,7 +320,9 @@ class parameter_store {
   /// In training: some packed weights are not what the values are.
   void changed() noexcept { is_packed_ = false; }
   /// In training: packs all weights if something changed.
-  void pack_changed() {
+  void pack_changed()
+    requires training_backend<B>
+  {
     if (is_packed_) return;
     for (const auto& entry : layout_.entries()) {
       if (entry.reading != read_as::packed) continue;

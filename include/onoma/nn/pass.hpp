@@ -13,7 +13,7 @@ namespace onoma::inline ONOMA_ABI {
 /// One forward or backward pass. In training, what backward reads is taken from `activations` and
 /// lives until the step is over; in inference the same code takes it from `scratch`, where each
 /// layer releases it when it returns.
-template <backend B>
+template <inference_backend B>
 struct pass {
   using scalar = typename B::scalar;
 
@@ -38,10 +38,14 @@ struct pass {
   [[nodiscard]] mat<scalar> keep(index rows, index cols) const {
     return kept().template take<scalar>(rows, cols);
   }
+  /// x = dropout(x), which inference, with a backend that may not know how, never does.
+  void drop(mat<scalar> x, const dropout_spec& spec) const {
+    if constexpr (training_backend<B>) device.dropout(x, spec);
+  }
 };
 
 /// Switches the backend's kernels off for a scope.
-template <backend B>
+template <inference_backend B>
 class dry_run_scope {
  public:
   explicit dry_run_scope(B& device) : device_(device) { device_.dry_run(true); }
@@ -56,7 +60,7 @@ class dry_run_scope {
 /// The two blocks of memory that passes use. They grow to the largest shape seen, with half as much to
 /// spare, and stay: real batches differ a little in size, and each new block begins as pages that the
 /// system must find and clear. What is spare is never touched.
-template <backend B>
+template <inference_backend B>
 class workspace {
  public:
   explicit workspace(B& device)

@@ -7,6 +7,8 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,7 @@ namespace test {
 namespace {
 
 using guarded = onoma::guarded_backend<onoma::cpu_backend>;
-static_assert(onoma::backend<guarded>);
+static_assert(onoma::training_backend<guarded>);
 
 template <class B>
 std::vector<double> losses_of(const std::string& name, B& device) {
@@ -50,18 +52,34 @@ TEST_CASE("training and inference never touch tensors outside of the backend") {
   }
 }
 
-TEST_CASE("the guard checks the longest length that the host states") {
+TEST_CASE("the guard checks what the host says about sequences") {
   guarded device;
   const auto memory = device.allocate(1024);
   auto* const floats = reinterpret_cast<float*>(memory.data());
-  const std::vector<std::int32_t> offsets = {0, 2, 3};
-  const onoma::vec<std::int32_t> uploaded{reinterpret_cast<std::int32_t*>(floats + 64), 3};
-  device.upload_ids({offsets.data(), 3}, uploaded);
-  const auto attend = [&](onoma::index longest) {
-    device.attention({floats, 3, 12}, {{uploaded, longest}, 1, 1.0F, {}, {}}, {floats + 128, 3, 4}, {});
+  const auto layout = [&](std::ptrdiff_t place, const std::vector<std::int32_t>& offsets) {
+    const onoma::vec<std::int32_t> uploaded{reinterpret_cast<std::int32_t*>(floats + place),
+                                            static_cast<onoma::index>(offsets.size())};
+    device.upload_ids({offsets.data(), uploaded.size}, uploaded);
+    return onoma::sequences{uploaded, onoma::sequences::of({offsets.data(), uploaded.size}).longest};
   };
-  CHECK_NOTHROW(attend(2));
-  CHECK_THROWS_WITH_AS(attend(3), "sequences.longest: invalid argument: expected 2, found 3", onoma::error);
+  const auto attend = [&](onoma::sequences queries, onoma::sequences keys) {
+    const onoma::mat<const float> k{floats, 4, 4};
+    device.attention({{floats, 3, 4}, k, k}, {.queries = queries, .keys = keys}, {{floats + 128, 3, 4}, {}});
+  };
+  const auto batch = layout(64, {0, 2, 3});
+  const auto more = layout(72, {0, 2, 4});
+  CHECK_NOTHROW(attend(batch, batch));
+  CHECK_NOTHROW(attend(batch, more));
+  const onoma::sequences wrong{batch.offsets, 3};
+  const char* longest = "sequences.longest: invalid argument: expected 2, found 3";
+  CHECK_THROWS_WITH_AS(attend(wrong, batch), longest, onoma::error);
+  CHECK_THROWS_WITH_AS(attend(batch, wrong), longest, onoma::error);
+  CHECK_THROWS_WITH_AS(attend(batch, layout(80, {0, 1, 3})),
+                       "attention_shape.keys: invalid argument: expected at least 2 keys, one for each "
+                       "query, found 1",
+                       onoma::error);
+  CHECK_THROWS_WITH_AS(attend(batch, layout(80, {0, 3})),
+                       "attention_shape.keys: invalid argument: expected 2 sequences, found 1", onoma::error);
 }
 
 TEST_CASE("the guard is closed: touching a tensor is a segmentation fault") {

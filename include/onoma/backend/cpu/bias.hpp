@@ -1,7 +1,7 @@
 /// The attention bias of relative positions on the CPU: kernels read and add to it by distance.
 #pragma once
 
-#include <onoma/backend/concept.hpp>
+#include <onoma/core/operands.hpp>
 #include <onoma/core/relative_position.hpp>
 #include <onoma/exec/executor.hpp>
 
@@ -13,7 +13,7 @@ namespace onoma::inline ONOMA_ABI::cpu {
 /// The bias of each head by distance, divided by the scale since kernels add it to the products:
 /// [A, 2 longest], distance d of head a at (a, longest + d).
 inline void expand_bias(const attention_shape<float>& shape, float* expanded) {
-  const index longest = shape.batch.longest;
+  const index longest = shape.keys.longest;
   for (index d = 1 - longest; d < longest; ++d) {
     const float* row = shape.bias.row_data(relative_position_bucket(d));
     for (index a = 0; a < shape.heads; ++a) {
@@ -22,15 +22,15 @@ inline void expand_bias(const attention_shape<float>& shape, float* expanded) {
   }
 }
 
-/// The reverse for gradients [A, 2 N], distance d of a sequence of n tokens from `first` on at
+/// The reverse for gradients [A, 2 S], distance d of a sequence of n keys from `first` on at
 /// (a, 2 first + n + d). Each head is a column of its own, so heads are tasks.
-inline void add_bias_gradient(const attention_shape<float>& shape, index tokens,
+inline void add_bias_gradient(const attention_shape<float>& shape, index keys,
                               const float* by_distance, mat<float> dbias, executor_ref executor) {
   executor.parallel_for(shape.heads, [&](index a) {
     std::array<double, relative_position_buckets> sums{};
-    for (index b = 0; b < shape.batch.count(); ++b) {
-      const index length = shape.batch.length(b);
-      const float* center = by_distance + 2 * (a * tokens + shape.batch.begin(b)) + length;
+    for (index b = 0; b < shape.keys.count(); ++b) {
+      const index length = shape.keys.length(b);
+      const float* center = by_distance + 2 * (a * keys + shape.keys.begin(b)) + length;
       for (index d = 1 - length; d < length; ++d) {
         sums[static_cast<std::size_t>(relative_position_bucket(d))] +=
             static_cast<double>(center[d]);

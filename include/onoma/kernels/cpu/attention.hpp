@@ -4,6 +4,8 @@
 #include <onoma/core/rng.hpp>
 #include <onoma/kernels/cpu/gemm.hpp>
 #include <onoma/kernels/cpu/random.hpp>
+#include <onoma/kernels/cpu/softmax.hpp>
+#include <onoma/kernels/table.hpp>
 #include <onoma/simd/math.hpp>
 #include <onoma/simd/transpose.hpp>
 
@@ -13,62 +15,92 @@
 
 namespace onoma::inline ONOMA_ABI::cpu {
 
-/// One (sequence, head): pointers to its first row and column. Rows are `stride` floats apart.
-struct attention_head {
-  const float* q;
-  const float* k;
-  const float* v;
-  index stride;     ///< of q, k and v
-  index length;     ///< tokens of the sequence
-  index width;      ///< D, head size
-  float scale;
-  dropout_spec dropout;
-  index first_number;   ///< number of probability (query 0, key 0) of this head and sequence
-  index number_stride;  ///< from one query to the next: the batch's longest sequence
-  const float* bias = nullptr;  ///< element j - i is added to q_i k_j; null: none
+/// Keys whose scores are held at once. With 96 rows, k^T, v and the scores of a block take 450 KiB of an
+/// L2 of 1 MiB at most; scratch does not grow with the length of a text.
+inline constexpr index attention_key_block = 512;
+inline constexpr index least_attention_rows = 12;
+inline constexpr index most_attention_rows = 96;
+/// Scores that a block of rows aims at: 64 KiB, so that it stays in L2 (and, for sentences, in L1).
+inline constexpr index attention_scores = 16384;
+
+/// Whether no query sees all of the keys, however many there are.
+[[nodiscard]] constexpr bool is_window(const attention_size& s) {
+  return s.before + s.after + 1 < s.keys;
+}
+
+/// Query rows whose scores are held at once, from 12 to 96. It depends on the sequence alone: gradients of
+/// keys are sums over blocks of rows.
+///
+/// A window of w keys makes a block of r rows read r + w - 1: a quarter of w wastes little of the
+/// products, and as little of the time goes into transposing keys that the next block reads again.
+[[nodiscard]] constexpr index attention_rows(const attention_size& s) {
+  const index keys = std::min(s.keys, attention_key_block);
+  const index fit = is_window(s) ? (s.before + s.after + 1) / 4
+                                 : attention_scores / std::max<index>(keys, 1);
+  return std::min(std::clamp(fit, least_attention_rows, most_attention_rows), s.queries);
+}
+
+/// What blocks of rows and keys take at most, for this and any smaller number of queries and keys.
+struct attention_blocks {
+  index columns;  ///< keys of a block, in whole vectors
+  index depth;    ///< D, in whole vectors
+  index scores;   ///< floats of a block of scores
 };
 
-inline constexpr index most_attention_rows = 96;
-
-/// Query rows whose scores are held at once: 12 to 96, so that the block of scores stays in L2 (and,
-/// for sentences, in L1).
-[[nodiscard]] constexpr index attention_rows(index length) {
-  const index fit = 16384 / (length > 0 ? length : 1);
-  const index rows = fit < 12 ? 12 : (fit > most_attention_rows ? most_attention_rows : fit);
-  return rows < length ? rows : length;
+template <class Arch>
+[[nodiscard]] constexpr attention_blocks largest_blocks(const attention_size& s) {
+  // The rows fall where the keys grow: either bounds the product, and the last vector may be partial.
+  constexpr index tail = most_attention_rows * (simd::width<Arch> - 1);
+  const auto all_seen = [](index keys) {
+    const index columns = simd::padded<Arch>(std::min(keys, attention_key_block));
+    return std::min(most_attention_rows * columns,
+                    std::max(attention_scores + tail, least_attention_rows * columns));
+  };
+  const index depth = simd::padded<Arch>(s.width);
+  if (!is_window(s)) {
+    return {simd::padded<Arch>(std::min(s.keys, attention_key_block)), depth, all_seen(s.keys)};
+  }
+  const index seen = s.before + s.after + 1;
+  const index rows = attention_rows(s);
+  const index columns =
+      simd::padded<Arch>(std::min(std::min(s.keys, rows + seen - 1), attention_key_block));
+  // Of a shorter sequence, a query may see all keys.
+  return {columns, depth, std::max(rows * columns, all_seen(seen))};
 }
 
 /// Floats of scratch that the forward takes.
 template <class Arch>
-[[nodiscard]] constexpr index attention_scratch(index length, index width) {
-  const index columns = simd::padded<Arch>(length);
-  const index depth = simd::padded<Arch>(width);
-  return depth * columns + length * depth + attention_rows(length) * columns;
+[[nodiscard]] constexpr index attention_scratch(const attention_size& s) {
+  const auto most = largest_blocks<Arch>(s);
+  // k^T, a copy of v where rows are not whole vectors, scores.
+  return 2 * most.depth * most.columns + most.scores;
 }
 
 /// Floats of scratch that the backward takes.
 template <class Arch>
-[[nodiscard]] constexpr index attention_backward_scratch(index length, index width) {
-  const index columns = simd::padded<Arch>(length);
-  const index depth = simd::padded<Arch>(width);
-  const index rows = attention_rows(length);
-  // k^T and v^T; copies of q, k, dout where rows are not whole vectors; p, dp and a dropped p.
-  return 2 * depth * columns + 3 * length * depth + 3 * rows * columns;
+[[nodiscard]] constexpr index attention_backward_scratch(const attention_size& s) {
+  const auto most = largest_blocks<Arch>(s);
+  // k^T and v^T; copies of k, q, dout where rows are not whole vectors; p, dp and a dropped p.
+  return 3 * most.depth * most.columns + 2 * most.depth * most_attention_rows + 3 * most.scores;
 }
 
 /// Where rows are whole vectors, B can be read in place; else it is copied with zeros at the end.
+struct vector_rows {
+  const float* data;
+  index stride;
+};
+
 template <class Arch>
-inline const float* whole_vectors(const float* rows, index stride, index length, index width,
-                                  float* copy, index& out_stride) {
-  out_stride = stride;
-  if (width % simd::width<Arch> == 0) return rows;
-  out_stride = simd::padded<Arch>(width);
-  for (index j = 0; j < length; ++j) {
-    for (index c = 0; c < out_stride; ++c) {
-      copy[j * out_stride + c] = c < width ? rows[j * stride + c] : 0.0F;
+inline vector_rows whole_vectors(const float* rows, index stride, index count, index width,
+                                 float* copy) {
+  if (width % simd::width<Arch> == 0) return {rows, stride};
+  const index padded = simd::padded<Arch>(width);
+  for (index j = 0; j < count; ++j) {
+    for (index c = 0; c < padded; ++c) {
+      copy[j * padded + c] = c < width ? rows[j * stride + c] : 0.0F;
     }
   }
-  return copy;
+  return {copy, padded};
 }
 
 /// to[j] += from[j]
@@ -79,167 +111,311 @@ inline void add_to_row(index length, float* to, const float* from) {
                       static_cast<const float*>(to), from);
 }
 
-/// What `exponential_row` found: softmax is its row divided by `sum`.
-struct row_sum {
-  float sum;      ///< of the row that was written
-  float largest;  ///< of scale times the row that was read
-  /// Of scale times the row that was read.
-  [[nodiscard]] float log_sum_exp() const { return largest + std::log(sum); }
+template <class Arch>
+inline void scale_row(index length, float* row, float factor) {
+  const simd::floats<Arch> scale(factor);
+  simd::map_row<Arch>(length, row, [scale](simd::floats<Arch> x) { return x * scale; },
+                      static_cast<const float*>(row));
+}
+
+/// A block of query rows, and of keys.
+struct attention_rows_block {
+  index first;      ///< number of the first query
+  index rows;
+  index position;   ///< of the first query in its sequence
+  index first_key;  ///< that one of the queries sees
+  index last_key;   ///< one past the last
+};
+struct attention_keys_block {
+  index first = 0;
+  index count = 0;
+  friend constexpr bool operator==(attention_keys_block, attention_keys_block) = default;
 };
 
-/// row[j] = exp(scale (row[j] - largest)) for j < length, in one pass after that for the largest. The
-/// division by the sum is left to the caller, who may have fewer elements to divide.
-template <class Arch>
-inline row_sum exponential_row(float* row, index length, float scale) {
-  using batch = simd::floats<Arch>;
-  constexpr index w = simd::width<Arch>;
-  float most = -std::numeric_limits<float>::infinity();
-  index j = 0;
-  if (length >= w) {
-    batch largest = simd::load<Arch>(row);
-    for (j = w; j + w <= length; j += w) largest = xsimd::max(largest, simd::load<Arch>(row + j));
-    // The last vector overlaps the one before: no tail.
-    most = simd::largest<Arch>(xsimd::max(largest, simd::load<Arch>(row + length - w)));
-  } else {
-    for (; j < length; ++j) most = std::max(most, row[j]);
+/// f(block of rows) for all queries, in their order.
+template <class F>
+inline void for_row_blocks(const attention_size& s, F f) {
+  const index block = attention_rows(s);
+  for (index i = 0; i < s.queries; i += block) {
+    const index rows = std::min(block, s.queries - i);
+    const index position = s.keys - s.queries + i;
+    f(attention_rows_block{i, rows, position, std::max<index>(position - s.before, 0),
+                           std::min(position + rows + s.after, s.keys)});
   }
+}
+
+/// f(block of keys) for all keys that a block of rows sees.
+template <class F>
+inline void for_key_blocks(const attention_rows_block& rows, F f) {
+  for (index k = rows.first_key; k < rows.last_key; k += attention_key_block) {
+    f(attention_keys_block{k, std::min(attention_key_block, rows.last_key - k)});
+  }
+}
+
+/// The keys of a block that row r of a block of rows sees: columns [begin, end) of its scores.
+struct seen_columns {
+  index begin;
+  index end;
+
+  seen_columns(const attention_size& s, const attention_rows_block& rows, index r,
+               attention_keys_block keys) {
+    const index position = rows.position + r;
+    begin = std::max<index>(position - s.before - keys.first, 0);
+    end = std::max(begin, std::min(position + s.after + 1 - keys.first, keys.count));
+  }
+  [[nodiscard]] index count() const { return end - begin; }
+  /// The others of so many columns become zero.
+  void clear_rest(float* row, index columns) const {
+    for (index j = 0; j < std::min(begin, columns); ++j) row[j] = 0.0F;
+    for (index j = end; j < columns; ++j) row[j] = 0.0F;
+  }
+};
+
+/// The softmax of a block of rows while blocks of keys go by: products with v so far are to be divided by
+/// `sum`, of exponentials of what the scaled scores are above `largest`, the largest of them.
+/// Source: Milakov and Gimelshein, "Online normalizer calculation for softmax", arXiv 1805.02867.
+struct running_softmax {
+  float largest[most_attention_rows];
+  float sum[most_attention_rows];
+};
+
+/// Scores of one row become exponentials, which `state` adds up. Returns the factor for what was summed
+/// from earlier blocks, 1 where there are none.
+template <class Arch>
+inline float exponentials_of_row(float* row, index count, float scale, bool first, index r,
+                                 running_softmax& state) {
   // The scale is positive, so the largest score has the largest product.
-  const batch a(scale);
-  const batch b(-most * scale);
-  batch sum(0.0F);
-  for (j = 0; j + w <= length; j += w) {
-    const batch p = simd::exp<Arch>(xsimd::fma(simd::load<Arch>(row + j), a, b));
-    simd::store<Arch>(row + j, p);
-    sum += p;
+  const float most = largest_of_row<Arch>(row, count) * scale;
+  if (first || !(state.largest[r] > most)) {
+    const float sum = exponential_row<Arch>(row, count, scale, most, row);
+    const float factor = first ? 1.0F : std::exp(state.largest[r] - most);
+    state.sum[r] = first ? sum : state.sum[r] * factor + sum;
+    state.largest[r] = most;
+    return factor;
   }
-  if (const index left = length - j; left > 0) {
-    const batch p = simd::keep_first<Arch>(
-        simd::exp<Arch>(xsimd::fma(simd::load_partial<Arch>(row + j, left), a, b)), left);
-    simd::store_partial<Arch>(row + j, p, left);
-    sum += p;
-  }
-  return {xsimd::hadd(sum), most * scale};
+  state.sum[r] += exponential_row<Arch>(row, count, scale, state.largest[r], row);
+  return 1.0F;
 }
 
-/// out [length, D] (rows `out_stride` apart) = dropout(softmax(scale q k^T)) v;
-/// log_sum_exp [length] unless null.
+/// kernels/ref/attention.hpp has the formulas. Blocks of rows by blocks of keys; up to
+/// `attention_key_block` keys, one block has them all.
 template <class Arch>
-inline void attention_forward(const attention_head& h, float* scratch, float* out,
-                              index out_stride, float* log_sum_exp) {
-  const index columns = simd::padded<Arch>(h.length);
-  const index depth = simd::padded<Arch>(h.width);
-  float* kt = scratch;
-  float* copy = kt + depth * columns;
-  float* scores = copy + h.length * depth;
-  simd::transpose<Arch>(h.k, h.stride, h.length, h.width, kt, columns);
-  index v_stride = 0;
-  const float* v = whole_vectors<Arch>(h.v, h.stride, h.length, h.width, copy, v_stride);
-  const index block = attention_rows(h.length);
-  float reciprocals[most_attention_rows];
-  for (index i = 0; i < h.length; i += block) {
-    const index rows = std::min(block, h.length - i);
-    multiply_in_place<Arch, a_layout::rows>(rows, h.width, h.length, h.q + i * h.stride, h.stride,
-                                            kt, columns, false, scores, columns);
-    for (index r = 0; r < rows; ++r) {
-      float* row = scores + r * columns;
-      if (h.bias != nullptr) add_to_row<Arch>(h.length, row, h.bias - (i + r));
-      const row_sum found = exponential_row<Arch>(row, h.length, h.scale);
-      reciprocals[r] = 1.0F / found.sum;
-      if (log_sum_exp != nullptr) log_sum_exp[i + r] = found.log_sum_exp();
-      if (h.dropout.active()) {
-        dropout_row<Arch>(h.dropout, h.first_number + (i + r) * h.number_stride, h.length, row, row);
+inline void attention_forward(const attention_call& c) {
+  const attention_operand& h = c.head;
+  const attention_size& s = h.size;
+  const dropout_spec dropout{h.dropout.probability, h.dropout.key};
+  const auto most = largest_blocks<Arch>(s);
+  float* const kt = h.scratch;
+  float* const copy = kt + most.depth * most.columns;
+  float* const scores = copy + most.depth * most.columns;
+  attention_keys_block ready;  // whose keys are transposed
+  vector_rows v{};
+  running_softmax state;
+  for_row_blocks(s, [&](const attention_rows_block& b) {
+    float* const out = c.out + b.first * c.out_stride;
+    for_key_blocks(b, [&](attention_keys_block keys) {
+      const index columns = simd::padded<Arch>(keys.count);
+      if (!(keys == ready)) {
+        ready = keys;
+        simd::transpose<Arch>(h.k + keys.first * h.k_stride, h.k_stride, keys.count, s.width, kt,
+                              columns);
+        v = whole_vectors<Arch>(h.v + keys.first * h.v_stride, h.v_stride, keys.count, s.width, copy);
+      }
+      const bool first = keys.first == b.first_key;
+      multiply_in_place<Arch, a_layout::rows>(b.rows, s.width, keys.count,
+                                              h.q + b.first * h.q_stride, h.q_stride, kt, columns,
+                                              false, scores, columns);
+      for (index r = 0; r < b.rows; ++r) {
+        float* row = scores + r * columns;
+        const seen_columns seen(s, b, r, keys);
+        seen.clear_rest(row, keys.count);
+        if (seen.count() == 0) {
+          if (first) state.largest[r] = -std::numeric_limits<float>::infinity();
+          if (first) state.sum[r] = 0.0F;
+          continue;
+        }
+        const index key = keys.first + seen.begin;
+        row += seen.begin;
+        if (h.bias != nullptr) add_to_row<Arch>(seen.count(), row, h.bias + key - (b.position + r));
+        const float factor = exponentials_of_row<Arch>(row, seen.count(), h.scale, first, r, state);
+        if (factor != 1.0F) scale_row<Arch>(s.width, out + r * c.out_stride, factor);
+        if (dropout.active()) {
+          dropout_row<Arch>(dropout, h.first_number + (b.first + r) * h.number_stride + key,
+                            seen.count(), row, row);
+        }
+      }
+      multiply_in_place<Arch, a_layout::rows>(b.rows, keys.count, s.width, scores, columns, v.data,
+                                              v.stride, !first, out, c.out_stride);
+    });
+    for (index r = 0; r < b.rows; ++r) {
+      scale_row<Arch>(s.width, out + r * c.out_stride, 1.0F / state.sum[r]);
+      if (c.log_sum_exp != nullptr) {
+        c.log_sum_exp[b.first + r] = state.largest[r] + std::log(state.sum[r]);
       }
     }
-    multiply_in_place<Arch, a_layout::rows>(rows, h.length, h.width, scores, columns, v, v_stride,
-                                            false, out + i * out_stride, out_stride);
-    for (index r = 0; r < rows; ++r) {
-      float* row = out + (i + r) * out_stride;
-      const simd::floats<Arch> scale(reciprocals[r]);
-      simd::map_row<Arch>(h.width, row, [scale](simd::floats<Arch> x) { return x * scale; },
-                          static_cast<const float*>(row));
-    }
-  }
+  });
 }
 
-/// Gradients of one head, each set; rows `gradient_stride` apart.
-struct attention_gradients {
-  float* dq;
-  float* dk;
-  float* dv;
-  index gradient_stride;
-  float* dbias = nullptr;  ///< as attention_head::bias, added to; null: not wanted
-};
-
-/// See kernels/ref/attention.hpp for the formulas; probabilities are recomputed from log_sum_exp.
+/// One backward: what its steps share.
 template <class Arch>
-inline void attention_backward(const attention_head& h, const float* log_sum_exp, const float* out,
-                               index out_stride, const float* dout, index dout_stride,
-                               float* scratch, const attention_gradients& g) {
+class attention_backward_pass {
+ public:
+  explicit attention_backward_pass(const attention_backward_call& call)
+      : c_(call), s_(call.head.size), dropout_{h().dropout.probability, h().dropout.key} {
+    const auto most = largest_blocks<Arch>(s_);
+    kt_ = h().scratch;
+    vt_ = kt_ + most.depth * most.columns;
+    k_copy_ = vt_ + most.depth * most.columns;
+    q_copy_ = k_copy_ + most.depth * most.columns;
+    d_copy_ = q_copy_ + most.depth * most_attention_rows;
+    p_ = d_copy_ + most.depth * most_attention_rows;
+    dp_ = p_ + most.scores;
+    dropped_ = dropout_.active() ? dp_ + most.scores : p_;
+  }
+
+  /// kernels/ref/attention.hpp has the formulas; probabilities are recomputed from log_sum_exp.
+  void run() {
+    // Keys before `touched` have gradients to add to.
+    index touched = c_.accumulate ? s_.keys : 0;
+    for_row_blocks(s_, [&](const attention_rows_block& b) {
+      begin_rows(b);
+      if (touched < b.first_key) touched = clear_keys(touched, b.first_key);
+      for_key_blocks(b, [&](attention_keys_block keys) {
+        begin_keys(keys);
+        probabilities(b, keys);
+        // dv += dropped(p)^T dout: before p is turned into ds.
+        add_to_keys(b, keys, touched, dropped_, d_, c_.dv, c_.dv_stride);
+        gradients_of_scores(b, keys);
+        multiply_in_place<Arch, a_layout::rows>(b.rows, keys.count, s_.width, p_, columns_, k_.data,
+                                                k_.stride, keys.first > b.first_key,
+                                                c_.dq + b.first * c_.dq_stride, c_.dq_stride);
+        add_to_keys(b, keys, touched, p_, q_, c_.dk, c_.dk_stride);
+      });
+      touched = std::max(touched, b.last_key);
+    });
+    clear_keys(touched, s_.keys);
+  }
+
+ private:
   using batch = simd::floats<Arch>;
-  const index columns = simd::padded<Arch>(h.length);
-  const index depth = simd::padded<Arch>(h.width);
-  const index block = attention_rows(h.length);
-  float* kt = scratch;
-  float* vt = kt + depth * columns;
-  float* copies = vt + depth * columns;
-  float* p = copies + 3 * h.length * depth;
-  float* dp = p + block * columns;
-  float* dropped = dp + block * columns;
-  simd::transpose<Arch>(h.k, h.stride, h.length, h.width, kt, columns);
-  simd::transpose<Arch>(h.v, h.stride, h.length, h.width, vt, columns);
-  index q_stride = 0;
-  index k_stride = 0;
-  index d_stride = 0;
-  const float* q = whole_vectors<Arch>(h.q, h.stride, h.length, h.width, copies, q_stride);
-  const float* k = whole_vectors<Arch>(h.k, h.stride, h.length, h.width,
-                                       copies + h.length * depth, k_stride);
-  const float* d = whole_vectors<Arch>(dout, dout_stride, h.length, h.width,
-                                       copies + 2 * h.length * depth, d_stride);
-  const batch scale(h.scale);
-  for (index i = 0; i < h.length; i += block) {
-    const index rows = std::min(block, h.length - i);
-    multiply_in_place<Arch, a_layout::rows>(rows, h.width, h.length, h.q + i * h.stride, h.stride,
-                                            kt, columns, false, p, columns);
-    multiply_in_place<Arch, a_layout::rows>(rows, h.width, h.length, dout + i * dout_stride,
-                                            dout_stride, vt, columns, false, dp, columns);
-    float* kept = h.dropout.active() ? dropped : p;
-    for (index r = 0; r < rows; ++r) {
-      float* p_row = p + r * columns;
-      float* dp_row = dp + r * columns;
-      if (h.bias != nullptr) add_to_row<Arch>(h.length, p_row, h.bias - (i + r));
-      const batch lse(-log_sum_exp[i + r]);
-      simd::map_row<Arch>(h.length, p_row,
-                          [=](batch s) { return simd::exp<Arch>(xsimd::fma(s, scale, lse)); },
-                          static_cast<const float*>(p_row));
-      if (h.dropout.active()) {
-        float* dropped_row = dropped + r * columns;
-        for_kept<Arch>(h.dropout, h.first_number + (i + r) * h.number_stride, h.length,
-                       [=](index j, index n, auto mask, batch factor) {
-                         keep_some<Arch>(mask, factor, n, p_row + j, dropped_row + j);
-                         keep_some<Arch>(mask, factor, n, dp_row + j, dp_row + j);
-                       });
+
+  [[nodiscard]] const attention_operand& h() const { return c_.head; }
+
+  void begin_rows(const attention_rows_block& b) {
+    q_ = whole_vectors<Arch>(h().q + b.first * h().q_stride, h().q_stride, b.rows, s_.width, q_copy_);
+    d_ = whole_vectors<Arch>(c_.dout + b.first * c_.dout_stride, c_.dout_stride, b.rows, s_.width,
+                             d_copy_);
+    for (index r = 0; r < b.rows; ++r) {
+      delta_[r] = simd::sum_row<Arch>(s_.width, [](batch x, batch y) { return x * y; },
+                                      c_.dout + (b.first + r) * c_.dout_stride,
+                                      c_.out + (b.first + r) * c_.out_stride);
+    }
+  }
+
+  void begin_keys(attention_keys_block keys) {
+    if (keys == ready_) return;
+    ready_ = keys;
+    columns_ = simd::padded<Arch>(keys.count);
+    const float* k = h().k + keys.first * h().k_stride;
+    const float* v = h().v + keys.first * h().v_stride;
+    simd::transpose<Arch>(k, h().k_stride, keys.count, s_.width, kt_, columns_);
+    simd::transpose<Arch>(v, h().v_stride, keys.count, s_.width, vt_, columns_);
+    k_ = whole_vectors<Arch>(k, h().k_stride, keys.count, s_.width, k_copy_);
+  }
+
+  /// p, its dropped form, and dp of a block.
+  void probabilities(const attention_rows_block& b, attention_keys_block keys) {
+    multiply_in_place<Arch, a_layout::rows>(b.rows, s_.width, keys.count,
+                                            h().q + b.first * h().q_stride, h().q_stride, kt_,
+                                            columns_, false, p_, columns_);
+    multiply_in_place<Arch, a_layout::rows>(b.rows, s_.width, keys.count,
+                                            c_.dout + b.first * c_.dout_stride, c_.dout_stride, vt_,
+                                            columns_, false, dp_, columns_);
+    const batch scale(h().scale);
+    for (index r = 0; r < b.rows; ++r) {
+      const seen_columns seen(s_, b, r, keys);
+      const index key = keys.first + seen.begin;
+      seen.clear_rest(p_ + r * columns_, keys.count);
+      float* p = p_ + r * columns_ + seen.begin;
+      if (h().bias != nullptr) {
+        add_to_row<Arch>(seen.count(), p, h().bias + key - (b.position + r));
+      }
+      const batch lse(-c_.log_sum_exp[b.first + r]);
+      simd::map_row<Arch>(seen.count(), p,
+                          [=](batch x) { return simd::exp<Arch>(xsimd::fma(x, scale, lse)); },
+                          static_cast<const float*>(p));
+      if (!dropout_.active()) continue;
+      seen.clear_rest(dropped_ + r * columns_, keys.count);
+      float* dropped = dropped_ + r * columns_ + seen.begin;
+      float* dp = dp_ + r * columns_ + seen.begin;
+      for_kept<Arch>(dropout_, h().first_number + (b.first + r) * h().number_stride + key,
+                     seen.count(), [=](index j, index n, auto mask, batch factor) {
+                       keep_some<Arch>(mask, factor, n, p + j, dropped + j);
+                       keep_some<Arch>(mask, factor, n, dp + j, dp + j);
+                     });
+    }
+  }
+
+  /// p becomes scale ds.
+  void gradients_of_scores(const attention_rows_block& b, attention_keys_block keys) {
+    const batch scale(h().scale);
+    for (index r = 0; r < b.rows; ++r) {
+      const seen_columns seen(s_, b, r, keys);
+      const batch shift(delta_[r]);
+      float* p = p_ + r * columns_ + seen.begin;
+      const float* dp = dp_ + r * columns_ + seen.begin;
+      simd::map_row<Arch>(seen.count(), p,
+                          [=](batch x, batch y) { return x * (y - shift) * scale; },
+                          static_cast<const float*>(p), dp);
+      if (c_.dbias == nullptr) continue;
+      add_to_row<Arch>(seen.count(), c_.dbias + keys.first + seen.begin - (b.position + r), p);
+    }
+  }
+
+  /// gradient (= | +=) of_scores^T rows for the keys of a block: those before `touched` are added to.
+  void add_to_keys(const attention_rows_block& b, attention_keys_block keys, index touched,
+                   const float* of_scores, vector_rows rows, float* gradient, index stride) {
+    const auto part = [&](index first, index last, bool accumulate) {
+      if (first >= last) return;
+      multiply_in_place<Arch, a_layout::columns>(last - first, b.rows, s_.width,
+                                                 of_scores + (first - keys.first), columns_,
+                                                 rows.data, rows.stride, accumulate,
+                                                 gradient + first * stride, stride);
+    };
+    const index end = keys.first + keys.count;
+    const index split = std::clamp(touched, keys.first, end);
+    part(keys.first, split, true);
+    part(split, end, false);
+  }
+
+  /// Sets the gradients of keys that no query sees. Returns `last`.
+  index clear_keys(index first, index last) {
+    for (index j = first; j < last; ++j) {
+      for (index d = 0; d < s_.width; ++d) {
+        c_.dk[j * c_.dk_stride + d] = 0.0F;
+        c_.dv[j * c_.dv_stride + d] = 0.0F;
       }
     }
-    // dv += dropped(p)^T dout: before p is turned into ds.
-    multiply_in_place<Arch, a_layout::columns>(h.length, rows, h.width, kept, columns,
-                                               d + i * d_stride, d_stride, i > 0, g.dv,
-                                               g.gradient_stride);
-    for (index r = 0; r < rows; ++r) {
-      const batch shift(simd::sum_row<Arch>(h.width, [](batch a, batch b) { return a * b; },
-                                            dout + (i + r) * dout_stride, out + (i + r) * out_stride));
-      simd::map_row<Arch>(h.length, p + r * columns,
-                          [=](batch a, batch b) { return a * (b - shift) * scale; },
-                          static_cast<const float*>(p + r * columns),
-                          static_cast<const float*>(dp + r * columns));
-      if (g.dbias != nullptr) add_to_row<Arch>(h.length, g.dbias - (i + r), p + r * columns);
-    }
-    multiply_in_place<Arch, a_layout::rows>(rows, h.length, h.width, p, columns, k, k_stride,
-                                            false, g.dq + i * g.gradient_stride,
-                                            g.gradient_stride);
-    multiply_in_place<Arch, a_layout::columns>(h.length, rows, h.width, p, columns,
-                                               q + i * q_stride, q_stride, i > 0, g.dk,
-                                               g.gradient_stride);
+    return last;
   }
-}
+
+  const attention_backward_call& c_;
+  const attention_size& s_;
+  dropout_spec dropout_;
+  float* kt_;
+  float* vt_;
+  float* k_copy_;
+  float* q_copy_;
+  float* d_copy_;
+  float* p_;
+  float* dp_;
+  float* dropped_;
+  attention_keys_block ready_{};  // whose keys and values are transposed
+  index columns_ = 0;
+  vector_rows q_{};
+  vector_rows d_{};
+  vector_rows k_{};
+  float delta_[most_attention_rows];
+};
 
 }  // namespace onoma::inline ONOMA_ABI::cpu

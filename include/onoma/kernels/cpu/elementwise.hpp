@@ -36,6 +36,26 @@ inline void activation_backward_row(const float* pre, index count, float* d) {
       static_cast<const float*>(d), pre);
 }
 
+/// One row of the gate: y = act(pre's left half) times its right half.
+template <class Arch, activation A>
+inline void gate_row(const float* pre, index count, float* y) {
+  using batch = simd::floats<Arch>;
+  simd::map_row<Arch>(
+      count, y, [](batch x, batch g) { return activate<Arch, A>(x) * g; }, pre, pre + count);
+}
+
+/// One row of its backward, for both halves of dpre.
+template <class Arch, activation A>
+inline void gate_backward_row(const float* pre, const float* dy, index count, float* dpre) {
+  using batch = simd::floats<Arch>;
+  simd::map_row<Arch>(
+      count, dpre,
+      [](batch d, batch x, batch g) { return d * g * activation_derivative<Arch, A>(x); }, dy, pre,
+      pre + count);
+  simd::map_row<Arch>(
+      count, dpre + count, [](batch d, batch x) { return d * activate<Arch, A>(x); }, dy, pre);
+}
+
 /// One pass over parameter, gradient and both moments, which is all the memory traffic there is.
 template <class Arch>
 inline void adamw_range(const adamw_call& k, index count, float* w, float* g, float* m,

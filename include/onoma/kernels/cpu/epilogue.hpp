@@ -26,6 +26,19 @@ struct finish_bias {
   }
 };
 
+/// c = residual + (sum + bias).
+struct finish_residual {
+  const float* bias;  // may be null
+  const float* residual;
+  index residual_stride;
+  template <class Arch>
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index row, index column,
+                                         index count) const {
+    if (bias != nullptr) sum += simd::load_some<Arch>(bias + column, count);
+    return simd::load_some<Arch>(residual + row * residual_stride + column, count) + sum;
+  }
+};
+
 /// pre = sum + bias; c = A(pre).
 template <activation A>
 struct finish_activation {
@@ -57,6 +70,9 @@ inline void with_epilogue(const epilogue& e, const F& f) {
   switch (e.kind) {
     case epilogue_kind::none: f(finish_nothing{}); break;
     case epilogue_kind::bias: f(finish_bias{e.bias}); break;
+    case epilogue_kind::residual:
+      f(finish_residual{e.bias, e.residual, e.residual_stride});
+      break;
     case epilogue_kind::activation:
       with_activation(e.function, [&]<activation A>() {
         f(finish_activation<A>{e.bias, e.pre, e.pre_stride});

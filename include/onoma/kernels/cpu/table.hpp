@@ -8,6 +8,8 @@
 #include <onoma/kernels/cpu/int8_units.hpp>
 #include <onoma/kernels/cpu/norm.hpp>
 #include <onoma/kernels/cpu/random.hpp>
+#include <onoma/kernels/cpu/rotary.hpp>
+#include <onoma/kernels/cpu/softmax.hpp>
 #include <onoma/kernels/table.hpp>
 #include <onoma/simd/arch.hpp>
 
@@ -91,32 +93,21 @@ struct table_entries {
     });
   }
 
-  static void add_norm(const add_norm_call& c) {
-    for (index n = 0; n < c.rows; ++n) {
-      const row_statistics kept = add_norm_row<Arch>(
-          c.x + n * c.x_stride,
-          c.residual != nullptr ? c.residual + n * c.residual_stride : nullptr, spec(c.dropout),
-          c.number + n * c.hidden, c.gamma, c.beta, c.eps, c.hidden, c.y + n * c.y_stride);
-      if (c.mean != nullptr) c.mean[n] = kept.mean;
-      if (c.reciprocal_stddev != nullptr) c.reciprocal_stddev[n] = kept.reciprocal_stddev;
-    }
+  static void gate(const gate_call& c) {
+    with_activation(c.function, [&]<activation A>() {
+      for (index n = 0; n < c.rows; ++n) {
+        gate_row<Arch, A>(c.pre + n * c.pre_stride, c.columns, c.y + n * c.y_stride);
+      }
+    });
   }
 
-  static void add_norm_backward(const add_norm_backward_call& c) {
-    for (index n = 0; n < c.rows; ++n) {
-      add_norm_backward_row<Arch>(
-          c.z + n * c.z_stride, row_statistics{c.mean[n], c.reciprocal_stddev[n]}, c.gamma,
-          c.dy + n * c.dy_stride, spec(c.dropout), c.number + n * c.hidden, c.hidden,
-          c.dz + n * c.dz_stride, c.dx != nullptr ? c.dx + n * c.dx_stride : nullptr);
-    }
-  }
-
-  static void add_norm_parameters(const add_norm_parameters_call& c) {
-    for (index n = 0; n < c.rows; ++n) {
-      add_norm_parameters_row<Arch>(c.z + n * c.z_stride,
-                                    row_statistics{c.mean[n], c.reciprocal_stddev[n]},
-                                    c.dy + n * c.dy_stride, c.columns, c.dgamma, c.dbeta);
-    }
+  static void gate_backward(const gate_backward_call& c) {
+    with_activation(c.function, [&]<activation A>() {
+      for (index n = 0; n < c.rows; ++n) {
+        gate_backward_row<Arch, A>(c.pre + n * c.pre_stride, c.dy + n * c.dy_stride, c.columns,
+                                   c.dpre + n * c.dpre_stride);
+      }
+    });
   }
 
   static void dropout(const dropout_call& call, index number, index rows, index columns, float* x,
@@ -129,41 +120,22 @@ struct table_entries {
 
   // Attention.
 
-  static index attention_scratch(index length, index width) {
-    return cpu::attention_scratch<Arch>(length, width);
+  static index attention_scratch(const attention_size& size) {
+    return cpu::attention_scratch<Arch>(size);
   }
 
-  static void attention(const attention_call& c) {
-    attention_forward<Arch>(head(c.head), c.head.scratch, c.out, c.out_stride, c.log_sum_exp);
-  }
-
-  static index attention_backward_scratch(index length, index width) {
-    return cpu::attention_backward_scratch<Arch>(length, width);
+  static index attention_backward_scratch(const attention_size& size) {
+    return cpu::attention_backward_scratch<Arch>(size);
   }
 
   static void attention_backward(const attention_backward_call& c) {
-    cpu::attention_backward<Arch>(head(c.head), c.log_sum_exp, c.out, c.out_stride, c.dout,
-                                  c.dout_stride, c.head.scratch,
-                                  attention_gradients{c.dq, c.dk, c.dv, c.gradient_stride, c.dbias});
+    attention_backward_pass<Arch>(c).run();
   }
 
   // Embeddings.
 
   static void embed(const embed_call& c) {
-    using batch = simd::floats<Arch>;
-    for (index n = 0; n < c.rows; ++n) {
-      float* y = c.y + n * c.y_stride;
-      const float* word = gathered(c.word, n);
-      const float* position = gathered(c.position, n);
-      if (c.type.table != nullptr) {
-        simd::map_row<Arch>(
-            c.hidden, y, [](batch w, batch t, batch p) { return w + t + p; }, word,
-            gathered(c.type, n), position);
-      } else {
-        simd::map_row<Arch>(
-            c.hidden, y, [](batch w, batch p) { return w + p; }, word, position);
-      }
-    }
+    for (index n = 0; n < c.rows; ++n) embed_row(c, n);
   }
 
   static void scatter_add(const scatter_call& c) {
@@ -185,22 +157,27 @@ struct table_entries {
  private:
   static dropout_spec spec(const dropout_call& call) { return {call.probability, call.key}; }
 
-  static attention_head head(const attention_operand& o) {
-    return {o.q,
-            o.k,
-            o.v,
-            o.stride,
-            o.length,
-            o.width,
-            o.scale,
-            spec(o.dropout),
-            o.first_number,
-            o.number_stride,
-            o.bias};
-  }
-
   static const float* gathered(const gather_call& g, index n) {
     return g.table + (g.rows != nullptr ? g.rows[n] : 0) * g.stride;
+  }
+
+  /// word + type + position, in this order, of the tables that are there.
+  static void embed_row(const embed_call& c, index n) {
+    using batch = simd::floats<Arch>;
+    float* y = c.y + n * c.y_stride;
+    const float* word = gathered(c.word, n);
+    const auto sum = [](batch a, batch b) { return a + b; };
+    if (c.type.table != nullptr && c.position.table != nullptr) {
+      simd::map_row<Arch>(
+          c.hidden, y, [](batch w, batch t, batch p) { return w + t + p; }, word,
+          gathered(c.type, n), gathered(c.position, n));
+    } else if (c.position.table != nullptr) {
+      simd::map_row<Arch>(c.hidden, y, sum, word, gathered(c.position, n));
+    } else if (c.type.table != nullptr) {
+      simd::map_row<Arch>(c.hidden, y, sum, word, gathered(c.type, n));
+    } else {
+      simd::map_row<Arch>(c.hidden, y, [](batch w) { return w; }, word);
+    }
   }
 
   static void add_row(index count, const float* from, float* to) {
@@ -235,14 +212,22 @@ template <class Arch>
   t.int8_gemm = entries::int8_gemm;
   t.add_rows = entries::add_rows;
   t.activation_backward = entries::activation_backward;
-  t.add_norm = entries::add_norm;
-  t.add_norm_backward = entries::add_norm_backward;
-  t.add_norm_parameters = entries::add_norm_parameters;
+  t.gate = entries::gate;
+  t.gate_backward = entries::gate_backward;
+  t.rotate = rotate_rows<Arch>;
+  t.add_norm = add_norm_rows<Arch>;
+  t.add_norm_backward = add_norm_backward_rows<Arch>;
+  t.add_norm_parameters = add_norm_parameters_rows<Arch>;
+  t.add_rms_norm = add_rms_norm_rows<Arch>;
+  t.add_rms_norm_backward = add_rms_norm_backward_rows<Arch>;
+  t.add_rms_norm_parameters = add_rms_norm_parameters_rows<Arch>;
   t.dropout = entries::dropout;
   t.attention_scratch = entries::attention_scratch;
-  t.attention = entries::attention;
+  t.attention = attention_forward<Arch>;
   t.attention_backward_scratch = entries::attention_backward_scratch;
   t.attention_backward = entries::attention_backward;
+  t.softmax = softmax_rows<Arch>;
+  t.cross_entropy = cross_entropy_rows<Arch>;
   t.embed = entries::embed;
   t.scatter_add = entries::scatter_add;
   t.sum_of_squares = entries::sum_of_squares;

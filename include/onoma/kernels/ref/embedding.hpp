@@ -2,41 +2,43 @@
 /// activations by number.
 #pragma once
 
+#include <onoma/core/operands.hpp>
 #include <onoma/core/view.hpp>
 
 #include <cstdint>
+#include <type_traits>
 
 namespace onoma::inline ONOMA_ABI::ref {
 
-/// y [N, H] = word[w_n] + type[t_n] + position[p_n], in BERT's order of additions. `type` may be a
-/// null table (no token types); null `types` mean row 0.
+/// y [N, H] = word[w_n] + type[t_n] + position[p_n], in BERT's order of additions, of the tables that are
+/// not null; null rows of types mean row 0.
 template <class T>
-void embed(vec<const std::int32_t> words, vec<const std::int32_t> positions,
-           vec<const std::int32_t> types, mat<const T> word, mat<const T> position,
-           mat<const T> type, mat<T> y) {
+void embed(const embedding_rows& rows, const embedding_tables<const T>& tables, mat<T> y) {
   for (index n = 0; n < y.rows; ++n) {
-    const index t = types ? types[n] : 0;
     for (index h = 0; h < y.cols; ++h) {
-      T sum = word(words[n], h);
-      if (type) sum += type(t, h);
-      y(n, h) = sum + position(positions[n], h);
+      T sum = tables.word(rows.word[n], h);
+      if (tables.type) sum += tables.type(rows.type ? rows.type[n] : 0, h);
+      if (tables.position) sum += tables.position(rows.position[n], h);
+      y(n, h) = sum;
     }
   }
 }
 
-/// Each row of dy [N, H] is added to the three gradient rows that it was the sum of.
+/// Each row of dy [N, H] is added to the gradient rows that it was the sum of, which become used.
 template <class T>
-void embed_backward(vec<const std::int32_t> words, vec<const std::int32_t> positions,
-                    vec<const std::int32_t> types, mat<const T> dy, mat<T> dword,
-                    mat<T> dposition, mat<T> dtype) {
-  for (index n = 0; n < dy.rows; ++n) {
-    const index t = types ? types[n] : 0;
-    for (index h = 0; h < dy.cols; ++h) {
-      dword(words[n], h) += dy(n, h);
-      dposition(positions[n], h) += dy(n, h);
-      if (dtype) dtype(t, h) += dy(n, h);
+void embed_backward(const embedding_rows& rows, std::type_identity_t<mat<const T>> dy,
+                    const embedding_gradients<T>& gradients) {
+  const auto add_to = [&](const table_gradient<T>& table, vec<const std::int32_t> targets) {
+    if (!table.values) return;
+    for (index n = 0; n < dy.rows; ++n) {
+      const index row = targets ? targets[n] : 0;
+      for (index h = 0; h < dy.cols; ++h) table.values(row, h) += dy(n, h);
+      if (table.used) table.used[row] = 1;
     }
-  }
+  };
+  add_to(gradients.word, rows.word);
+  add_to(gradients.position, rows.position);
+  add_to(gradients.type, rows.type);
 }
 
 /// y [M, H]: row i is row rows[i] of x [N, H].

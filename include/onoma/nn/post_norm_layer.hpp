@@ -1,16 +1,16 @@
-/// One layer of the encoder: attention, add & norm, feed-forward, add & norm.
+/// One layer of an encoder that normalises after each block: attention, add & norm, feed-forward, add & norm.
 #pragma once
 
 #include <onoma/nn/attention.hpp>
 #include <onoma/nn/feed_forward.hpp>
-#include <onoma/nn/layer_norm.hpp>
+#include <onoma/nn/norm.hpp>
 
 namespace onoma::inline ONOMA_ABI {
 
 /// The post-norm layer of BERT (Devlin et al., NAACL 2019; Vaswani et al., NeurIPS 2017, figure 1
 /// left).
-template <backend B>
-class encoder_layer {
+template <inference_backend B>
+class post_norm_layer {
  public:
   using scalar = typename B::scalar;
 
@@ -33,9 +33,9 @@ class encoder_layer {
     typename layer_norm<B>::saved feed_forward_norm;
   };
 
-  explicit encoder_layer(const sizes& s)
+  explicit post_norm_layer(const sizes& s)
       : sizes_(s),
-        attention_(s.hidden, s.heads),
+        attention_({.hidden = s.hidden, .heads = s.heads}),
         attention_norm_(s.hidden, s.eps),
         feed_forward_(s.hidden, s.inner, s.function),
         feed_forward_norm_(s.hidden, s.eps) {}
@@ -81,7 +81,9 @@ class encoder_layer {
   /// rows are wanted. Each norm leaves the residual's gradient in d, and the block beside the residual
   /// adds its own.
   void backward(const pass<B>& run, mat<scalar> d, const attention_context<scalar>& context,
-                mat<scalar> dx, const saved& kept) const {
+                mat<scalar> dx, const saved& kept) const
+    requires training_backend<B>
+  {
     const auto m = masks(run);
     {
       const arena_scope release(run.scratch);
@@ -93,7 +95,7 @@ class encoder_layer {
       const arena_scope release(run.scratch);
       const auto da = attention_norm_.backward(run, d, m.attention_output, kept.attention_norm);
       if (!context.wanted.empty()) run.device.scatter(d, context.wanted, dx);
-      attention_.backward(run, da, context, m.probabilities, dx, kept.attention_block);
+      attention_.backward(run, da, context, m.probabilities, add, dx, kept.attention_block);
     }
   }
 
