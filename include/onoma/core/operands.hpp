@@ -61,9 +61,9 @@ struct table_gradient {
 /// The gradients of embedding_tables; one that is null is not wanted.
 template <class T>
 struct embedding_gradients {
-  table_gradient<T> word;
-  table_gradient<T> position;
-  table_gradient<T> type;
+  table_gradient<T> word;      ///< of the word table
+  table_gradient<T> position;  ///< of the position table
+  table_gradient<T> type;      ///< of the type table
 };
 
 /// Which rows of the tables each token sums.
@@ -85,8 +85,8 @@ struct attention_reach {
   /// Far beyond any length, and far from where sums with it would overflow.
   static constexpr index everything = std::numeric_limits<index>::max() / 4;
 
-  index before = everything;
-  index after = everything;
+  index before = everything;  ///< tokens before its own
+  index after = everything;   ///< tokens behind its own
 
   /// Nothing behind itself (decoders).
   [[nodiscard]] static constexpr attention_reach causal() noexcept { return {everything, 0}; }
@@ -103,6 +103,7 @@ struct attention_reach {
   [[nodiscard]] constexpr index last(index position, index keys) const noexcept {
     return position + 1 + after < keys ? position + 1 + after : keys;
   }
+  /// Equal in both.
   friend constexpr bool operator==(const attention_reach&, const attention_reach&) = default;
 };
 
@@ -117,7 +118,7 @@ struct attention_shape {
   index kv_heads = 1;  ///< G of k and v, a divisor of A: A / G neighbouring heads of q read the same
                        ///< (Ainslie et al., "GQA", EMNLP 2023)
   T scale = T(1);      ///< usually 1 / sqrt(D)
-  attention_reach reach{};
+  attention_reach reach{};  ///< how far queries see
   dropout_spec dropout{};  ///< on the probabilities; element ((a * N + i) * longest + j) for head a,
                            ///< query row i (packed) and key j (within its sequence), where
                            ///< `longest` is keys.longest
@@ -143,9 +144,9 @@ struct attention_result {
 /// The gradients of attention_operands, which are set, and that of the bias, which accumulates.
 template <class T>
 struct attention_gradients {
-  mat<T> dq;
-  mat<T> dk;
-  mat<T> dv;
+  mat<T> dq;       ///< [N, A D]
+  mat<T> dk;       ///< [S, G D]
+  mat<T> dv;       ///< [S, G D]
   mat<T> dbias{};  ///< null: there is no bias
 };
 

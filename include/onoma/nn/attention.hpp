@@ -10,9 +10,9 @@ namespace onoma::inline ONOMA_ABI {
 /// What the attentions of an encoder read beside their own parameters; backend memory.
 template <class T>
 struct attention_context {
-  sequences batch;
-  mat<const T> bias{};  ///< of relative positions, [relative_position_buckets, A]; null: none
-  mat<T> dbias{};       ///< its gradient, which every layer adds to
+  sequences batch;                   ///< where each sequence begins
+  mat<const T> bias{};               ///< of relative positions, [relative_position_buckets, A]; null: none
+  mat<T> dbias{};                    ///< its gradient, which every layer adds to
   rotary_angles<const T> rotary{};   ///< [N, D / 2] by which q and k turn; null: they do not
   vec<const std::int32_t> wanted{};  ///< [M] the rows whose output is wanted, ascending; empty: all
 };
@@ -23,27 +23,30 @@ struct attention_context {
 template <inference_backend B>
 class attention {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// Sizes and settings.
   struct sizes {
-    index hidden = 0;    // H
-    index heads = 1;     // A, of queries
-    index kv_heads = 0;  // G, of keys and values: a divisor of A; 0: A
-    index width = 0;     // D; 0: H / A
-    bool bias = true;    // of the projections
-    attention_reach reach{};
+    index hidden = 0;         ///< H
+    index heads = 1;          ///< A, of queries
+    index kv_heads = 0;       ///< G, of keys and values: a divisor of A; 0: A
+    index width = 0;          ///< D; 0: H / A
+    bool bias = true;         ///< of the projections
+    attention_reach reach{};  ///< how far queries see
   };
 
   /// The probabilities are not kept: log_sum_exp gives them back from q and k (Dao et al.,
   /// "FlashAttention", NeurIPS 2022).
   struct saved {
-    mat<const scalar> x;            // [N, H]
-    mat<const scalar> qkv;          // [N, (A + 2 G) D], q and k turned
-    mat<const scalar> mixed;        // [N, A D] what the heads computed, before Wo
-    mat<const scalar> wanted;       // [M, A D] its wanted rows
-    mat<const scalar> log_sum_exp;  // [A, N]
+    mat<const scalar> x;            ///< [N, H]
+    mat<const scalar> qkv;          ///< [N, (A + 2 G) D], q and k turned
+    mat<const scalar> mixed;        ///< [N, A D] what the heads computed, before Wo
+    mat<const scalar> wanted;       ///< [M, A D] its wanted rows
+    mat<const scalar> log_sum_exp;  ///< [A, N]
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit attention(const sizes& s)
       : heads_(s.heads),
         kv_heads_(s.kv_heads > 0 ? s.kv_heads : s.heads),
@@ -52,12 +55,14 @@ class attention {
         query_key_value_(s.hidden, (heads_ + 2 * kv_heads_) * width_, s.bias),
         output_(heads_ * width_, s.hidden, s.bias) {}
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     query_key_value_.visit(at / "query_key_value", visitor);
     output_.visit(at / "output", visitor);
   }
 
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     query_key_value_.visit_linears(visitor);

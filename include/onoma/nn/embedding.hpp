@@ -11,8 +11,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// What an embedding reads for each of N packed tokens; backend memory.
 struct embedding_input {
-  vec<const std::int32_t> ids;        // [N] rows of the word table
-  vec<const std::int32_t> positions;  // [N] rows of the position table, or by which rotary ones turn
+  vec<const std::int32_t> ids;        ///< [N] rows of the word table
+  vec<const std::int32_t> positions;  ///< [N] rows of the position table, or by which rotary ones turn
 };
 
 /// Sums of table rows, then layer normalisation, then dropout (Devlin et al., NAACL 2019, figure
@@ -22,30 +22,33 @@ struct embedding_input {
 template <inference_backend B>
 class embedding {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// Sizes and settings.
   struct sizes {
-    index vocabulary = 0;  // V
-    index positions = 0;   // P; 0: no table
-    index types = 0;       // 0: no table
-    index width = 0;       // E, of the tables
-    index hidden = 0;      // H; if it is not E, a projection follows
-    double eps = 1e-12;
-    bool norm_bias = true;
-    float dropout = 0.0F;
-    bool fixed_positions = false;  // the position table is not trained
+    index vocabulary = 0;          ///< V
+    index positions = 0;           ///< P; 0: no table
+    index types = 0;               ///< 0: no table
+    index width = 0;               ///< E, of the tables
+    index hidden = 0;              ///< H; if it is not E, a projection follows
+    double eps = 1e-12;            ///< of the norms
+    bool norm_bias = true;         ///< of the norm
+    float dropout = 0.0F;          ///< behind the norm
+    bool fixed_positions = false;  ///< the position table is not trained
     // Rows that are not trained, as torch.nn.Embedding's padding_idx; -1: none.
-    index padding = -1;
-    index position_padding = -1;
+    index padding = -1;           ///< row of the word table that does not learn; -1: none
+    index position_padding = -1;  ///< row of the position table that does not learn; -1: none
   };
 
   /// Backward scatters into the rows that were read.
   struct saved {
-    embedding_input input;
-    typename layer_norm<B>::saved norm;
-    mat<const scalar> narrow;  // [N, E] what the projection reads
+    embedding_input input;               ///< what was looked up
+    typename layer_norm<B>::saved norm;  ///< of the norm
+    mat<const scalar> narrow;            ///< [N, E] what the projection reads
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit embedding(const sizes& s)
       : word_(parameter<scalar>::table(s.vocabulary, s.width)),
         position_(parameter<scalar>::table(s.positions, s.width)),
@@ -60,6 +63,7 @@ class embedding {
     if (s.width != s.hidden) projection_.emplace(s.width, s.hidden);
   }
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     visitor(at / "word", word_);
@@ -69,6 +73,7 @@ class embedding {
     if (projection_) projection_->visit(at / "projection", visitor);
   }
 
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     if (projection_) projection_->visit_linears(visitor);

@@ -9,25 +9,29 @@ namespace onoma::inline ONOMA_ABI {
 template <inference_backend B>
 class feed_forward {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
   /// W2's gradient reads the activated values, f' the values before. They are the largest that a
   /// layer keeps; with `pass::recompute` x alone is kept.
   struct saved {
-    mat<const scalar> x;          // [N, H]
-    mat<const scalar> pre;        // [N, F]
-    mat<const scalar> activated;  // [N, F]
+    mat<const scalar> x;          ///< [N, H]
+    mat<const scalar> pre;        ///< [N, F]
+    mat<const scalar> activated;  ///< [N, F]
   };
 
+  /// From H to F and back, without memory for its parameters yet.
   feed_forward(index hidden, index inner, activation function)
       : expand_(hidden, inner), contract_(inner, hidden), inner_(inner), function_(function) {}
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     expand_.visit(at / "expand", visitor);
     contract_.visit(at / "contract", visitor);
   }
 
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     expand_.visit_linears(visitor);

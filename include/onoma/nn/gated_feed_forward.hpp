@@ -10,34 +10,39 @@ namespace onoma::inline ONOMA_ABI {
 template <inference_backend B>
 class gated_feed_forward {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// Sizes and settings.
   struct sizes {
-    index hidden = 0;  // H
-    index inner = 0;   // F
-    activation function = activation::gelu;
-    bool bias = true;
+    index hidden = 0;                        ///< H
+    index inner = 0;                         ///< F
+    activation function = activation::gelu;  ///< between the products
+    bool bias = true;                        ///< of the projections
   };
 
   /// The largest values that a layer keeps; with `pass::recompute` x alone is kept.
   struct saved {
-    mat<const scalar> x;      // [N, H]
-    mat<const scalar> pre;    // [N, 2F]
-    mat<const scalar> gated;  // [N, F], after dropout
+    mat<const scalar> x;      ///< [N, H]
+    mat<const scalar> pre;    ///< [N, 2F]
+    mat<const scalar> gated;  ///< [N, F], after dropout
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit gated_feed_forward(const sizes& s)
       : expand_(s.hidden, 2 * s.inner, s.bias),
         contract_(s.inner, s.hidden, s.bias),
         inner_(s.inner),
         function_(s.function) {}
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     expand_.visit(at / "expand", visitor);
     contract_.visit(at / "contract", visitor);
   }
 
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     expand_.visit_linears(visitor);

@@ -11,13 +11,16 @@ namespace onoma::inline ONOMA_ABI {
 template <inference_backend B>
 class linear {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// [outputs, inputs] and a bias, without memory for them yet.
   linear(index inputs, index outputs, bool bias = true)
       : weight_(parameter<scalar>::weight(outputs, inputs)) {
     if (bias) bias_ = parameter<scalar>::vector(outputs, initial_value::zeros);
   }
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     visitor(at / "weight", weight_);
@@ -28,6 +31,7 @@ class linear {
   void visit_linears(Visitor&& visitor) {
     visitor(*this);
   }
+  /// The weight [outputs, inputs].
   [[nodiscard]] const parameter<scalar>& weight() const noexcept { return weight_; }
 
   /// Where the weight lies as kernels read it (`parameter_store` says so).

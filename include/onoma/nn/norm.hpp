@@ -13,12 +13,13 @@ namespace onoma::inline ONOMA_ABI {
 template <inference_backend B, template <class> class Weights>
 class norm {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
   /// Backward needs the normalised value again: z and what the kernels keep per row give it.
   struct saved {
-    mat<const scalar> z;                 // [N, H]
-    norm_statistics<scalar> statistics;  // [N] each
+    mat<const scalar> z;                 ///< [N, H]
+    norm_statistics<scalar> statistics;  ///< [N] each
   };
 
   /// `bias`: whether layer normalisation adds beta. RMS normalisation has none.
@@ -28,6 +29,7 @@ class norm {
     if (bias && has_mean) beta_ = parameter<scalar>::vector(size, initial_value::zeros);
   }
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     visitor(at / "weight", gamma_);
@@ -121,12 +123,16 @@ using rms_norm = norm<B, rms_norm_weights>;
 template <inference_backend B>
 class no_norm {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// What backward reads.
   struct saved {};
 
+  /// Takes what norms take.
   no_norm(index /*size*/, double /*eps*/, bool /*bias*/ = false) {}
 
+  /// There are no parameters.
   template <class Visitor>
   void visit(const scope& /*at*/, Visitor&& /*visitor*/) {}
 
@@ -135,6 +141,7 @@ class no_norm {
                              const dropout_spec& /*dropout*/, saved& /*keep*/) const {
     return x;
   }
+  /// The gradient as it is.
   template <class Block>
   mat<const scalar> backward_beside(const pass<B>& /*run*/, mat<scalar> d,
                                     const dropout_spec& /*dropout*/, const saved& /*kept*/,

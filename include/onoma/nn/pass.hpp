@@ -15,13 +15,14 @@ namespace onoma::inline ONOMA_ABI {
 /// layer releases it when it returns.
 template <inference_backend B>
 struct pass {
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
-  B& device;
-  arena& activations;
-  arena& scratch;
-  bool training = false;
-  dropout_masks dropout{};
+  B& device;                ///< what computes
+  arena& activations;       ///< memory until the step is over
+  arena& scratch;           ///< memory of one layer
+  bool training = false;    ///< whether backward follows
+  dropout_masks dropout{};  ///< which masks
   /// The backward of a feed-forward block computes its inner values again instead of reading kept
   /// ones: half the activations for a tenth more work, and the same bits.
   bool recompute = false;
@@ -35,6 +36,7 @@ struct pass {
 
   /// Memory for a value that backward will read.
   [[nodiscard]] arena& kept() const noexcept { return training ? activations : scratch; }
+  /// An uninitialised matrix in that memory.
   [[nodiscard]] mat<scalar> keep(index rows, index cols) const {
     return kept().template take<scalar>(rows, cols);
   }
@@ -48,6 +50,7 @@ struct pass {
 template <inference_backend B>
 class dry_run_scope {
  public:
+  /// Off from now on.
   explicit dry_run_scope(B& device) : device_(device) { device_.dry_run(true); }
   ~dry_run_scope() { device_.dry_run(false); }
   dry_run_scope(const dry_run_scope&) = delete;
@@ -63,6 +66,7 @@ class dry_run_scope {
 template <inference_backend B>
 class workspace {
  public:
+  /// Holds nothing yet.
   explicit workspace(B& device)
       : device_(&device), activations_(device.allocate(1)), scratch_(device.allocate(1)) {}
 

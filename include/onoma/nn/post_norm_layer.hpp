@@ -12,27 +12,31 @@ namespace onoma::inline ONOMA_ABI {
 template <inference_backend B>
 class post_norm_layer {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// Sizes and settings.
   struct sizes {
-    index number = 0;  // counted from 0: names the dropout masks
-    index hidden = 0;  // H
-    index heads = 1;   // A
-    index inner = 0;   // F
-    activation function = activation::gelu;
-    double eps = 1e-12;
-    float attention_probabilities_dropout = 0.0F;
-    float attention_output_dropout = 0.0F;
-    float feed_forward_dropout = 0.0F;
+    index number = 0;                              ///< counted from 0: names the dropout masks
+    index hidden = 0;                              ///< H
+    index heads = 1;                               ///< A
+    index inner = 0;                               ///< F
+    activation function = activation::gelu;        ///< between the products
+    double eps = 1e-12;                            ///< of the norms
+    float attention_probabilities_dropout = 0.0F;  ///< on the attention probabilities
+    float attention_output_dropout = 0.0F;         ///< behind the attention's output projection
+    float feed_forward_dropout = 0.0F;             ///< behind the feed-forward block
   };
 
+  /// What backward reads.
   struct saved {
-    typename attention<B>::saved attention_block;
-    typename layer_norm<B>::saved attention_norm;
-    typename feed_forward<B>::saved feed_forward_block;
-    typename layer_norm<B>::saved feed_forward_norm;
+    typename attention<B>::saved attention_block;        ///< of the attention
+    typename layer_norm<B>::saved attention_norm;        ///< of the norm behind it
+    typename feed_forward<B>::saved feed_forward_block;  ///< of the feed-forward block
+    typename layer_norm<B>::saved feed_forward_norm;     ///< of the norm behind it
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit post_norm_layer(const sizes& s)
       : sizes_(s),
         attention_({.hidden = s.hidden, .heads = s.heads}),
@@ -40,6 +44,7 @@ class post_norm_layer {
         feed_forward_(s.hidden, s.inner, s.function),
         feed_forward_norm_(s.hidden, s.eps) {}
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     attention_.visit(at / "attention", visitor);
@@ -48,6 +53,7 @@ class post_norm_layer {
     feed_forward_norm_.visit(at / "feed_forward_norm", visitor);
   }
 
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     attention_.visit_linears(visitor);

@@ -13,26 +13,30 @@ namespace onoma::inline ONOMA_ABI {
 template <inference_backend B, class AttentionNorm = layer_norm<B>, class FeedForwardNorm = layer_norm<B>>
 class pre_norm_layer {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// Sizes and settings.
   struct sizes {
-    index number = 0;  // counted from 0: names the dropout masks
-    typename attention<B>::sizes attention{};
-    typename gated_feed_forward<B>::sizes feed_forward{};
-    double eps = 1e-5;
-    bool norm_bias = false;
-    float attention_probabilities_dropout = 0.0F;
-    float attention_output_dropout = 0.0F;
-    float feed_forward_dropout = 0.0F;  // on the gated values
+    index number = 0;                                      ///< counted from 0: names the dropout masks
+    typename attention<B>::sizes attention{};              ///< of the attention
+    typename gated_feed_forward<B>::sizes feed_forward{};  ///< of the feed-forward block
+    double eps = 1e-5;                                     ///< of the norms
+    bool norm_bias = false;                                ///< of the norms
+    float attention_probabilities_dropout = 0.0F;          ///< on the attention probabilities
+    float attention_output_dropout = 0.0F;                 ///< behind the attention's output projection
+    float feed_forward_dropout = 0.0F;                     ///< on the gated values
   };
 
+  /// What backward reads.
   struct saved {
-    typename AttentionNorm::saved attention_norm;
-    typename attention<B>::saved attention_block;
-    typename FeedForwardNorm::saved feed_forward_norm;
-    typename gated_feed_forward<B>::saved feed_forward_block;
+    typename AttentionNorm::saved attention_norm;              ///< of the norm before the attention
+    typename attention<B>::saved attention_block;              ///< of the attention
+    typename FeedForwardNorm::saved feed_forward_norm;         ///< of the norm before the feed-forward block
+    typename gated_feed_forward<B>::saved feed_forward_block;  ///< of the feed-forward block
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit pre_norm_layer(const sizes& s)
       : sizes_(s),
         attention_norm_(s.attention.hidden, s.eps, s.norm_bias),
@@ -40,6 +44,7 @@ class pre_norm_layer {
         feed_forward_norm_(s.attention.hidden, s.eps, s.norm_bias),
         feed_forward_(s.feed_forward) {}
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     attention_norm_.visit(at / "attention_norm", visitor);
@@ -48,6 +53,7 @@ class pre_norm_layer {
     feed_forward_.visit(at / "feed_forward", visitor);
   }
 
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     attention_.visit_linears(visitor);

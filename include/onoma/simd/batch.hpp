@@ -8,9 +8,11 @@
 
 namespace onoma::inline ONOMA_ABI::simd {
 
+/// A vector of floats.
 template <class Arch>
 using floats = xsimd::batch<float, Arch>;
 
+/// Floats in a vector.
 template <class Arch>
 inline constexpr index width = static_cast<index>(floats<Arch>::size);
 
@@ -20,11 +22,13 @@ template <class Arch>
   return (count + width<Arch> - 1) / width<Arch> * width<Arch>;
 }
 
+/// From any address.
 template <class Arch>
 [[nodiscard]] inline floats<Arch> load(const float* p) {
   return floats<Arch>::load_unaligned(p);
 }
 
+/// To any address.
 template <class Arch>
 inline void store(float* p, floats<Arch> v) {
   v.store_unaligned(p);

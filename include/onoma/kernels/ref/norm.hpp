@@ -77,10 +77,11 @@ void add_norm(mat<T> x, std::type_identity_t<mat<const T>> residual, const dropo
 /// gradient of x, is set unless null. dz may be dy where it is set.
 template <class T>
 struct add_norm_targets {
-  bool accumulate = false;
-  mat<T> dz;
-  mat<T> dx;
+  bool accumulate = false;  ///< adds to dz
+  mat<T> dz;                ///< [N, H]
+  mat<T> dx;                ///< [N, H], or null
 
+  /// Writes one element of both.
   void put(const dropout_spec& spec, index n, index h, T value) const {
     dz(n, h) = accumulate ? dz(n, h) + value : value;
     if (dx) dx(n, h) = dropped(spec, n * dz.cols + h, dz(n, h));

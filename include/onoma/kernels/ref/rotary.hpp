@@ -19,6 +19,7 @@ namespace onoma::inline ONOMA_ABI::ref {
   const float exponent = static_cast<float>(c) / static_cast<float>(pairs);
   return 1.0F / static_cast<float>(std::pow(base, static_cast<double>(exponent)));
 }
+/// Position times frequency, in float.
 [[nodiscard]] inline double rotary_angle(std::int32_t position, float frequency) {
   return static_cast<double>(static_cast<float>(position) * frequency);
 }
