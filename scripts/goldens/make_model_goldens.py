@@ -10,7 +10,7 @@ Each folder holds a model as save_pretrained writes it, and golden.safetensors:
   loss (mean over labelled tokens), grad.<name> for every parameter
   curve.plain [20]: losses of AdamW, learning rate 1e-3, no decay, no clipping
   curve.scheduled [20]: linear warm-up over 4 of 20 steps from 5e-3, weight decay 0.01 on all but
-    biases and LayerNorm, clipping at norm 1
+    biases and norms, clipping at norm 1
   final.<name>: two parameters after the scheduled run
 All are computed in double and stored as float32, but for the ids.
 """
@@ -37,6 +37,8 @@ from transformers import (
     ElectraForTokenClassification,
     MPNetConfig,
     MPNetForTokenClassification,
+    ModernBertConfig,
+    ModernBertForTokenClassification,
     RobertaConfig,
     RobertaForTokenClassification,
     XLMRobertaConfig,
@@ -62,13 +64,17 @@ def write_vocabulary(folder):
     return len(pieces)
 
 
+def is_norm(name):
+    return any(part in name for part in ("LayerNorm", "layer_norm", "norm."))
+
+
 def randomise(model, seed):
     """Every parameter away from its initial value: zero biases and unit gains hide mistakes."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
-            if "LayerNorm.weight" in name or "layer_norm.weight" in name:
+            if is_norm(name) and name.endswith("weight"):
                 parameter.copy_(1.0 + 0.1 * noise)
             elif name.endswith("bias"):
                 parameter.copy_(0.1 * noise)
@@ -102,7 +108,7 @@ def forward(model, ids, labels):
 
 
 def no_decay(name):
-    return "bias" in name or "LayerNorm" in name or "layer_norm" in name
+    return "bias" in name or is_norm(name)
 
 
 def curve(model, ids, labels, scheduled):
@@ -216,6 +222,16 @@ def mpnet():
         max_position_embeddings=42, layer_norm_eps=1e-5, **SMALL))
 
 
+def modernbert():
+    """Windows shorter than the sequences, so that local layers see less than global ones."""
+    return ModernBertForTokenClassification(ModernBertConfig(
+        vocab_size=61, hidden_size=24, num_hidden_layers=4, num_attention_heads=3, intermediate_size=20,
+        max_position_embeddings=64, local_attention=10, pad_token_id=2, norm_eps=1e-4,
+        rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 5000.0},
+                         "sliding_attention": {"rope_type": "default", "rope_theta": 300.0}},
+        bos_token_id=0, eos_token_id=1, cls_token_id=0, sep_token_id=1, **LABEL_NAMES, **EAGER))
+
+
 def variants():
     """The tiny BERT as other checkpoints store it: bare names with a pooler, old LayerNorm names,
     half precision. Each must load to the same numbers (within its storage format)."""
@@ -319,6 +335,9 @@ MODELS = {
     "electra-tiny": lambda: make("electra-tiny", electra(), 6, last_layer("electra.")),
     "mpnet-tiny": lambda: make("mpnet-tiny", mpnet(), 8,
                                last_layer("mpnet.") | {"mpnet.encoder.relative_attention_bias.weight"}),
+    "modernbert-tiny": lambda: make(
+        "modernbert-tiny", modernbert(), 9,
+        {"model.layers.3.mlp.Wo.weight", "head.norm.weight", "classifier.bias"}),
     "variants": variants,
     "storage-formats": storage_formats,
     "torch-files": torch_files,

@@ -21,7 +21,7 @@ using onoma::index;     // not the one of <strings.h>
 /// One folder of tests/golden/data for each family.
 constexpr const char* models[] = {"bert-tiny",        "distilbert-tiny", "roberta-tiny",
                                   "xlm-roberta-tiny", "camembert-tiny",  "electra-tiny",
-                                  "mpnet-tiny"};
+                                  "mpnet-tiny",     "modernbert-tiny"};
 
 /// The golden numbers are float; sums of up to 96 products and three layers stay well inside 1e-5
 /// of a tensor's largest magnitude, the fidelity that the project promises.
@@ -50,7 +50,7 @@ std::vector<T> to_vector(mat<const T> m) {
 template <class B>
 void check_gradients(const token_classifier<B>& model, const test::golden& golden) {
   const auto& family = *model.config().family;
-  token_head<B> head({1, 1, 0.0});
+  token_head<B> head({1, 1, 0.0, model.config().transform});
   const checkpoint_map tensors(family, head);
   std::size_t checked = 0;
   for (const auto& entry : model.parameters().layout().entries()) {

@@ -147,6 +147,8 @@ concept training_backend = inference_backend<B> && requires(
   { b.linear_dx(cm, cpacked, add, m) };
   // dx [N, K] = (dy w) act'(pre), pre [N, K].  (dy, w, act, pre, dx)
   { b.linear_dx(cm, cpacked, act, cm, m) };
+  // d [N, M] becomes d act'(pre).  (act, pre, d)
+  { b.activation_backward(act, cm, m) };
   // dw [M, K] += dy^T x; db [M] += column sums of dy (null: no bias).  (x, dy, dw, db)
   { b.linear_dw(cm, cm, m, v) };
   // dpre [N, 2F] from dy [N, F].  (pre, act, dy, dpre)

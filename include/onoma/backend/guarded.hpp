@@ -154,6 +154,10 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.gate(pre, act, y);
   }
+  void activation_backward(activation act, in pre, out d) {
+    const opened access(*regions_);
+    inner_.activation_backward(act, pre, d);
+  }
   void gate_backward(in pre, activation act, in dy, out dpre) {
     const opened access(*regions_);
     inner_.gate_backward(pre, act, dy, dpre);

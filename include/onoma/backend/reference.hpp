@@ -146,6 +146,9 @@ class reference_backend {
   void gate(mat<const T> pre, activation function, mat<T> y) const {
     if (!dry_run_) ref::gate(pre, function, y);
   }
+  void activation_backward(activation function, mat<const T> pre, mat<T> d) const {
+    if (!dry_run_) ref::activation_backward(function, pre, d);
+  }
   void gate_backward(mat<const T> pre, activation function, mat<const T> dy, mat<T> dpre) const {
     if (!dry_run_) ref::gate_backward(pre, function, dy, dpre);
   }

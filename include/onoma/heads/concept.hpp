@@ -2,22 +2,33 @@
 /// spans.
 #pragma once
 
+#include <onoma/core/activation.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/nn/pass.hpp>
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
 
+/// A layer between the encoder and the scores: normalised(f(x W^T + b)).
+struct transform_settings {
+  activation function = activation::gelu;
+  bool bias = true;
+  double norm_eps = 1e-5;
+  bool norm_bias = true;
+};
+
 /// What a head must know of its encoder and its labels.
 struct head_settings {
   index hidden = 0;      ///< H
   index labels = 0;      ///< L
-  double dropout = 0.0;  ///< on the hidden states that it reads
+  double dropout = 0.0;  ///< on the hidden states that it scores
+  std::optional<transform_settings> transform{};  ///< that its family has before the scores
 };
 
 /// A batch with what its sequences should give. `Targets` is a head's: it has one `item` for each sequence.
@@ -53,7 +64,8 @@ concept encoder_head = requires(
     mat<typename B::scalar> m, typename H::saved& saved, double divisor) {
   /// The name under which a folder says which head it has; "token" is what says nothing.
   { H::kind } -> std::convertible_to<std::string_view>;
-  /// Beginnings of the names of its tensors, and of those of other tasks' heads that may stand there instead.
+  /// Beginnings of the names of the tensors that depend on the labels, and of those of other tasks' heads that
+  /// may stand there instead. Other tensors of a head are used where a checkpoint without one has them.
   { H::tensor_prefixes } -> std::convertible_to<std::span<const std::string_view>>;
   requires std::constructible_from<H, const head_settings&>;
   { head.columns() } -> std::same_as<index>;

@@ -4,12 +4,14 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/targets.hpp>
 #include <onoma/heads/concept.hpp>
+#include <onoma/heads/transform.hpp>
 #include <onoma/nn/linear.hpp>
 #include <onoma/nn/loss.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -83,7 +85,8 @@ inline void labels_of_rows(const tagged_batch& batch, index rows, std::vector<st
   if (rows != batch.tokens.tokens()) std::erase(labels, ignored_label);
 }
 
-/// logits [N, L] = dropout(hidden) W^T + b; cross-entropy over the labelled tokens.
+/// logits [N, L] = dropout(hidden) W^T + b; cross-entropy over the labelled tokens. Some families have a layer
+/// before the dropout (`head_transform`).
 /// Source: Devlin et al., NAACL 2019, section 5.3; transformers, BertForTokenClassification.
 template <backend B>
 class token_head {
@@ -99,6 +102,7 @@ class token_head {
 
   /// What backward reads.
   struct saved {
+    typename head_transform<B>::saved transform;  ///< of the layer before, if there is one
     mat<scalar> hidden;                     ///< [M, H] of the wanted tokens, after dropout
     typename cross_entropy<B>::saved loss;  ///< of the loss
     std::vector<std::int32_t> labels;       ///< [M] of these tokens, in host memory
@@ -106,16 +110,20 @@ class token_head {
 
   /// Of these sizes, without memory for its parameters yet.
   explicit token_head(const head_settings& s)
-      : classifier_(s.hidden, s.labels), labels_(s.labels), dropout_(static_cast<float>(s.dropout)) {}
+      : classifier_(s.hidden, s.labels), labels_(s.labels), dropout_(static_cast<float>(s.dropout)) {
+    if (s.transform) transform_.emplace(s.hidden, *s.transform);
+  }
 
   /// Calls visitor(scope, parameter) for weight and bias.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
+    if (transform_) transform_->visit(at / "head", visitor);
     classifier_.visit(at / "classifier", visitor);
   }
   /// Calls visitor(layer) for its linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
+    if (transform_) transform_->visit_linears(visitor);
     classifier_.visit_linears(visitor);
   }
 
@@ -130,10 +138,8 @@ class token_head {
 
   /// Logits [M, L].
   mat<scalar> scores(const pass<B>& run, mat<scalar> hidden) const {
-    run.device.dropout(hidden, mask(run));
-    const auto logits = run.keep(hidden.rows, labels_);
-    classifier_.forward(run.device, hidden, logits);
-    return logits;
+    typename head_transform<B>::saved unused;
+    return forward(run, hidden, unused);
   }
   /// Logits become probabilities of the labels, each row summing to 1.
   void normalise(const pass<B>& run, mat<scalar> logits) const { run.device.softmax(logits, logits); }
@@ -141,8 +147,8 @@ class token_head {
   /// Cross-entropy of the wanted hidden states [M, H], which dropout changes in place; see `cross_entropy`.
   loss_result forward_loss(const pass<B>& run, const tagged_batch& batch, mat<scalar> hidden,
                            double divisor, saved& keep) const {
+    const auto logits = forward(run, hidden, keep.transform);
     keep.hidden = hidden;
-    const auto logits = scores(run, hidden);
     labels_of_rows(batch, hidden.rows, keep.labels);
     const auto labels = run.upload({keep.labels.data(), hidden.rows});
     return cross_entropy<B>::forward(run, logits, labels, divisor, keep.loss);
@@ -153,12 +159,25 @@ class token_head {
     const auto d = run.scratch.template take<scalar>(kept.hidden.rows, kept.hidden.cols);
     classifier_.backward(run.device, kept.hidden, cross_entropy<B>::backward(kept.loss), set, d);
     run.device.dropout(d, mask(run));
-    return d;
+    if (!transform_) return d;
+    const auto dhidden = run.scratch.template take<scalar>(d.rows, d.cols);
+    transform_->backward(run, d, dhidden, kept.transform);
+    return dhidden;
   }
 
  private:
+  /// Logits; `hidden` becomes what the classifier reads.
+  mat<scalar> forward(const pass<B>& run, mat<scalar>& hidden,
+                      typename head_transform<B>::saved& keep) const {
+    if (transform_) hidden = transform_->forward(run, hidden, keep);
+    run.device.dropout(hidden, mask(run));
+    const auto logits = run.keep(hidden.rows, labels_);
+    classifier_.forward(run.device, hidden, logits);
+    return logits;
+  }
   dropout_spec mask(const pass<B>& run) const { return run.dropout.at(random_place::head_dropout, dropout_); }
 
+  std::optional<head_transform<B>> transform_;
   linear<B> classifier_;  // [L, H]
   index labels_;
   float dropout_;

@@ -54,20 +54,29 @@ class checkpoint_map {
   [[nodiscard]] std::string_view prefix_of(std::string_view parameter) const {
     return is_of_head(parameter) ? std::string_view() : family_->prefix;
   }
-  /// Whether a checkpoint has any tensor of the head.
+  /// Whether a parameter depends on the labels: it is new where a head is.
+  [[nodiscard]] bool is_of_labels(std::string_view parameter) const {
+    return is_of_head(parameter) && begins_with_any(parameter, head_prefixes_);
+  }
+  /// Whether a checkpoint has any tensor of the head that depends on the labels.
   [[nodiscard]] bool has_head(const model_weights& file) const {
-    return std::any_of(head_.begin(), head_.end(),
-                       [&](const auto& name) { return file.find(name) != nullptr; });
+    return std::any_of(head_.begin(), head_.end(), [&](const auto& name) {
+      return is_of_labels(name) && file.find(name) != nullptr;
+    });
   }
   /// `other_head`: the checkpoint's head is not used; it may be one of another task.
   [[nodiscard]] bool is_ignored(std::string_view tensor, bool other_head) const {
-    const auto begins_with = [&](std::string_view start) { return tensor.starts_with(start); };
-    if (other_head && std::any_of(head_prefixes_.begin(), head_prefixes_.end(), begins_with)) return true;
+    if (other_head && begins_with_any(tensor, head_prefixes_)) return true;
     if (tensor.starts_with(family_->prefix)) tensor.remove_prefix(family_->prefix.size());
-    return std::any_of(std::begin(ignored_tensors), std::end(ignored_tensors), begins_with);
+    return begins_with_any(tensor, ignored_tensors);
   }
 
  private:
+  [[nodiscard]] static bool begins_with_any(std::string_view name, std::span<const std::string_view> starts) {
+    return std::any_of(starts.begin(), starts.end(),
+                       [&](std::string_view start) { return name.starts_with(start); });
+  }
+
   const model_family* family_;
   std::vector<std::string> head_;
   std::span<const std::string_view> head_prefixes_;
@@ -212,7 +221,9 @@ inline parameter_source find_source(const checkpoint_map& map, const parameter_e
   const bool has_head = !without_head && map.has_head(file);
   std::set<std::string_view> used;
   for (const auto& entry : entries) {
-    if (!has_head && map.is_of_head(entry.name)) {
+    const bool is_new = !has_head && (map.is_of_labels(entry.name) ||
+                                      (map.is_of_head(entry.name) && file.find(entry.name) == nullptr));
+    if (is_new) {
       match.initialised.push_back(&entry);
       continue;
     }

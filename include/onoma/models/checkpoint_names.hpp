@@ -17,6 +17,7 @@ inline constexpr std::string_view ignored_tensors[] = {
     "pooler.",
     "cls.",
     "lm_head.",
+    "decoder.",
     "qa_outputs.",
     "pre_classifier.",
     "sequence_summary.",

@@ -1,28 +1,18 @@
 /// The encoder: embeddings and a stack of layers. One code for every family.
 #pragma once
 
-#include <onoma/core/relative_position.hpp>
 #include <onoma/models/encoder_spec.hpp>
+#include <onoma/models/layer_stacks.hpp>
 #include <onoma/nn/embedding.hpp>
-#include <onoma/nn/post_norm_layer.hpp>
 
 #include <cstddef>
-#include <optional>
+#include <variant>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
 
-/// A batch as an encoder reads it; all in backend memory.
-struct encoder_input {
-  embedding_input tokens;  // N packed tokens
-  sequences batch;         // where each of B sequences begins
-  // [M] the rows of the last hidden states that are wanted, ascending; empty: all. The last layer
-  // computes nothing behind its attention for the others.
-  vec<const std::int32_t> wanted{};
-};
-
 /// BERT and its relatives (families/ has them): the specification says what differs.
-template <inference_backend B>
+template <backend B>
 class encoder {
  public:
   using scalar = typename B::scalar;
@@ -30,101 +20,77 @@ class encoder {
   struct saved {
     encoder_input input;
     typename embedding<B>::saved embeddings;
-    std::vector<typename post_norm_layer<B>::saved> layers;
+    typename post_norm_stack<B>::saved post_norm;
+    typename pre_norm_stack<B>::saved pre_norm;
     /// The embeddings' and each layer's output [N, H], the last one's [M, H]; in inference only that
     /// is still there.
     std::vector<mat<scalar>> states;
   };
 
-  explicit encoder(const encoder_spec& config) : embeddings_(embedding_sizes(config)) {
-    for (index i = 0; i < config.layers; ++i) layers_.emplace_back(layer_sizes(config, i));
-    if (config.relative_bias) {
-      relative_bias_ = parameter<scalar>::matrix(relative_position_buckets, config.heads);
-      relative_bias_->rule = update_rule::plain;  // a bias, by its name in transformers' Trainer
-    }
-  }
+  explicit encoder(const encoder_spec& spec)
+      : embeddings_(embedding_sizes(spec)),
+        layers_(spec.pre_norm ? stack(pre_norm_stack<B>(spec)) : stack(post_norm_stack<B>(spec))),
+        count_(spec.layers) {}
 
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     embeddings_.visit(at / "embeddings", visitor);
-    if (relative_bias_) visitor(at / "relative_bias", *relative_bias_);
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      layers_[i].visit(at / "layer" / static_cast<index>(i), visitor);
-    }
+    std::visit([&](auto& layers) { layers.visit(at, visitor); }, layers_);
   }
 
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     embeddings_.visit_linears(visitor);
-    for (auto& layer : layers_) layer.visit_linears(visitor);
+    std::visit([&](auto& layers) { layers.visit_linears(visitor); }, layers_);
   }
 
   /// Returns the wanted rows of the last hidden states, [M, H].
   mat<scalar> forward(const pass<B>& run, const encoder_input& input, saved& keep) const {
     keep.input = input;
-    keep.layers.resize(layers_.size());
-    keep.states.resize(layers_.size() + 1);
+    keep.states.resize(static_cast<std::size_t>(count_) + 1);
     keep.states[0] = embeddings_.forward(run, input.tokens, keep.embeddings);
-    for (std::size_t i = 0; i < layers_.size(); ++i) {
-      keep.states[i + 1] =
-          layers_[i].forward(run, keep.states[i], context_of(i, input), keep.layers[i]);
+    if (const auto* post = std::get_if<post_norm_stack<B>>(&layers_)) {
+      post->forward(run, input, keep.states, keep.post_norm);
+    } else {
+      std::get<pre_norm_stack<B>>(layers_).forward(run, input, keep.states, keep.pre_norm);
     }
     return keep.states.back();
   }
 
   /// d [M, H]: the gradient of what `forward` returned; overwritten.
-  void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const
-    requires training_backend<B>
-  {
+  void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const {
     auto all = d;  // [N, H]
     if (!kept.input.wanted.empty()) {
       all = run.scratch.template take<scalar>(kept.input.tokens.ids.size, d.cols);
     }
-    for (std::size_t i = layers_.size(); i-- > 0;) {
-      const bool last = i + 1 == layers_.size();
-      layers_[i].backward(run, last ? d : all, context_of(i, kept.input), all, kept.layers[i]);
+    if (const auto* post = std::get_if<post_norm_stack<B>>(&layers_)) {
+      post->backward(run, kept.input, d, all, kept.post_norm);
+    } else {
+      std::get<pre_norm_stack<B>>(layers_).backward(run, kept.input, d, all, kept.pre_norm);
     }
     embeddings_.backward(run, all, kept.embeddings);
   }
 
  private:
-  attention_context<scalar> context_of(std::size_t layer, const encoder_input& input) const {
-    attention_context<scalar> context{input.batch};
-    if (relative_bias_) {
-      context.bias = relative_bias_->value_matrix();
-      context.dbias = relative_bias_->gradient_matrix();
-    }
-    if (layer + 1 == layers_.size()) context.wanted = input.wanted;
-    return context;
-  }
-  static typename embedding<B>::sizes embedding_sizes(const encoder_spec& c) {
-    return {.vocabulary = c.vocabulary,
-            .positions = c.max_positions,
-            .types = c.types,
-            .width = c.embedding == 0 ? c.hidden : c.embedding,
-            .hidden = c.hidden,
-            .eps = c.norm_eps,
-            .dropout = static_cast<float>(c.hidden_dropout),
-            .fixed_positions = c.fixed_positions,
-            .padding = c.padding_id,
-            .position_padding = c.positions_follow_padding ? c.padding_id : -1};
-  }
-  static typename post_norm_layer<B>::sizes layer_sizes(const encoder_spec& c, index number) {
-    const auto hidden_dropout = static_cast<float>(c.hidden_dropout);
-    return {.number = number,
-            .hidden = c.hidden,
-            .heads = c.heads,
-            .inner = c.inner,
-            .function = c.function,
-            .eps = c.norm_eps,
-            .attention_probabilities_dropout = static_cast<float>(c.attention_dropout),
-            .attention_output_dropout = c.drops_attention_output ? hidden_dropout : 0.0F,
-            .feed_forward_dropout = hidden_dropout};
+  using stack = std::variant<post_norm_stack<B>, pre_norm_stack<B>>;
+
+  static typename embedding<B>::sizes embedding_sizes(const encoder_spec& s) {
+    return {.vocabulary = s.vocabulary,
+            .positions = s.pre_norm ? 0 : s.max_positions,
+            .types = s.types,
+            .width = s.embedding == 0 ? s.hidden : s.embedding,
+            .hidden = s.hidden,
+            .eps = s.norm_eps,
+            .norm_bias = !s.pre_norm || s.pre_norm->norm_bias,
+            .dropout = static_cast<float>(s.pre_norm ? s.pre_norm->embedding_dropout : s.hidden_dropout),
+            .fixed_positions = s.fixed_positions,
+            .padding = s.padding_id,
+            .position_padding = s.positions_follow_padding ? s.padding_id : -1};
   }
 
   embedding<B> embeddings_;
-  std::optional<parameter<scalar>> relative_bias_;  // [relative_position_buckets, A], of all layers
-  std::vector<post_norm_layer<B>> layers_;
+  stack layers_;
+  index count_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -115,7 +115,7 @@ class encoder_model {
       : config_((config.check(), std::move(config))),
         encoder_(config_),
         head_(head_settings{config_.hidden, static_cast<index>(config_.labels.size()),
-                            config_.classifier_dropout}) {}
+                            config_.classifier_dropout, config_.transform}) {}
 
  private:
   void allocate(B& device, bool training, parameter_layout layout) {

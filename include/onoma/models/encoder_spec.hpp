@@ -6,8 +6,24 @@
 #include <onoma/core/types.hpp>
 
 #include <cmath>
+#include <iterator>
+#include <optional>
+#include <vector>
 
 namespace onoma::inline ONOMA_ABI {
+
+/// What an encoder of pre-norm layers with rotary positions has beside its sizes (ModernBERT, arXiv 2412.13663).
+struct pre_norm_spec {
+  std::vector<bool> is_local;    ///< for each layer: whether a token sees its neighbours alone
+  index radius = 64;             ///< how many of them to either side
+  double global_base = 160000.0;  ///< of the wave lengths of rotary positions, where all tokens are seen
+  double local_base = 10000.0;    ///< and where not
+  bool attention_bias = false;
+  bool feed_forward_bias = false;
+  bool norm_bias = false;
+  double embedding_dropout = 0.0;
+  double inner_dropout = 0.0;  ///< on the gated values of the feed-forward block
+};
 
 /// Sizes and settings of one encoder. The defaults are those of bert-base-uncased, as transformers'
 /// BertConfig has them.
@@ -30,6 +46,9 @@ struct encoder_spec {
   bool positions_follow_padding = false;  ///< the first token's position is padding_id + 1, not 0
   bool drops_attention_output = true;     ///< dropout between the attention's output and its add & norm
   bool relative_bias = false;             ///< scores have a bias of relative positions, one for all layers
+  /// Layers that normalise before each block and gate their feed-forward; none: BERT's, which normalise
+  /// after it. Then there is no position table, and `hidden_dropout` is nowhere.
+  std::optional<pre_norm_spec> pre_norm{};
 
   /// Row of the position table that the first token of a sequence takes. RoBERTa counts from behind
   /// the padding token's row (transformers, `create_position_ids_from_input_ids`).
@@ -59,9 +78,18 @@ struct encoder_spec {
     require(std::isfinite(norm_eps) && norm_eps > 0, "encoder_config.norm_eps", "above 0");
     require(std::isfinite(initializer_range) && initializer_range > 0,
             "encoder_config.initializer_range", "above 0");
-    for (const double p : {hidden_dropout, attention_dropout}) {
-      require(p >= 0.0 && p < 1.0, "encoder_config: a dropout", "in [0, 1)");
-    }
+    const auto is_probability = [](double p) { return p >= 0.0 && p < 1.0; };
+    require(is_probability(hidden_dropout) && is_probability(attention_dropout), "encoder_config: a dropout",
+            "in [0, 1)");
+    if (!pre_norm) return;
+    require(std::ssize(pre_norm->is_local) == layers, "encoder_config.pre_norm.is_local", "one for each layer");
+    require(hidden / heads % 2 == 0, "encoder_config.heads", "heads of an even width: pairs turn");
+    require(pre_norm->radius >= 0, "encoder_config.pre_norm.radius", "at least 0");
+    const auto is_base = [](double base) { return std::isfinite(base) && base > 0.0; };
+    require(is_base(pre_norm->global_base) && is_base(pre_norm->local_base), "encoder_config.pre_norm: a base",
+            "above 0");
+    require(is_probability(pre_norm->embedding_dropout) && is_probability(pre_norm->inner_dropout),
+            "encoder_config.pre_norm: a dropout", "in [0, 1)");
   }
 };
 

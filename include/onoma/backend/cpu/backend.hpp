@@ -154,6 +154,12 @@ class cpu_backend {
                                                   pre.stride, dx.row_data(n) + first, dx.stride);
                   });
   }
+  void activation_backward(activation function, mat<const float> pre, mat<float> d) const {
+    if (dry_run_) return;
+    own_.for_rows(d.rows, [&](index n, index rows) {
+      kernels().activation_backward(function, rows, d.cols, pre.row_data(n), pre.stride, d.row_data(n), d.stride);
+    });
+  }
   void linear_dw(mat<const float> x, mat<const float> dy, mat<float> dw, vec<float> db) {
     if (!dry_run_) cpu::weight_gradient(own_, x, dy).add_to(dw, db);
   }

@@ -156,7 +156,7 @@ inline constexpr model_family bert{.model_type = "bert",
                                    .prefix = "bert.",
                                    .architecture = "BertForTokenClassification",
                                    .names = bert_names,
-                                   .defaults = [] { return encoder_spec{}; },
+                                   .set_defaults = [](encoder_config&) {},
                                    .read = read<bert_keys>,
                                    .write = write<bert_keys>};
 

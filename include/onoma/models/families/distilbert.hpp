@@ -45,12 +45,10 @@ inline constexpr model_family distilbert{.model_type = "distilbert",
                                          .prefix = "distilbert.",
                                          .architecture = "DistilBertForTokenClassification",
                                          .names = distilbert_names,
-                                         .defaults =
-                                             [] {
-                                               encoder_spec spec;
-                                               spec.types = 0;
-                                               spec.drops_attention_output = false;
-                                               return spec;
+                                         .set_defaults =
+                                             [](encoder_config& config) {
+                                               config.types = 0;
+                                               config.drops_attention_output = false;
                                              },
                                          .read = read<distilbert_keys>,
                                          .write = write<distilbert_keys>};

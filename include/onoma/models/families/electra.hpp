@@ -12,7 +12,7 @@ inline constexpr model_family electra{.model_type = "electra",
                                       .prefix = "electra.",
                                       .architecture = "ElectraForTokenClassification",
                                       .names = bert_names,
-                                      .defaults = [] { return encoder_spec{}; },
+                                      .set_defaults = [](encoder_config&) {},
                                       .read = read<electra_keys>,
                                       .write = write<electra_keys>};
 

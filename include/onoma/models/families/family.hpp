@@ -3,11 +3,13 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/heads/concept.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/models/config_reader.hpp>
 #include <onoma/models/encoder_spec.hpp>
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,8 +32,8 @@ struct model_family {
   std::string_view prefix;        ///< of encoder tensors in a model with a head
   std::string_view architecture;  ///< transformers' class of the token classifier
   std::span<const checkpoint_name> names;
-  /// What all its encoders have in common; sizes come from config.json.
-  encoder_spec (*defaults)();
+  /// What transformers' configuration of the family has by default.
+  void (*set_defaults)(encoder_config&);
   /// Reads the keys of the family into a configuration that has its defaults.
   /// Throws onoma::error (format, missing, unsupported) naming the key.
   void (*read)(config_reader&, encoder_config&);
@@ -46,6 +48,7 @@ struct model_family {
 struct encoder_config : encoder_spec {
   const model_family* family = &default_family();
   double classifier_dropout = 0.1;
+  std::optional<transform_settings> transform{};  ///< the head's layer before its scores
   std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};
   bool int8_weights = false;       ///< linear layers may be I8; says how the folder was stored
   bool labels_are_default = true;  ///< config.json names no labels
@@ -58,7 +61,7 @@ struct encoder_config : encoder_spec {
 
   encoder_config() = default;
   /// With the settings of a family, and the sizes of its base model.
-  explicit encoder_config(const model_family& of) : encoder_spec(of.defaults()), family(&of) {}
+  explicit encoder_config(const model_family& of) : family(&of) { of.set_defaults(*this); }
 
   /// @throws onoma::error (invalid_argument) naming the first field outside its domain.
   void check() const {

@@ -36,14 +36,12 @@ inline constexpr model_family mpnet{.model_type = "mpnet",
                                     .prefix = "mpnet.",
                                     .architecture = "MPNetForTokenClassification",
                                     .names = mpnet_names,
-                                    .defaults =
-                                        [] {
-                                          encoder_spec spec;
-                                          spec.types = 0;
-                                          spec.padding_id = 1;
-                                          spec.positions_follow_padding = true;
-                                          spec.relative_bias = true;
-                                          return spec;
+                                    .set_defaults =
+                                        [](encoder_config& config) {
+                                          config.types = 0;
+                                          config.padding_id = 1;
+                                          config.positions_follow_padding = true;
+                                          config.relative_bias = true;
                                         },
                                     .read = read<mpnet_keys>,
                                     .write = write<mpnet_keys>};

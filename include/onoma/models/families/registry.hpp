@@ -5,6 +5,7 @@
 #include <onoma/models/families/bert.hpp>
 #include <onoma/models/families/distilbert.hpp>
 #include <onoma/models/families/electra.hpp>
+#include <onoma/models/families/modernbert.hpp>
 #include <onoma/models/families/mpnet.hpp>
 #include <onoma/models/families/roberta.hpp>
 
@@ -16,7 +17,7 @@ namespace onoma::inline ONOMA_ABI {
 /// By model_type; the first is that of configurations from before model_type existed.
 inline constexpr const model_family* model_families[] = {
     &families::bert,      &families::distilbert, &families::roberta, &families::xlm_roberta,
-    &families::camembert, &families::electra,    &families::mpnet};
+    &families::camembert, &families::electra,    &families::mpnet,   &families::modernbert};
 
 inline const model_family& default_family() noexcept { return *model_families[0]; }
 

@@ -6,11 +6,9 @@
 namespace onoma::inline ONOMA_ABI::families {
 
 /// Positions begin behind the padding token's row.
-inline encoder_spec roberta_defaults() {
-  encoder_spec spec;
-  spec.padding_id = 1;
-  spec.positions_follow_padding = true;
-  return spec;
+inline void set_roberta_defaults(encoder_config& config) {
+  config.padding_id = 1;
+  config.positions_follow_padding = true;
 }
 
 /// transformers 5: models/roberta/configuration_roberta.py and modeling_roberta.py.
@@ -18,7 +16,7 @@ inline constexpr model_family roberta{.model_type = "roberta",
                                       .prefix = "roberta.",
                                       .architecture = "RobertaForTokenClassification",
                                       .names = bert_names,
-                                      .defaults = roberta_defaults,
+                                      .set_defaults = set_roberta_defaults,
                                       .read = read<bert_keys>,
                                       .write = write<bert_keys>};
 
