@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -144,6 +145,33 @@ TEST_CASE("what is odd in config.json is in the report; a new head has no two la
   CHECK(model::load(path, odd.labels(), device).labels() == odd.labels());  // the head is kept
   CHECK_THROWS_AS(static_cast<void>(model::load(path, {"O", "O"}, device, {.replace_head = true})),
                   onoma::error);
+}
+
+TEST_CASE("what a head has before its scores comes from a checkpoint of masked language modelling") {
+  const temporary_folder folder;
+  backend device;
+  altered checkpoint("modernbert-tiny");
+  checkpoint.drop("classifier.");
+  checkpoint.add("decoder.bias", {61});
+  const auto m = model::load(checkpoint.save(folder), {"A", "B"}, device);
+  CHECK(m.report().initialised == std::vector<std::string>{"classifier.weight", "classifier.bias"});
+  CHECK(m.report().ignored == std::vector<std::string>{"decoder.bias"});
+  const auto plain = model::load(data / "modernbert-tiny", {}, device);
+  const auto value = [](const model& of, const std::string& name) {
+    const auto entries = of.parameters().layout().entries();
+    const auto entry = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.name == name; });
+    REQUIRE(entry != entries.end());
+    return of.parameters().download_value(*entry);
+  };
+  CHECK(value(m, "head.dense.weight") == value(plain, "head.dense.weight"));
+
+  // An encoder alone: all of the head is new. A head that has scores has all of itself.
+  checkpoint.drop("head.");
+  CHECK(model::load(checkpoint.save(folder), {"A", "B"}, device).report().initialised.size() == 4);
+  altered part("modernbert-tiny");
+  part.drop("head.norm.");
+  CHECK_THROWS_WITH_AS(static_cast<void>(model::load(part.save(folder), {}, device)),
+                       doctest::Contains("head.norm.weight"), onoma::error);
 }
 
 TEST_CASE("a sequence may be as long as the rows behind the padding id") {

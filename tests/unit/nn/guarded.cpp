@@ -44,7 +44,7 @@ std::vector<double> losses_of(const std::string& name, B& device) {
 }  // namespace
 
 TEST_CASE("training and inference never touch tensors outside of the backend") {
-  for (const char* name : {"bert-tiny", "electra-tiny", "mpnet-tiny"}) {
+  for (const char* name : {"bert-tiny", "electra-tiny", "mpnet-tiny", "modernbert-tiny"}) {
     INFO(name);
     guarded device;
     onoma::cpu_backend plain;
