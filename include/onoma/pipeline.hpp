@@ -52,14 +52,10 @@ class pipeline {
                                                                  {.packed_cache = options.packed_cache});
     // The weights keep the backend that packed them.
     parts->model = {model.get(), [model, backend = first.backend](const auto*) {}};
-    parts->tokens = std::make_shared<const tokenizer>(load_tokenizer(folder));
+    parts->tokens =
+        std::make_shared<const tokenizer>(load_tokenizer(folder).for_table(model->config().vocabulary));
     parts->tags = tag_set(model->labels());
     parts->options = {options.strategy, {options.max_length, options.stride, options.max_tokens}};
-    if (parts->tokens->vocabulary_size() > model->config().vocabulary) {
-      fail(error_code::format, "loading a pipeline from " + folder.string(),
-           "a vocabulary of at most " + std::to_string(model->config().vocabulary) + " pieces",
-           std::to_string(parts->tokens->vocabulary_size()));
-    }
     return pipeline(std::make_unique<tagger>(std::move(parts), first));
   }
 

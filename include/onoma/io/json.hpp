@@ -137,32 +137,50 @@ namespace detail {
        describe(found));
 }
 
+}  // namespace detail
+
+/// A value as a T: bool, std::string, a floating-point type or index. @throws onoma::error (format) with its
+/// `key`; `where` names the file or object.
 template <class T>
 [[nodiscard]] T json_value(const json& value, std::string_view key, std::string_view where) {
   if constexpr (std::is_same_v<T, bool>) {
-    if (!value.is_boolean()) wrong_type(key, where, "true or false", value);
+    if (!value.is_boolean()) detail::wrong_type(key, where, "true or false", value);
     return value.get<bool>();
   } else if constexpr (std::is_same_v<T, std::string>) {
-    if (!value.is_string()) wrong_type(key, where, "a string", value);
+    if (!value.is_string()) detail::wrong_type(key, where, "a string", value);
     return value.get<std::string>();
   } else if constexpr (std::is_floating_point_v<T>) {
-    if (!value.is_number()) wrong_type(key, where, "a number", value);
+    if (!value.is_number()) detail::wrong_type(key, where, "a number", value);
     const auto number = value.get<double>();
     if (!std::isfinite(static_cast<T>(number))) {
-      wrong_type(key, where, "a number in range", value);
+      detail::wrong_type(key, where, "a number in range", value);
     }
     return static_cast<T>(number);
   } else {
     static_assert(std::is_same_v<T, index>, "bool, string, floating point or index");
-    if (!value.is_number_integer()) wrong_type(key, where, "an integer", value);
+    if (!value.is_number_integer()) detail::wrong_type(key, where, "an integer", value);
     if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) {
-      wrong_type(key, where, "an integer in range", value);
+      detail::wrong_type(key, where, "an integer in range", value);
     }
     return static_cast<index>(value.get<std::int64_t>());
   }
 }
 
-}  // namespace detail
+/// The value of a key, or null where the value is no object or has no such key.
+[[nodiscard]] inline const json& member(const json& object, const char* key) {
+  static const json null;
+  if (!object.is_object()) return null;
+  const auto found = object.find(key);
+  return found == object.end() ? null : *found;
+}
+
+/// The array under a key. @throws onoma::error (format); `where` names the object.
+[[nodiscard]] inline const json& require_array(const json& object, const char* key,
+                                               const std::string& where) {
+  const json& list = member(object, key);
+  if (!list.is_array()) fail(error_code::format, where + '.' + key, "an array", describe(list));
+  return list;
+}
 
 /// The value of a key that must be there. T is bool, std::string, a floating-point type or index.
 /// @throws onoma::error (missing, format); `where` names the file or object.
@@ -172,7 +190,7 @@ template <class T>
   if (found == object.end()) {
     fail(error_code::missing, std::string(where), "the key '" + std::string(key) + "'", "no such key");
   }
-  return detail::json_value<T>(*found, key, where);
+  return json_value<T>(*found, key, where);
 }
 
 /// The same with a default for a key that is absent or null.
@@ -181,7 +199,7 @@ template <class T>
                          std::string_view where) {
   const auto found = object.is_object() ? object.find(key) : object.end();
   if (found == object.end() || found->is_null()) return otherwise;
-  return detail::json_value<T>(*found, key, where);
+  return json_value<T>(*found, key, where);
 }
 
 }  // namespace onoma::inline ONOMA_ABI

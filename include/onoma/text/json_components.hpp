@@ -22,19 +22,6 @@ namespace onoma::inline ONOMA_ABI {
 
 namespace detail {
 
-inline const json& member(const json& object, const char* key) {
-  static const json null;
-  if (!object.is_object()) return null;
-  const auto found = object.find(key);
-  return found == object.end() ? null : *found;
-}
-
-inline const json& require_array(const json& object, const char* key, const std::string& where) {
-  const json& list = member(object, key);
-  if (!list.is_array()) fail(error_code::format, where + '.' + key, "an array", describe(list));
-  return list;
-}
-
 [[noreturn]] inline void refuse_type(const std::string& where, const char* known,
                                      const std::string& found) {
   fail(error_code::unsupported, where, known, "'" + found + "'");
@@ -185,8 +172,7 @@ inline void read_pre_tokenizer(const json& component, const std::string& where,
       read_pre_tokenizer(part, where, steps);
     }
   } else if (type == "BertPreTokenizer") {
-    steps.emplace_back(characters{characters::kind::whitespace, 0, cut_behavior::removed});
-    steps.emplace_back(characters{characters::kind::punctuation, 0, cut_behavior::isolated});
+    append_bert_pre_tokenizer(steps);
   } else if (type == "Whitespace") {
     steps.emplace_back(p::word_characters{});
   } else if (type == "WhitespaceSplit") {

@@ -301,4 +301,11 @@ using pre_tokenizer =
                  pre_tokenizers::cut_at_pattern, pre_tokenizers::fixed_length,
                  pre_tokenizers::metaspace, pre_tokenizers::byte_level>;
 
+/// BertPreTokenizer as a sequence of steps.
+inline void append_bert_pre_tokenizer(std::vector<pre_tokenizer>& steps) {
+  using cut = pre_tokenizers::cut_at_characters;
+  steps.emplace_back(cut{cut::kind::whitespace, 0, cut_behavior::removed});
+  steps.emplace_back(cut{cut::kind::punctuation, 0, cut_behavior::isolated});
+}
+
 }  // namespace onoma::inline ONOMA_ABI

@@ -8,44 +8,25 @@
 #include <onoma/text/normalizers.hpp>
 #include <onoma/text/pre_tokenizers.hpp>
 #include <onoma/text/sentencepiece.hpp>
+#include <onoma/text/special_tokens.hpp>
 #include <onoma/text/tokenizer.hpp>
+#include <onoma/text/tokenizer_classes.hpp>
 #include <onoma/text/unicode.hpp>
 #include <onoma/text/unigram.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
-
-/// Families whose folders may have no tokenizer.json.
-enum class sentencepiece_family : std::uint8_t {
-  xlm_roberta,  ///< sentencepiece.bpe.model; ids are shifted by fairseq's four tokens
-  camembert,    ///< sentencepiece.bpe.model; shifted by five
-  albert,       ///< spiece.model
-  deberta_v2,   ///< spm.model; DeBERTa-v2 and v3
-  t5,           ///< spiece.model
-};
-
-/// From config.json's "model_type". Nothing: no such family.
-[[nodiscard]] inline std::optional<sentencepiece_family> find_sentencepiece_family(
-    std::string_view model_type) {
-  using family = sentencepiece_family;
-  if (model_type == "xlm-roberta" || model_type == "xlm-roberta-xl") return family::xlm_roberta;
-  if (model_type == "camembert") return family::camembert;
-  if (model_type == "albert") return family::albert;
-  if (model_type == "deberta-v2") return family::deberta_v2;
-  if (model_type == "t5" || model_type == "mt5") return family::t5;
-  return std::nullopt;
-}
 
 /// From tokenizer_config.json, under these names.
 struct sentencepiece_options {
@@ -54,12 +35,6 @@ struct sentencepiece_options {
   bool split_by_punct = false;        ///< deberta_v2
   bool add_prefix_space = true;
   index extra_ids = 100;  ///< t5: pieces <extra_id_99> to <extra_id_0> behind the others
-};
-
-/// What the constructor of `tokenizer` takes.
-struct sentencepiece_tokenizer {
-  std::vector<std::string> pieces;
-  tokenizer::settings settings;
 };
 
 namespace detail {
@@ -162,42 +137,20 @@ inline std::vector<pre_tokenizer> family_pre_tokenizers(sentencepiece_family fam
   return steps;
 }
 
-/// Special pieces of the family and the file's own control and user-defined ones. Those that are no pieces
-/// get ids behind them.
+/// Those that other files name, and the file's own control and user-defined ones.
 inline std::vector<added_token> family_added_tokens(const sentencepiece_model& model,
-                                                    sentencepiece_family family,
+                                                    sentencepiece_family family, const token_files& files,
                                                     const std::vector<std::string>& pieces) {
-  std::unordered_map<std::string_view, std::int32_t> ids;
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    ids.insert_or_assign(pieces[i], static_cast<std::int32_t>(i));
-  }
-  auto next = static_cast<std::int32_t>(pieces.size());
-  std::unordered_set<std::string_view> known;
-  std::vector<added_token> tokens;
-  const auto add = [&](std::string_view content) {
+  token_numbers numbers(pieces, false);
+  auto tokens = number_tokens(files, numbers, "SentencePiece model");
+  std::unordered_set<std::string> known;
+  for (const auto& token : tokens) known.insert(token.content);
+  const auto add = [&](const std::string& content) {
     if (!known.insert(content).second) return;
-    const auto found = ids.find(content);
-    added_token token{std::string(content), found == ids.end() ? next++ : found->second};
-    token.lstrip = family == sentencepiece_family::camembert && content == "<mask>";
-    tokens.push_back(std::move(token));
+    tokens.push_back({content, static_cast<std::int32_t>(numbers.number(content))});
   };
-  switch (family) {
-    case sentencepiece_family::xlm_roberta:
-    case sentencepiece_family::camembert:
-      for (const char* content : {"<s>", "<pad>", "</s>", "<unk>", "<mask>"}) add(content);
-      break;
-    case sentencepiece_family::albert:
-      for (const char* content : {"<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"}) add(content);
-      break;
-    case sentencepiece_family::deberta_v2:
-      for (const char* content : {"[CLS]", "[SEP]", "[UNK]", "[PAD]", "[MASK]"}) add(content);
-      break;
-    case sentencepiece_family::t5:
-      for (const char* content : {"</s>", "<unk>", "<pad>"}) add(content);
-      for (const auto& piece : pieces) {
-        if (piece.starts_with("<extra_id_")) add(piece);
-      }
-      break;
+  for (const auto& piece : pieces) {
+    if (family == sentencepiece_family::t5 && piece.starts_with("<extra_id_")) add(piece);
   }
   for (const auto& piece : model.pieces) {
     using type = sentencepiece_model::piece_type;
@@ -206,17 +159,24 @@ inline std::vector<added_token> family_added_tokens(const sentencepiece_model& m
   return tokens;
 }
 
+/// The class that reads the files of a family.
+inline const tokenizer_class& class_of(sentencepiece_family family) {
+  return *std::find_if(std::begin(tokenizer_classes), std::end(tokenizer_classes),
+                       [family](const tokenizer_class& row) { return row.family == family; });
+}
+
 }  // namespace detail
 
 /// The tokenizer of a family from its SentencePiece file. Sources: transformers 5.24, XLMRobertaTokenizer,
 /// CamembertTokenizer and T5Tokenizer, as they load a folder without tokenizer.json; for ALBERT the
 /// tokenizer.json on the Hub, with the scores of AlbertConverter (convert_slow_tokenizer.py); for DeBERTa
 /// DebertaV2Converter there, which applies the rules of the file as in training: the class of 5.24 does not.
+/// `files`: what other files say of tokens, instead of the family's own.
 /// @throws onoma::error (unsupported) if the model is no Unigram model or puts spaces behind words,
 /// (invalid_argument) for too many extra ids; as `charsmap`.
-[[nodiscard]] inline sentencepiece_tokenizer convert_sentencepiece(
+[[nodiscard]] inline tokenizer_parts convert_sentencepiece(
     const sentencepiece_model& model, sentencepiece_family family,
-    const sentencepiece_options& options = {}) {
+    const sentencepiece_options& options = {}, const token_files* files = nullptr) {
   const char* where = "SentencePiece model";
   if (model.type != sentencepiece_model::algorithm::unigram) {
     constexpr const char* names[] = {"unigram", "bpe", "word", "char"};
@@ -237,21 +197,15 @@ inline std::vector<added_token> family_added_tokens(const sentencepiece_model& m
   general.model = std::move(unigram_options);
 
   tokenizer::settings settings;
-  settings.added = detail::family_added_tokens(model, family, pieces);
+  const auto& row = detail::class_of(family);
+  token_files own;
+  own.named = row.special_tokens();
+  const auto& tokens = files != nullptr ? *files : own;
+  settings.added = detail::family_added_tokens(model, family, tokens, pieces);
   settings.kind = std::move(general);
-  switch (family) {
-    case sentencepiece_family::xlm_roberta:
-    case sentencepiece_family::camembert:
-      settings.before = {"<s>"};
-      settings.after = {"</s>"};
-      break;
-    case sentencepiece_family::albert:
-    case sentencepiece_family::deberta_v2: break;  // [CLS] and [SEP]
-    case sentencepiece_family::t5:
-      settings.before = {};
-      settings.after = {"</s>"};
-      break;
-  }
+  settings.before.clear();
+  if (row.first) settings.before.push_back(tokens.named[*row.first].content);
+  settings.after = {tokens.named[row.last].content};
   return {std::move(pieces), std::move(settings)};
 }
 

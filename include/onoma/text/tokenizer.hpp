@@ -5,23 +5,15 @@
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/text/added_tokens.hpp>
-#include <onoma/text/bert_words.hpp>
-#include <onoma/text/bpe.hpp>
-#include <onoma/text/byte_level.hpp>
-#include <onoma/text/character_bpe.hpp>
 #include <onoma/text/encoding.hpp>
-#include <onoma/text/general_words.hpp>
 #include <onoma/text/in_file.hpp>
-#include <onoma/text/unigram.hpp>
+#include <onoma/text/tokenizer_settings.hpp>
 #include <onoma/text/vocabulary.hpp>
 #include <onoma/text/word_cache.hpp>
-#include <onoma/text/word_level.hpp>
-#include <onoma/text/wordpiece.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -41,33 +33,11 @@ class tokenizer {
   struct parts;
 
  public:
-  struct wordpiece_settings {
-    bert_options normalizer;
-    wordpiece::options model;
-  };
-  struct byte_level_settings {
-    byte_level_words::options words;
-    bpe::options model;
-  };
-  /// Any chain, at the price of some speed: the two above are compiled as one pass over the text.
-  struct general_settings {
-    std::vector<normalizer> normalizers;
-    std::vector<pre_tokenizer> pre_tokenizers;
-    std::variant<wordpiece::options, bpe::options, character_bpe::options, word_level::options,
-                 unigram::options>
-        model;
-  };
-  /// Offsets of pieces that begin or end with spaces: without these spaces.
-  struct trimming {
-    bool keep_prefix_space = false;  ///< not the one that `add_prefix_space` added
-  };
-  struct settings {
-    std::variant<wordpiece_settings, byte_level_settings, general_settings> kind;
-    std::vector<std::string> before{"[CLS]"};  ///< special pieces in front of every window
-    std::vector<std::string> after{"[SEP]"};   ///< and behind it
-    std::vector<added_token> added;
-    std::optional<trimming> trim;  ///< of offsets
-  };
+  using settings = tokenizer_settings;
+  using wordpiece_settings = settings::wordpiece_chain;
+  using byte_level_settings = settings::byte_level_chain;
+  using general_settings = settings::general_chain;
+  using trimming = settings::trimming;
 
   /// Memory and a word cache (256 KiB) for one thread's calls. Whoever encodes line after line
   /// keeps one: results are the same without, and take longer.
@@ -121,7 +91,6 @@ class tokenizer {
                                             const std::vector<added_token>& more = {}) {
     const auto pieces = read_vocab_txt(vocab_txt, name);
     settings s;
-    s.kind = wordpiece_settings{options, {}};
     for (const char* content : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) {
       // The last of equal lines gives the id.
       const auto line = std::find(pieces.rbegin(), pieces.rend(), content);
@@ -129,14 +98,7 @@ class tokenizer {
       s.added.push_back({content, static_cast<std::int32_t>(pieces.rend() - line - 1)});
     }
     merge_added(s.added, more);
-    if (std::any_of(more.begin(), more.end(), [](const added_token& token) { return token.normalized; })) {
-      using cut = pre_tokenizers::cut_at_characters;
-      general_settings steps{{}, {cut{cut::kind::whitespace, 0, cut_behavior::removed},
-                                  cut{cut::kind::punctuation, 0, cut_behavior::isolated}},
-                             wordpiece::options{}};
-      append_bert_normalizer(options, steps.normalizers);
-      s.kind = std::move(steps);
-    }
+    s.kind = bert_chain(options, {}, s.added);
     return detail::in_file(name, [&] { return tokenizer(pieces, std::move(s)); });
   }
 
@@ -219,6 +181,16 @@ class tokenizer {
   /// Whether a prefix such as "##" marks the pieces that continue a word (WordPiece, BPE with a prefix): the
   /// model's continuing_subword_prefix in tokenizer.json is there and not empty.
   [[nodiscard]] bool has_continuing_prefix() const noexcept { return parts_->has_continuing_prefix; }
+  /// What is odd about the files that it was made of, for people: a sentence each.
+  [[nodiscard]] const std::vector<std::string>& remarks() const noexcept { return parts_->remarks; }
+  /// This tokenizer for a model with `rows` word embeddings: pieces behind them, of which there may be some,
+  /// must not occur then. Encoding refuses texts that give one, by its name. It shares its vocabulary and its
+  /// workspaces with this one.
+  [[nodiscard]] tokenizer for_table(index rows) const {
+    tokenizer limited = *this;
+    limited.limit_ = rows;
+    return limited;
+  }
   /// Special tokens around every window.
   [[nodiscard]] index special_tokens() const noexcept {
     return static_cast<index>(parts_->before.size() + parts_->after.size());
@@ -240,13 +212,14 @@ class tokenizer {
   struct parts {
     parts(const std::vector<std::string>& vocab, settings options)
         : pieces(vocab),
-          added(added_of(options, false)),
-          added_normalized(added_of(options, true)),
+          added(options.find_added(false)),
+          added_normalized(options.find_added(true)),
           kind(make_model(pieces, options)),
           trim(options.trim),
-          has_space_words(cuts_at_spaces(options)),
-          has_continuing_prefix(marks_continuations(options)),
-          spaces_words(has_unspaced_words(options)),
+          has_space_words(options.cuts_at_spaces()),
+          has_continuing_prefix(options.marks_continuations()),
+          spaces_words(options.has_unspaced_words()),
+          remarks(std::move(options.remarks)),
           size(pieces.size()) {
       for (const auto* tokens : {&added, &added_normalized}) {
         for (const auto& token : tokens->list()) size = std::max(size, index{token.id} + 1);
@@ -254,57 +227,6 @@ class tokenizer {
       for (const auto& piece : options.before) before.push_back(special_id(piece));
       for (const auto& piece : options.after) after.push_back(special_id(piece));
       if (trim) count_spaces();
-    }
-    [[nodiscard]] static added_tokens added_of(const settings& options, bool normalized) {
-      std::vector<added_token> found;
-      std::copy_if(options.added.begin(), options.added.end(), std::back_inserter(found),
-                   [=](const added_token& token) { return token.normalized == normalized; });
-      std::vector<std::string> patterns;
-      for (const auto& token : found) patterns.push_back(token.content);
-      // What is looked for in normalised text is normalised itself.
-      const auto* general = std::get_if<general_settings>(&options.kind);
-      if (normalized && general != nullptr) {
-        const normalizer_chain normalize(general->normalizers);
-        for (auto& pattern : patterns) pattern = normalize(pattern);
-      }
-      return {std::move(found), std::move(patterns)};
-    }
-    [[nodiscard]] static bool cuts_at_spaces(const settings& options) {
-      const auto* general = std::get_if<general_settings>(&options.kind);
-      if (general == nullptr) return false;
-      const auto& steps = general->pre_tokenizers;
-      return std::holds_alternative<unigram::options>(general->model) ||
-             std::any_of(steps.begin(), steps.end(), [](const pre_tokenizer& step) {
-               return std::holds_alternative<pre_tokenizers::metaspace>(step);
-             });
-    }
-    [[nodiscard]] static bool marks_continuations(const settings& options) {
-      if (const auto* chosen = std::get_if<wordpiece_settings>(&options.kind)) {
-        return !chosen->model.continuing_prefix.empty();
-      }
-      const auto* general = std::get_if<general_settings>(&options.kind);
-      if (general == nullptr) return false;
-      return std::visit(
-          [](const auto& model) {
-            if constexpr (requires { model.continuing_prefix; }) return !model.continuing_prefix.empty();
-            return false;
-          },
-          general->model);
-    }
-    /// Whether pieces hold the space before their word, and no step adds it where it is not.
-    [[nodiscard]] static bool has_unspaced_words(const settings& options) {
-      if (const auto* chosen = std::get_if<byte_level_settings>(&options.kind)) {
-        return !chosen->words.add_prefix_space;
-      }
-      const auto* general = std::get_if<general_settings>(&options.kind);
-      if (general == nullptr) return false;
-      bool found = false;
-      for (const auto& step : general->pre_tokenizers) {
-        const auto* bytes = std::get_if<pre_tokenizers::byte_level>(&step);
-        if (bytes != nullptr && bytes->add_prefix_space) return false;
-        found = found || bytes != nullptr;
-      }
-      return found;
     }
     [[nodiscard]] static any_model make_model(const vocabulary& pieces, const settings& options) {
       if (const auto* chosen = std::get_if<wordpiece_settings>(&options.kind)) {
@@ -367,6 +289,7 @@ class tokenizer {
     bool has_space_words;
     bool has_continuing_prefix;
     bool spaces_words;  // pre-split ones but the first get a space in front
+    std::vector<std::string> remarks;
     std::vector<outer_spaces> spaces;  // of each piece, where offsets are trimmed
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> after;
@@ -550,6 +473,14 @@ class tokenizer {
     for (std::size_t i = 0; i < after; ++i) {
       set_special(before + tokens.size() + i, parts_->after[i]);
     }
+    if (parts_->size > limit_) check_ids(e.ids);
+  }
+  void check_ids(std::span<const std::int32_t> ids) const {
+    const auto found = std::find_if(ids.begin(), ids.end(), [this](std::int32_t id) { return id >= limit_; });
+    if (found == ids.end()) return;
+    fail(error_code::out_of_range, "tokenizer",
+         "pieces of the model's table, which has " + std::to_string(limit_) + " rows",
+         "the piece '" + std::string(piece(*found)) + "' with the id " + std::to_string(*found));
   }
 
   /// Offsets without outer white space (tokenizers, pre_tokenizers/byte_level.rs, process_offsets).
@@ -580,6 +511,7 @@ class tokenizer {
   }
 
   std::shared_ptr<const parts> parts_;
+  index limit_ = INT32_MAX;  // ids below it may occur
 };
 
 }  // namespace onoma::inline ONOMA_ABI

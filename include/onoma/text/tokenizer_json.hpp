@@ -6,6 +6,7 @@
 #include <onoma/text/in_file.hpp>
 #include <onoma/text/json_components.hpp>
 #include <onoma/text/json_models.hpp>
+#include <onoma/text/special_tokens.hpp>
 #include <onoma/text/tokenizer.hpp>
 
 #include <algorithm>
@@ -20,22 +21,6 @@
 namespace onoma::inline ONOMA_ABI {
 
 namespace detail {
-
-/// All of an added token but its id.
-inline added_token read_added_token(const json& entry, const std::string& where) {
-  added_token token;
-  token.content = require<std::string>(entry, "content", where);
-  token.special = value_or<bool>(entry, "special", false, where);
-  token.single_word = value_or<bool>(entry, "single_word", false, where);
-  token.lstrip = value_or<bool>(entry, "lstrip", false, where);
-  token.rstrip = value_or<bool>(entry, "rstrip", false, where);
-  token.normalized = value_or<bool>(entry, "normalized", !token.special, where);
-  if (token.content.size() > 1024) {
-    fail(error_code::unsupported, where, "contents of at most 1024 bytes",
-         std::to_string(token.content.size()));
-  }
-  return token;
-}
 
 /// Ids are those of a vocabulary of `pieces` or follow it: others would make tables as large as they are.
 inline std::vector<added_token> read_added_tokens(const json& list, std::size_t pieces) {
@@ -117,16 +102,11 @@ inline void read_post_processor(const json& processor, tokenizer::settings& sett
   }
 }
 
-/// The two chains that are compiled as one pass over the text.
+/// BERT's chain, which is compiled as one pass over the text.
 inline bool is_bert(const json& root) {
   return member(member(root, "normalizer"), "type") == "BertNormalizer" &&
          member(member(root, "pre_tokenizer"), "type") == "BertPreTokenizer";
 }
-inline bool is_plain_byte_level(const json& root) {
-  return member(root, "normalizer").is_null() &&
-         member(member(root, "pre_tokenizer"), "type") == "ByteLevel";
-}
-
 /// Regular expressions keep the name of the file: they fail at texts too.
 inline tokenizer::general_settings read_general(const json& root, std::string_view name) {
   tokenizer::general_settings general;
@@ -139,6 +119,25 @@ inline tokenizer::general_settings read_general(const json& root, std::string_vi
 inline std::vector<std::string> read_pieces(const json& model) {
   if (model_type(model) == "Unigram") return read_scored_vocabulary(model);
   return read_vocabulary(member(model, "vocab"));
+}
+
+/// A chain with BPE over characters. Where it ends with ByteLevel the model gets bytes, and if it is nothing
+/// else it becomes the chain that is compiled as one pass over the text.
+inline decltype(tokenizer::settings::kind) byte_level_kind(tokenizer::general_settings general,
+                                                           const std::vector<std::string>& pieces) {
+  auto& options = std::get<character_bpe::options>(general.model);
+  auto* last = general.pre_tokenizers.empty()
+                   ? nullptr
+                   : std::get_if<pre_tokenizers::byte_level>(&general.pre_tokenizers.back());
+  if (last == nullptr || !is_byte_level(options, pieces)) return general;
+  if (general.normalizers.empty() && general.pre_tokenizers.size() == 1) {
+    return tokenizer::byte_level_settings{{last->add_prefix_space, last->use_regex},
+                                          to_byte_level(std::move(options))};
+  }
+  last->writes_alphabet = false;
+  auto bytes = to_byte_level(std::move(options));
+  general.model = std::move(bytes);
+  return general;
 }
 
 /// Model and chain.
@@ -163,41 +162,30 @@ inline void read_kind(const json& root, std::string_view name, const std::vector
   } else if (type == "Unigram") {
     general.model = read_unigram(model);
   } else if (type == "BPE") {
-    auto options = read_bpe(model);
-    auto* last = general.pre_tokenizers.empty()
-                     ? nullptr
-                     : std::get_if<pre_tokenizers::byte_level>(&general.pre_tokenizers.back());
-    if (last == nullptr || !is_byte_level(options, pieces)) {
-      general.model = std::move(options);
-    } else if (is_plain_byte_level(root)) {
-      settings.kind = tokenizer::byte_level_settings{{last->add_prefix_space, last->use_regex},
-                                                     to_byte_level(std::move(options))};
-      return;
-    } else {
-      last->writes_alphabet = false;
-      general.model = to_byte_level(std::move(options));
-    }
+    general.model = read_bpe(model);
+    settings.kind = byte_level_kind(std::move(general), pieces);
+    return;
   } else {
     refuse_type("model", "WordPiece, BPE, WordLevel or Unigram", type);
   }
   settings.kind = std::move(general);
 }
 
-/// `root` is a tokenizer.json.
-inline tokenizer tokenizer_from_root(const json& root, std::string_view name) {
+/// `root` is a tokenizer.json. @throws onoma::error as `tokenizer_from_json`.
+inline tokenizer_parts read_tokenizer_json(const json& root, std::string_view name) {
   if (!root.is_object()) fail(error_code::format, std::string(name), "an object", describe(root));
   return in_file(name, [&] {
     try {
-      tokenizer::settings settings;
-      settings.before.clear();  // without a post-processor, nothing is added
-      settings.after.clear();
+      tokenizer_parts parts;
+      parts.settings.before.clear();  // without a post-processor, nothing is added
+      parts.settings.after.clear();
       const json& model = member(root, "model");
-      const auto pieces = read_pieces(model);
-      settings.added = read_added_tokens(member(root, "added_tokens"), pieces.size());
-      read_kind(root, name, pieces, settings);
+      parts.pieces = read_pieces(model);
+      parts.settings.added = read_added_tokens(member(root, "added_tokens"), parts.pieces.size());
+      read_kind(root, name, parts.pieces, parts.settings);
       bool done = false;
-      read_post_processor(member(root, "post_processor"), settings, done);
-      return tokenizer(pieces, std::move(settings));
+      read_post_processor(member(root, "post_processor"), parts.settings, done);
+      return parts;
     } catch (const json::exception& problem) {
       fail(error_code::format, std::string(name), "a tokenizer.json of version 1.0", problem.what());
     }
@@ -211,7 +199,8 @@ inline tokenizer tokenizer_from_root(const json& root, std::string_view name) {
 /// @throws onoma::error (parse, format, missing, unsupported, out_of_range) with `name` and the part.
 [[nodiscard]] inline tokenizer tokenizer_from_json(std::string_view text,
                                                    std::string_view name = "tokenizer.json") {
-  return detail::tokenizer_from_root(parse_json(text, name), name);
+  auto parts = detail::read_tokenizer_json(parse_json(text, name), name);
+  return detail::in_file(name, [&] { return tokenizer(parts.pieces, std::move(parts.settings)); });
 }
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -1,4 +1,5 @@
 /// The tokenizer of a model folder: which file counts, and which options.
+#include "support/temporary_folder.hpp"
 #include "unit/text/golden_tokenizers.hpp"
 
 #include <onoma/io/json.hpp>
@@ -32,13 +33,7 @@ std::string piece(const std::string& text, float score, char type) {
 }
 
 /// A folder that lives as long as this.
-struct folder {
-  std::filesystem::path path = std::filesystem::temp_directory_path() / "onoma_load_test";
-  folder() {
-    std::filesystem::remove_all(path);
-    std::filesystem::create_directories(path);
-  }
-  ~folder() { std::filesystem::remove_all(path); }
+struct folder : temporary_folder {
   void write(const char* name, const std::string& content) const {
     std::ofstream(path / name, std::ios::binary) << content;
   }
@@ -192,6 +187,176 @@ TEST_CASE("tokens of added_tokens.json stay whole") {
   f.write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<s>": 3, "</s>": 4})");
   f.write("added_tokens.json", R"({"<x>": 5})");
   CHECK(encode("ab<x>a") == ids{3, 2, 5, 0, 4});
+}
+
+using ids = std::vector<std::int32_t>;
+
+/// A folder of WordPiece with BERT's and MPNet's special tokens.
+void write_pieces(const folder& f) {
+  f.write("vocab.txt", "<s>\n<pad>\n</s>\n<unk>\n[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nanna\noslo\n<mask>\n");
+}
+
+ids encode(const folder& f, const char* text) {
+  return onoma::load_tokenizer(f.path).encode(text).front().ids;
+}
+
+// What transformers 5.24 makes of the same folders (AutoTokenizer); scripts/compare_tokenizer_folders.py asks
+// it for many more.
+TEST_CASE("the class of a tokenizer has special tokens, which other files name anew") {
+  const folder f;
+  write_pieces(f);
+  const char* text = "anna zzz oslo";
+  f.write("config.json", R"({"model_type": "bert"})");
+  CHECK(encode(f, text) == ids{6, 9, 5, 10, 7});
+  f.write("config.json", R"({"model_type": "mpnet"})");
+  CHECK(encode(f, text) == ids{0, 9, 5, 10, 2});
+  CHECK(encode(f, "anna  <mask> [MASK]") == ids{0, 9, 11, 5, 5, 5, 2});
+  f.write("config.json", R"({"model_type": "bert"})");
+  f.write("tokenizer_config.json", R"({"tokenizer_class": "MPNetTokenizerFast"})");
+  CHECK(encode(f, text) == ids{0, 9, 5, 10, 2});
+  f.write("tokenizer_config.json", R"({"cls_token": "<s>", "unk_token": "<unk>", "sep_token": {
+    "__type": "AddedToken", "content": "</s>", "lstrip": true}, "additional_special_tokens": ["oslo"]})");
+  CHECK(encode(f, text) == ids{0, 9, 3, 10, 2});
+  CHECK(encode(f, "annaoslo <pad> </s>") == ids{0, 9, 10, 3, 3, 3, 2, 2});
+  // special_tokens_map.json counts more, unless there is an added_tokens_decoder.
+  f.write("special_tokens_map.json", R"({"unk_token": "[PAD]", "cls_token": {"content": "[CLS]"}})");
+  CHECK(encode(f, text) == ids{6, 9, 4, 10, 2});
+  f.write("tokenizer_config.json", R"({"unk_token": "<unk>", "added_tokens_decoder": {}})");
+  CHECK(encode(f, text) == ids{6, 9, 3, 10, 7});
+  std::filesystem::remove(f.path / "special_tokens_map.json");
+  // Tokens without a piece follow the vocabulary, those with a role first.
+  f.write("tokenizer_config.json", R"({"extra_special_tokens": ["[B]"], "x_token": "[A]", "bos_token": "[C]"})");
+  CHECK(encode(f, "[A][B][C]") == ids{6, 13, 14, 12, 7});
+  for (const auto& [config, part] : std::vector<std::pair<const char*, const char*>>{
+           {R"({"cls_token": "[C]"})", "'[C]' in the vocabulary"},
+           {R"({"cls_token": null})", "cls_token"},
+           {R"({"unk_token": "[U]"})", "'[U]'"},
+           {R"({"unk_token": 5})", "unk_token"},
+           {R"({"split_special_tokens": true})", "split_special_tokens"}}) {
+    f.write("tokenizer_config.json", config);
+    CAPTURE(config);
+    CHECK(refusal(f).find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("special tokens of byte-level tokenizers and of tokenizer.json are named in other files too") {
+  const folder f;
+  f.write("merges.txt", "a b\n");
+  f.write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<s>": 3, "</s>": 4, "<x>": 5, "<unk>": 6})");
+  f.write("config.json", R"({"model_type": "roberta"})");
+  CHECK(encode(f, "ab<x>") == ids{3, 2, 4});  // bytes without a piece are dropped
+  f.write("tokenizer_config.json", R"({"cls_token": "<x>", "unk_token": "ab"})");
+  CHECK(encode(f, "ab<x>a") == ids{5, 2, 5, 0, 4});
+  f.write("special_tokens_map.json", R"({"mask_token": {"content": "<m>", "lstrip": true}})");
+  CHECK(encode(f, "a  <m>") == ids{5, 0, 8, 4});
+
+  const folder j;
+  const onoma::json file = {
+      {"normalizer", {{"type", "BertNormalizer"}}},
+      {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+      {"post_processor", {{"type", "BertProcessing"}, {"cls", {"<a>", 3}}, {"sep", {"<b>", 4}}}},
+      {"model", {{"type", "WordPiece"}, {"unk_token", "<b>"},
+                 {"vocab", {{"[UNK]", 0}, {"[CLS]", 1}, {"[SEP]", 2}, {"<a>", 3}, {"<b>", 4}, {"x", 5}}}}}};
+  j.write("tokenizer.json", file.dump());
+  CHECK(encode(j, "x y") == ids{3, 5, 4, 4});
+  j.write("config.json", R"({"model_type": "bert"})");
+  CHECK(encode(j, "x y") == ids{1, 5, 0, 2});
+  j.write("special_tokens_map.json", R"({"cls_token": "<a>", "unk_token": "<b>"})");
+  CHECK(encode(j, "x y") == ids{3, 5, 4, 2});
+  j.write("tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast", "x_token": "y"})");
+  CHECK(encode(j, "x y z") == ids{3, 5, 6, 4, 4});
+}
+
+TEST_CASE("HerbertTokenizer's pieces end words") {
+  const folder f;
+  f.write("vocab.json", R"({"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "<mask>": 4, "J": 5, "a": 6, "n</w>": 7,
+    "Ja": 8, "Jan</w>": 9, ",</w>": 10, "a</w>": 11})");
+  f.write("merges.txt", "#version: 0.2\nJ a\nJa n</w>\n");
+  f.write("config.json", R"({"model_type": "bert"})");
+  f.write("tokenizer_config.json", R"({"tokenizer_class": "HerbertTokenizerFast", "do_lower_case": true})");
+  const auto tokenizer = onoma::load_tokenizer(f.path);
+  const auto found = tokenizer.encode("Jan, Jana jan<mask>").front();
+  CHECK(found.ids == ids{0, 9, 10, 8, 3, 11, 3, 6, 7, 4, 2});
+  CHECK(found.offsets[3] == onoma::byte_span{5, 7});
+  CHECK(found.offsets[4] == onoma::byte_span{7, 8});
+  CHECK(tokenizer.unknown_id() == 3);
+  f.write("vocab.json", R"({"<s>": 1, "<pad>": 0, "</s>": 2, "<unk>": 3, "J": 4, "a": 5, "Ja": 6, "n</w>": 7,
+    "Jan</w>": 8})");
+  CHECK(refusal(f).find("'<s>' with the id 0") != std::string::npos);
+}
+
+TEST_CASE("classes that are not known are refused by name, unless there is a tokenizer.json") {
+  const folder f;
+  write_pieces(f);
+  f.write("merges.txt", "a b\n");
+  f.write("vocab.json", R"({"a": 0, "b": 1, "ab": 2, "<s>": 3, "</s>": 4})");
+  f.write("config.json", R"({"model_type": "bert"})");
+  for (const std::string name :
+       {"BertJapaneseTokenizer", "PhobertTokenizer", "BertweetTokenizer", "XLMTokenizer", "FlaubertTokenizer",
+        "CTRLTokenizer", "FSMTTokenizer", "GPT2TokenizerFast", "PreTrainedTokenizerFast", "MyTokenizer"}) {
+    CAPTURE(name);
+    f.write("tokenizer_config.json", R"({"tokenizer_class": ")" + name + "\"}");
+    CHECK(refusal(f).find("'" + name + "' (tokenizer_class of tokenizer_config.json)") != std::string::npos);
+  }
+  std::filesystem::remove(f.path / "tokenizer_config.json");
+  f.write("config.json", R"({"tokenizer_class": "XLMTokenizer", "model_type": "bert"})");
+  CHECK(refusal(f).find("'XLMTokenizer' (tokenizer_class of config.json)") != std::string::npos);
+  f.write("config.json", R"({"model_type": "flaubert"})");
+  CHECK(refusal(f).find("'flaubert' (model_type of config.json)") != std::string::npos);
+  // The class says which files are read.
+  f.write("config.json", R"({"model_type": "bert"})");
+  CHECK(encode(f, "anna") == ids{6, 9, 7});
+  f.write("config.json", R"({"model_type": "roberta"})");
+  CHECK(encode(f, "ab") == ids{3, 2, 4});
+  f.write("config.json", R"({"model_type": "albert"})");
+  CHECK(refusal(f).find("SentencePiece model that AlbertTokenizer reads") != std::string::npos);
+  std::filesystem::remove(f.path / "vocab.txt");
+  f.write("config.json", R"({"model_type": "electra"})");
+  CHECK(refusal(f).find("vocab.txt, as BertTokenizer reads it") != std::string::npos);
+
+  const onoma::json file = {{"model", {{"type", "WordLevel"}, {"vocab", {{"<unk>", 0}, {"a", 1}}}}}};
+  f.write("tokenizer.json", file.dump());
+  f.write("tokenizer_config.json", R"({"tokenizer_class": "BertJapaneseTokenizer"})");
+  const auto tokenizer = onoma::load_tokenizer(f.path);
+  CHECK(tokenizer.encode("a").front().ids == ids{1});
+  REQUIRE(tokenizer.remarks().size() == 1);
+  CHECK(tokenizer.remarks().front().find("BertJapaneseTokenizer") != std::string::npos);
+}
+
+TEST_CASE("pieces behind a model's table are refused where they occur, and what is odd is remarked") {
+  const folder f;
+  f.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\na\n\n");
+  f.write("config.json", R"({"model_type": "bert"})");
+  const auto whole = onoma::load_tokenizer(f.path);
+  CHECK(whole.vocabulary_size() == 9);
+  REQUIRE(whole.remarks().size() == 2);
+  CHECK(whole.remarks()[0].find("line 8 has 'a' again") != std::string::npos);
+  CHECK(whole.remarks()[1].find("line 9 is blank") != std::string::npos);
+  const auto limited = whole.for_table(8);
+  CHECK(limited.encode("a b [PAD] c").front().ids == ids{2, 7, 6, 0, 1, 3});
+  const auto narrow = whole.for_table(7);
+  CHECK(narrow.encode("b").front().ids == ids{2, 6, 3});
+  CHECK_THROWS_WITH_AS(static_cast<void>(narrow.encode("b a")),
+                       "tokenizer: out of range: expected pieces of the model's table, which has 7 rows, "
+                       "found the piece 'a' with the id 7",
+                       onoma::error);
+  onoma::tokenizer::workspace work(whole);  // tables share it
+  CHECK_THROWS_AS(static_cast<void>(narrow.encode("a", {}, work)), onoma::error);
+  CHECK(limited.encode("a", {}, work).front().ids == ids{2, 7, 3});
+
+  f.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n");
+  const auto maskless = onoma::load_tokenizer(f.path);
+  CHECK(maskless.remarks().empty());
+  CHECK(maskless.encode("[MASK]").front().ids == ids{2, 5, 3});
+  CHECK_THROWS_WITH(static_cast<void>(maskless.for_table(5).encode("a [MASK]")),
+                    doctest::Contains("'[MASK]' with the id 5"));
+  std::filesystem::remove(f.path / "config.json");
+  CHECK(onoma::load_tokenizer(f.path).remarks().size() == 1);
+  // A token that no piece stands for would get the id of another one.
+  f.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\na\n");
+  CHECK(encode(f, "[MASK]").size() == 5);
+  f.write("tokenizer_config.json", R"({"mask_token": "[M]"})");
+  CHECK(refusal(f).find("every piece once, as '[M]' has none") != std::string::npos);
 }
 
 TEST_CASE("errors name the file, and the line where there is one") {

@@ -42,10 +42,10 @@ TEST_CASE("sentencepiece families: T5 has extra pieces and no first one") {
 }
 
 TEST_CASE("sentencepiece families: ALBERT lowers case, quotes, accents and numbers with commas") {
-  // <pad>, [CLS] and others are added behind the ten pieces.
-  CHECK(ids(family::albert, "\u00C1B") == list{11, 4, 5, 12});
-  CHECK(ids(family::albert, "aB", {.do_lower_case = false}) == list{11, 4, 9, 12});
-  CHECK(ids(family::albert, "a1,") == list{11, 4, 7, 8, 12});
+  // [CLS], [SEP] and others are added behind the ten pieces.
+  CHECK(ids(family::albert, "\u00C1B") == list{10, 4, 5, 11});
+  CHECK(ids(family::albert, "aB", {.do_lower_case = false}) == list{10, 4, 9, 11});
+  CHECK(ids(family::albert, "a1,") == list{10, 4, 7, 8, 11});
   CHECK(ids(family::deberta_v2, "a1,") == list{10, 4, 6, 11});
 }
 
