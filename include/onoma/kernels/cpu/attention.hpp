@@ -33,10 +33,13 @@ inline constexpr index attention_scores = 16384;
 ///
 /// A window of w keys makes a block of r rows read r + w - 1: a quarter of w wastes little of the
 /// products, and as little of the time goes into transposing keys that the next block reads again.
+/// Where there are several blocks of keys, each is transposed again for every block of rows: 96 rows are 12 %
+/// faster than 32, with 8,192 keys 25 %.
 [[nodiscard]] constexpr index attention_rows(const attention_size& s) {
   const index keys = std::min(s.keys, attention_key_block);
-  const index fit = is_window(s) ? (s.before + s.after + 1) / 4
-                                 : attention_scores / std::max<index>(keys, 1);
+  const index fit = is_window(s)                   ? (s.before + s.after + 1) / 4
+                    : s.keys > attention_key_block ? most_attention_rows
+                                                   : attention_scores / std::max<index>(keys, 1);
   return std::min(std::clamp(fit, least_attention_rows, most_attention_rows), s.queries);
 }
 
@@ -53,6 +56,7 @@ template <class Arch>
   constexpr index tail = most_attention_rows * (simd::width<Arch> - 1);
   const auto all_seen = [](index keys) {
     const index columns = simd::padded<Arch>(std::min(keys, attention_key_block));
+    if (keys > attention_key_block) return most_attention_rows * columns;
     return std::min(most_attention_rows * columns,
                     std::max(attention_scores + tail, least_attention_rows * columns));
   };
