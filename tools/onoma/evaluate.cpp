@@ -164,7 +164,7 @@ subcommand add_evaluate(CLI::App& root) {
   auto& app = add_subcommand(root, "evaluate",
                              "Measures entity-level precision, recall and F1, equal to seqeval's.",
                              "  onoma evaluate --model my-model test.conll --confusion\n"
-                             "  onoma evaluate --model my-model da.iob2 de.iob2 sk.iob2     (a table)\n"
+                             "  onoma evaluate --model my-model da.iob2 de.iob2 sk.iob2     # a table\n"
                              "  onoma evaluate --gold test.conll --predicted tagged.conll --mode strict");
   auto* model = app.add_option("-m,--model", s->model, "Model folder");
   auto* data = app.add_option("-d,--data,files", s->data,
