@@ -5,7 +5,7 @@ import re
 
 from support import COMMAND, DONE, FAILED, MISUSED, MODEL, SOURCE, CommandTest, main
 
-SUBCOMMANDS = ["train", "tag", "evaluate", "quantize", "completion"]
+SUBCOMMANDS = ["train", "tag", "evaluate", "quantize", "inspect", "bench", "completion"]
 
 
 class Tests(CommandTest):

@@ -17,7 +17,7 @@ class Tests(CommandTest):
     def test_a_model_is_saved_with_a_card(self):
         result = self.train("--epochs", "2", "--dev", TEST, "--test", DEV)
         self.assertRegex(result.out, r"(?s)dev: .*precision.*micro avg.*test: .*micro avg")
-        self.assertRegex(result.err, r"(?s)^70 sentences, 17 labels, .*epoch 2/2 .*\nSaved ")
+        self.assertRegex(result.err, r"(?s)\n70 sentences, 17 labels, .*epoch 2/2 .*\nSaved ")
         card = (self.folder / "model" / "README.md").read_text()
         version = ".".join(re.findall(r"define ONOMA_VERSION_\w+ (\d+)",
                                       (SOURCE / "include" / "onoma" / "version.hpp").read_text()))
@@ -25,6 +25,30 @@ class Tests(CommandTest):
                      "| epochs | 2 |", "| all (micro average) |"):
             self.assertIn(text, card)
         self.succeed("tag", "--model", self.folder / "model", "Paris")
+
+    def test_labels_are_counted_and_slips_are_warned_of(self):
+        good = "Jane\tB-PER\nDoe\tI-PER\nsaw\tO\nRome\tB-GPE\n\n"
+        data = self.write("slips.conll", good * 40 + "Oslo\tB-GEP\n\n")
+        dev = self.write("dev.conll", good + "Nile\tB-RIVER\n\n")
+        result = self.succeed("train", "--encoder", MODEL, "--train", data, "--dev", dev, "--epochs", "1",
+                              "--output", self.folder / "model")
+        self.assertRegex(result.err, r"onoma train: warning: .*slips.conll: .*GEP.*GPE")
+        self.assertRegex(result.err, r"onoma train: warning: .*dev.conll: .*RIVER.* not in the training data")
+        self.assertRegex(result.err, r"(?m)^PER +40 +1$")
+
+    def test_other_schemes_are_recognised_and_converted_when_asked(self):
+        bio = "Jane\tB-PER\nDoe\tI-PER\nsaw\tO\nRome\tB-GPE\n\n"
+        bilou = "Jane\tB-PER\nDoe\tL-PER\nsaw\tO\nRome\tU-GPE\n\n"
+        arguments = ("train", "--encoder", MODEL, "--epochs", "1")
+        data = self.write("bilou.conll", bilou * 20)
+        result = self.succeed(*arguments, "--train", data, "--output", self.folder / "kept")
+        self.assertRegex(result.err, r"warning: .*bilou.conll: .*BILOU.*--convert-tags")
+        result = self.succeed(*arguments, "--train", data, "--output", self.folder / "converted", "--convert-tags")
+        self.assertIn("tags converted from BILOU to BIO", result.err)
+        self.assertNotIn("warning", result.err)
+        self.succeed(*arguments, "--train", self.write("bio.conll", bio * 20), "--output", self.folder / "bio")
+        weights = [(self.folder / name / "model.safetensors").read_bytes() for name in ("converted", "bio")]
+        self.assertEqual(*weights)
 
     def test_json_has_losses_and_the_dev_scores_of_each_epoch(self):
         result = self.train("--epochs", "3", "--dev", TEST, "--json", "--quiet")
@@ -71,7 +95,7 @@ class Tests(CommandTest):
         lines = []
         for line in process.stderr:
             lines.append(line)
-            if line.startswith("step ") and len(lines) > 12:
+            if line.startswith("step 12/"):  # in the third epoch
                 break
         for _ in range(times):
             process.send_signal(signal.SIGINT)

@@ -25,6 +25,8 @@ subcommand add_train(CLI::App& root);
 subcommand add_tag(CLI::App& root);
 subcommand add_evaluate(CLI::App& root);
 subcommand add_quantize(CLI::App& root);
+subcommand add_inspect(CLI::App& root);
+subcommand add_bench(CLI::App& root);
 subcommand add_completion(CLI::App& root);
 
 /// Exit codes, as --help lists them.

@@ -5,11 +5,14 @@
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/error.hpp>
+#include <onoma/data/check.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/models/token_classifier.hpp>
+#include <onoma/ner/convert.hpp>
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/report_json.hpp>
+#include <onoma/ner/scheme_guess.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/predict/evaluate.hpp>
 #include <onoma/text/load.hpp>
@@ -22,6 +25,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace command {
@@ -40,6 +44,7 @@ struct settings : shared_options {
   bool resume = false;
   bool recompute = false;
   bool label_all_tokens = false;
+  bool convert_tags = false;
   index log_every = 50;
   onoma::training_options training;
   column_options columns;
@@ -103,11 +108,46 @@ struct corpora {
   std::vector<onoma::sentence> test;
 };
 
-corpora read_corpora(const settings& s) {
-  const auto read = [&](const std::string& path) {
-    return path.empty() ? std::vector<onoma::sentence>{} : read_sentences(path, s.columns);
+/// Sentences of a file, in BIO if that is asked for.
+std::vector<onoma::sentence> read_corpus(const std::string& path, const settings& s, const messages& say) {
+  if (path.empty()) return {};
+  auto sentences = read_sentences(path, s.columns);
+  const auto guess = onoma::guess_scheme(sentences);
+  if (!s.convert_tags || !guess.scheme || *guess.scheme == onoma::tag_scheme::iob2) return sentences;
+  const auto repairs = onoma::convert_to_bio(sentences, *guess.scheme);
+  say.note("{}: tags converted from {} to BIO{}", path, onoma::to_string(*guess.scheme),
+           repairs > 0 ? ", " + counted(repairs, "tag") + " repaired" : "");
+  return sentences;
+}
+
+corpora read_corpora(const settings& s, const messages& say) {
+  return {read_corpus(s.train, s, say), read_corpus(s.dev, s, say), read_corpus(s.test, s, say)};
+}
+
+/// Counts the labels of all files, and warns of what looks like a slip.
+void check_corpora(const settings& s, const corpora& data, const messages& say) {
+  std::vector<std::pair<std::string, onoma::corpus_check>> checks;
+  const auto look = [&](const char* name, const std::string& file,
+                        const std::vector<onoma::sentence>& sentences) {
+    if (sentences.empty()) return;
+    checks.emplace_back(name, onoma::check_corpus(sentences));
+    auto remarks = checks.back().second.remarks;
+    if (checks.size() > 1) {
+      for (auto& more : onoma::compare_corpora(checks.front().second, checks.back().second)) {
+        remarks.push_back(std::move(more));
+      }
+    }
+    for (const auto& remark : remarks) say.warn(file + ": " + remark);
+    const auto& scheme = checks.back().second.scheme.scheme;
+    if (scheme && *scheme != onoma::tag_scheme::iob2) {
+      say.warn(file + ": tags in " + std::string(onoma::to_string(*scheme)) +
+               ": --convert-tags makes BIO of them");
+    }
   };
-  return {read(s.train), read(s.dev), read(s.test)};
+  look("train", s.train, data.train);
+  look("dev", s.dev, data.dev);
+  look("test", s.test, data.test);
+  say.note("{}", onoma::count_table(checks));
 }
 
 /// Labels of the training data: the model predicts no others.
@@ -175,7 +215,7 @@ class run {
   run(const settings& s, const messages& say)
       : s_(s),
         say_(say),
-        data_(read_corpora(s)),
+        data_(read_corpora(s, say)),
         tags_(labels_of(data_.train, s.train)),
         tokens_(onoma::load_tokenizer(s.model)),
         pool_(s.thread_count()),
@@ -183,6 +223,7 @@ class run {
         model_(onoma::token_classifier<onoma::cpu_backend>::load(
             s.model, tags_.labels(), backend_,
             {.seed = s.training.batch.seed, .replace_head = true, .recompute = s.recompute})) {
+    check_corpora(s, data_, say_);
     say_.note("{}, {}, {:.1f} million parameters{}, {}",
               counted(static_cast<index>(data_.train.size()), "sentence"), counted(tags_.size(), "label"),
               static_cast<double>(model_.parameters().layout().size()) / 1e6,
@@ -330,6 +371,8 @@ subcommand add_train(CLI::App& root) {
   add_recipe(app, *s, dev);
   add_running(app, *s);
   add_columns(app, s->columns);
+  app.add_flag("--convert-tags", s->convert_tags,
+               "Makes BIO of tags in other schemes (IOB1, IOE, IOBES, BILOU), of each file by itself");
   add_shared(app, *s, "Losses, dev scores of each epoch and final scores as one JSON object");
   return {&app, [s] { return train(*s, messages("onoma train", s->quiet)); }};
 }
