@@ -55,6 +55,13 @@ class Tests(CommandTest):
         self.assertEqual(result.code, FAILED)
         self.assertIn("expected a folder, found nothing", result.out)
 
+    def test_weights_of_every_family_are_known(self):
+        for folder in sorted(Path(MODEL).parent.glob("*-tiny")):
+            with self.subTest(folder.name):
+                found = self.run_command("inspect", "--json", folder).json()
+                parts = [each["part"] for each in found["refused"] if each["part"] != "tokenizer"]
+                self.assertEqual(parts, [])
+
     def test_an_encoder_without_a_tokenizer_or_with_other_sizes(self):
         folder = self.copy(intermediate_size=48)
         for name in ("vocab.txt", "tokenizer.json"):

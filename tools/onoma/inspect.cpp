@@ -34,7 +34,7 @@ struct shape {
   explicit shape(const onoma::encoder_config& config)
       : body(config),
         head(onoma::head_settings{config.hidden, static_cast<index>(config.labels.size()),
-                                  config.classifier_dropout}) {}
+                                  config.classifier_dropout, config.transform}) {}
   template <class Visitor>
   void visit(const onoma::scope& at, Visitor&& visitor) {
     body.visit(at, visitor);
