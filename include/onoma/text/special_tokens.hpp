@@ -191,7 +191,7 @@ class token_file_reader {
                           std::map<std::string, special_token>& found) const {
     if (!file.is_object()) return;
     const bool mapped = &file == &map_;
-    const auto add = [&](const std::string& key, const json& value) {
+    const auto note = [&](const std::string& key, const json& value) {
       const bool known = std::find(special_token_keys.begin(), special_token_keys.end(), key) !=
                          special_token_keys.end();
       const bool object = value.is_object() && value.contains("content") && (mapped || !strings);
@@ -199,11 +199,11 @@ class token_file_reader {
       found.insert_or_assign(key, read_token(value, where + ": " + key, true));
     };
     for (const auto& [key, value] : file.items()) {
-      if (key.ends_with("_token")) add(key, value);
+      if (key.ends_with("_token")) note(key, value);
     }
     const json& extra = member(file, "extra_special_tokens");
     if (!extra.is_object()) return;
-    for (const auto& [key, value] : extra.items()) add(key, value);
+    for (const auto& [key, value] : extra.items()) note(key, value);
   }
 
   void add_numbered(index id, added_token token) {
@@ -298,7 +298,7 @@ class token_numbers {
   const auto is_lost = [&](const added_token& token) {
     return numbers.has_repeats() && !numbers.has_piece(token.content);
   };
-  const auto add = [&](const added_token& token) {
+  const auto enter = [&](const added_token& token) {
     if (is_lost(token)) {
       fail(error_code::format, vocabulary,
            "every piece once, as '" + token.content + "' has none and gets an id behind them",
@@ -310,7 +310,7 @@ class token_numbers {
   };
   for (const auto& [id, token] : files.numbered) {
     if (token.content.empty() || find(token.content) != list.end()) continue;
-    if (const index given = add(token); given != id) {
+    if (const index given = enter(token); given != id) {
       fail(error_code::format, files.where,
            "the id " + std::to_string(given) + " for '" + token.content + "'", std::to_string(id));
     }
@@ -330,7 +330,7 @@ class token_numbers {
       return;
     }
     if (is_lost(token) && !files.in_files.contains(token.content)) return;
-    add(token);
+    enter(token);
   };
   for (const auto& token : files.named) add_special(token);
   for (const auto& token : files.more) add_special(token);
