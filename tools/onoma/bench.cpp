@@ -140,7 +140,7 @@ subcommand add_bench(CLI::App& root) {
       "Measures how fast a model runs: time per text, tokens per second, and the share of what the\n"
       "machine does in multiply-adds. Tokens are random; tokenizing is not part of it.",
       "  onoma bench my-model\n"
-      "  onoma bench my-model --lengths 16,128,512 --thread-counts 1,2 --texts 16");
+      "  onoma bench my-model --lengths 16,32,64 --thread-counts 1,2 --texts 16");
   app.add_option("-m,--model,folder", s->model, "Model folder")->required();
   app.add_option("--lengths", s->lengths, "Tokens per text, with commas between them (default: 16 and 128)")
       ->delimiter(',')
