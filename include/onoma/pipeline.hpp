@@ -23,10 +23,11 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// How a pipeline runs its model and cuts its texts.
 struct pipeline_options {
   index threads = 1;         ///< > 1: an own thread pool; ignored where `executor` is given
   executor_ref executor{};   ///< the host's threads; must outlive the pipeline
-  aggregation strategy = aggregation::word;
+  aggregation strategy = aggregation::word;  ///< how pieces become entities
   index max_length = 0;      ///< tokens per window; 0: as the model was trained, or as many as it takes
   index stride = 64;         ///< tokens that windows of a long text share
   index max_tokens = 2048;   ///< tokens per batch: fewer than some hundred cost time
@@ -68,7 +69,9 @@ class pipeline {
   /// Each may outlive the others.
   [[nodiscard]] pipeline share() const { return pipeline(model_->share()); }
 
+  /// The labels that the model tells apart, by id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return model_->labels(); }
+  /// What finds the entities.
   [[nodiscard]] entity_model& model() const noexcept { return *model_; }
 
   /// @throws onoma::error (parse) if the text is not UTF-8.

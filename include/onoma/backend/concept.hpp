@@ -23,15 +23,16 @@ namespace onoma::inline ONOMA_ABI {
 
 /// Whether a result replaces or adds to what is there: a type, so that the call says which and the
 /// kernel is compiled for it.
-struct set_t {};
-struct add_t {};
-inline constexpr set_t set{};
-inline constexpr add_t add{};
+struct set_t {};               ///< replaces
+struct add_t {};               ///< adds
+inline constexpr set_t set{};  ///< replaces what is there
+inline constexpr add_t add{};  ///< adds to what is there
 
 /// Sum over the labelled tokens and how many there are: the mean is the reported loss.
 struct loss_result {
-  double sum = 0.0;
-  index count = 0;
+  double sum = 0.0;  ///< of the losses
+  index count = 0;   ///< labelled tokens
+  /// sum / count; 0 where nothing is labelled.
   [[nodiscard]] double mean() const noexcept {
     return count == 0 ? 0.0 : sum / static_cast<double>(count);
   }
@@ -41,12 +42,17 @@ struct loss_result {
 /// 2019; the order of operations of torch.optim.AdamW).
 template <class T>
 struct adamw_step {
+  /// of this step
   T learning_rate = T(0);
+  /// decay of the mean of the gradient
   T beta1 = T(0.9);
+  /// decay of the mean of its square
   T beta2 = T(0.999);
+  /// added to the root of that mean
   T eps = T(1e-8);
+  /// times the learning rate
   T weight_decay = T(0);
-  T gradient_scale = T(1);  ///< multiplies every gradient first (clipping, accumulation)
+  T gradient_scale = T(1);        ///< multiplies every gradient first (clipping, accumulation)
   double bias_correction1 = 1.0;  ///< 1 - beta1^t
   double bias_correction2 = 1.0;  ///< 1 - beta2^t
 };

@@ -29,16 +29,20 @@ namespace onoma::inline ONOMA_ABI {
 template <class T>
 class reference_backend {
  public:
-  using scalar = T;
+  using scalar = T;  ///< the type of numbers
 
   /// Zeroed host memory, aligned like the arenas that live in it.
   class buffer {
    public:
+    /// Holds nothing.
     buffer() = default;
+    /// `bytes` zero bytes.
     explicit buffer(std::size_t bytes) : bytes_(bytes), blocks_(new block[bytes / 64 + 1]()) {}
+    /// The first byte.
     [[nodiscard]] std::byte* data() const noexcept {
       return reinterpret_cast<std::byte*>(blocks_.get());
     }
+    /// Bytes.
     [[nodiscard]] std::size_t size() const noexcept { return bytes_; }
 
    private:
@@ -51,15 +55,20 @@ class reference_backend {
 
   /// A plain copy of the weight: values, or codes and scales.
   struct packed_weight {
-    std::vector<T> values;
-    index rows = 0;
-    index cols = 0;
-    std::vector<std::int8_t> codes{};
-    std::vector<float> scales{};
+    std::vector<T> values;             ///< [rows * cols]; empty for int8
+    index rows = 0;                    ///< M
+    index cols = 0;                    ///< K
+    std::vector<std::int8_t> codes{};  ///< [rows * cols] for int8
+    std::vector<float> scales{};       ///< [rows] for int8
+    /// The values [M, K].
     [[nodiscard]] mat<const T> view() const noexcept { return {values.data(), rows, cols}; }
   };
 
+  /// @{
+  /// As backend/concept.hpp says.
   void dry_run(bool on) noexcept { dry_run_ = on; }
+  /// @{
+  /// As backend/concept.hpp says.
   [[nodiscard]] bool dry_run() const noexcept { return dry_run_; }
   [[nodiscard]] index rows_at_once(index /*values*/) const noexcept { return 1024; }
 
@@ -274,6 +283,8 @@ class reference_backend {
       }
     }
   }
+  /// @}
+  /// @}
 
  private:
   static void pack_int8(std::span<const stored_matrix> rows, packed_weight& packed) {

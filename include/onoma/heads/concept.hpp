@@ -17,17 +17,17 @@ namespace onoma::inline ONOMA_ABI {
 
 /// A layer between the encoder and the scores: normalised(f(x W^T + b)).
 struct transform_settings {
-  activation function = activation::gelu;
-  bool bias = true;
-  double norm_eps = 1e-5;
-  bool norm_bias = true;
+  activation function = activation::gelu;  ///< between the two
+  bool bias = true;                        ///< of the product
+  double norm_eps = 1e-5;                  ///< of the norm
+  bool norm_bias = true;                   ///< of the norm
 };
 
 /// What a head must know of its encoder and its labels.
 struct head_settings {
-  index hidden = 0;      ///< H
-  index labels = 0;      ///< L
-  double dropout = 0.0;  ///< on the hidden states that it scores
+  index hidden = 0;                               ///< H
+  index labels = 0;                               ///< L
+  double dropout = 0.0;                           ///< on the hidden states that it scores
   std::optional<transform_settings> transform{};  ///< that its family has before the scores
 };
 

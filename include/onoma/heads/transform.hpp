@@ -11,25 +11,30 @@ namespace onoma::inline ONOMA_ABI {
 template <backend B>
 class head_transform {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// What backward reads.
   struct saved {
-    mat<const scalar> x;    // [M, H]
-    mat<const scalar> pre;  // [M, H]
-    typename layer_norm<B>::saved norm;
+    mat<const scalar> x;                 ///< [M, H]
+    mat<const scalar> pre;               ///< [M, H]
+    typename layer_norm<B>::saved norm;  ///< of the norm
   };
 
+  /// Of H elements, without memory for its parameters yet.
   head_transform(index hidden, const transform_settings& s)
       : dense_(hidden, hidden, s.bias),
         norm_(hidden, s.norm_eps, s.norm_bias),
         hidden_(hidden),
         function_(s.function) {}
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     dense_.visit(at / "dense", visitor);
     norm_.visit(at / "norm", visitor);
   }
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     dense_.visit_linears(visitor);

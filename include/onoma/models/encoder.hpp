@@ -15,29 +15,34 @@ namespace onoma::inline ONOMA_ABI {
 template <backend B>
 class encoder {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// What backward reads.
   struct saved {
-    encoder_input input;
-    typename embedding<B>::saved embeddings;
-    typename post_norm_stack<B>::saved post_norm;
-    typename pre_norm_stack<B>::saved pre_norm;
+    encoder_input input;                           ///< what was read
+    typename embedding<B>::saved embeddings;       ///< of the embeddings
+    typename post_norm_stack<B>::saved post_norm;  ///< of post-norm layers
+    typename pre_norm_stack<B>::saved pre_norm;    ///< of pre-norm layers
     /// The embeddings' and each layer's output [N, H], the last one's [M, H]; in inference only that
     /// is still there.
     std::vector<mat<scalar>> states;
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit encoder(const encoder_spec& spec)
       : embeddings_(embedding_sizes(spec)),
         layers_(spec.pre_norm ? stack(pre_norm_stack<B>(spec)) : stack(post_norm_stack<B>(spec))),
         count_(spec.layers) {}
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     embeddings_.visit(at / "embeddings", visitor);
     std::visit([&](auto& layers) { layers.visit(at, visitor); }, layers_);
   }
 
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     embeddings_.visit_linears(visitor);
@@ -59,7 +64,7 @@ class encoder {
 
   /// d [M, H]: the gradient of what `forward` returned; overwritten.
   void backward(const pass<B>& run, mat<scalar> d, const saved& kept) const {
-    auto all = d;  // [N, H]
+    auto all = d;  ///< [N, H]
     if (!kept.input.wanted.empty()) {
       all = run.scratch.template take<scalar>(kept.input.tokens.ids.size, d.cols);
     }

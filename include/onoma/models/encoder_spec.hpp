@@ -14,38 +14,38 @@ namespace onoma::inline ONOMA_ABI {
 
 /// What an encoder of pre-norm layers with rotary positions has beside its sizes (ModernBERT, arXiv 2412.13663).
 struct pre_norm_spec {
-  std::vector<bool> is_local;    ///< for each layer: whether a token sees its neighbours alone
-  index radius = 64;             ///< how many of them to either side
-  double global_base = 160000.0;  ///< of the wave lengths of rotary positions, where all tokens are seen
-  double local_base = 10000.0;    ///< and where not
-  bool attention_bias = false;
-  bool feed_forward_bias = false;
-  bool norm_bias = false;
-  double embedding_dropout = 0.0;
-  double inner_dropout = 0.0;  ///< on the gated values of the feed-forward block
+  std::vector<bool> is_local;      ///< for each layer: whether a token sees its neighbours alone
+  index radius = 64;               ///< how many of them to either side
+  double global_base = 160000.0;   ///< of the wave lengths of rotary positions, where all tokens are seen
+  double local_base = 10000.0;     ///< and where not
+  bool attention_bias = false;     ///< of the attention's projections
+  bool feed_forward_bias = false;  ///< of the feed-forward block's
+  bool norm_bias = false;          ///< of the norms
+  double embedding_dropout = 0.0;  ///< behind the embeddings
+  double inner_dropout = 0.0;      ///< on the gated values of the feed-forward block
 };
 
 /// Sizes and settings of one encoder. The defaults are those of bert-base-uncased, as transformers'
 /// BertConfig has them.
 struct encoder_spec {
-  index vocabulary = 30522;  ///< V
-  index hidden = 768;        ///< H
-  index layers = 12;
-  index heads = 12;           ///< A, divides H
-  index inner = 3072;         ///< F
-  index embedding = 0;        ///< E: width of the tables where they are projected to H; 0: H
-  index max_positions = 512;  ///< P: rows of the position table
-  index types = 2;            ///< T; 0: no type table
-  activation function = activation::gelu;
-  double norm_eps = 1e-12;
-  double initializer_range = 0.02;  ///< standard deviation of new weights
-  double hidden_dropout = 0.1;
-  double attention_dropout = 0.1;
-  bool fixed_positions = false;           ///< sinusoidal position table: not trained
-  index padding_id = 0;                   ///< its word embedding is not trained; -1: none
-  bool positions_follow_padding = false;  ///< the first token's position is padding_id + 1, not 0
-  bool drops_attention_output = true;     ///< dropout between the attention's output and its add & norm
-  bool relative_bias = false;             ///< scores have a bias of relative positions, one for all layers
+  index vocabulary = 30522;                ///< V
+  index hidden = 768;                      ///< H
+  index layers = 12;                       ///< how many
+  index heads = 12;                        ///< A, divides H
+  index inner = 3072;                      ///< F
+  index embedding = 0;                     ///< E: width of the tables where they are projected to H; 0: H
+  index max_positions = 512;               ///< P: rows of the position table
+  index types = 2;                         ///< T; 0: no type table
+  activation function = activation::gelu;  ///< of the feed-forward blocks
+  double norm_eps = 1e-12;                 ///< of the norms
+  double initializer_range = 0.02;         ///< standard deviation of new weights
+  double hidden_dropout = 0.1;             ///< behind embeddings and blocks
+  double attention_dropout = 0.1;          ///< on the attention probabilities
+  bool fixed_positions = false;            ///< sinusoidal position table: not trained
+  index padding_id = 0;                    ///< its word embedding is not trained; -1: none
+  bool positions_follow_padding = false;   ///< the first token's position is padding_id + 1, not 0
+  bool drops_attention_output = true;      ///< dropout between the attention's output and its add & norm
+  bool relative_bias = false;              ///< scores have a bias of relative positions, one for all layers
   /// Layers that normalise before each block and gate their feed-forward; none: BERT's, which normalise
   /// after it. Then there is no position table, and `hidden_dropout` is nowhere.
   std::optional<pre_norm_spec> pre_norm{};

@@ -17,23 +17,26 @@ namespace onoma::inline ONOMA_ABI {
 
 /// A batch as an encoder reads it; all in backend memory.
 struct encoder_input {
-  embedding_input tokens;  // N packed tokens
-  sequences batch;         // where each of B sequences begins
+  embedding_input tokens;  ///< N packed tokens
+  sequences batch;         ///< where each of B sequences begins
   // [M] the rows of the last hidden states that are wanted, ascending; empty: all. The last layer
   // computes nothing behind its attention for the others.
-  vec<const std::int32_t> wanted{};
+  vec<const std::int32_t> wanted{};  ///< rows whose hidden states are wanted, ascending; none: all
 };
 
 /// BERT's layers, with the bias of relative positions that some families share among them.
 template <backend B>
 class post_norm_stack {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
 
+  /// What backward reads.
   struct saved {
-    std::vector<typename post_norm_layer<B>::saved> layers;
+    std::vector<typename post_norm_layer<B>::saved> layers;  ///< of each layer
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit post_norm_stack(const encoder_spec& spec) {
     for (index i = 0; i < spec.layers; ++i) layers_.emplace_back(layer_sizes(spec, i));
     if (spec.relative_bias) {
@@ -42,6 +45,7 @@ class post_norm_stack {
     }
   }
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     if (relative_bias_) visitor(at / "relative_bias", *relative_bias_);
@@ -49,6 +53,7 @@ class post_norm_stack {
       layers_[i].visit(at / "layer" / static_cast<index>(i), visitor);
     }
   }
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     for (auto& layer : layers_) layer.visit_linears(visitor);
@@ -105,18 +110,23 @@ class post_norm_stack {
 template <backend B>
 class pre_norm_stack {
  public:
+  /// The type of numbers.
   using scalar = typename B::scalar;
+  /// The first layer has no norm before its attention.
   using first_layer = pre_norm_layer<B, no_norm<B>>;
+  /// Any other layer.
   using layer = pre_norm_layer<B>;
 
+  /// What backward reads.
   struct saved {
-    rotary_angles<const scalar> global_angles;  // [N, D / 2]
-    rotary_angles<const scalar> local_angles;
-    typename first_layer::saved first;
-    std::vector<typename layer::saved> layers;
-    typename layer_norm<B>::saved norm;
+    rotary_angles<const scalar> global_angles;  ///< [N, D / 2]
+    rotary_angles<const scalar> local_angles;   ///< [N, D / 2]
+    typename first_layer::saved first;          ///< of the first layer
+    std::vector<typename layer::saved> layers;  ///< of the others
+    typename layer_norm<B>::saved norm;         ///< of the norm
   };
 
+  /// Of these sizes, without memory for its parameters yet.
   explicit pre_norm_stack(const encoder_spec& spec)
       : spec_(*spec.pre_norm),
         width_(spec.hidden / spec.heads),
@@ -127,6 +137,7 @@ class pre_norm_stack {
     }
   }
 
+  /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
   template <class Visitor>
   void visit(const scope& at, Visitor&& visitor) {
     first_.visit(at / "layer" / 0, visitor);
@@ -135,6 +146,7 @@ class pre_norm_stack {
     }
     norm_.visit(at / "final_norm", visitor);
   }
+  /// Calls visitor(layer) for each linear layer.
   template <class Visitor>
   void visit_linears(Visitor&& visitor) {
     first_.visit_linears(visitor);
@@ -154,6 +166,7 @@ class pre_norm_stack {
     states.back() = norm_.forward(run, states.back(), {}, {}, keep.norm);
   }
 
+  /// d is the gradient of what `forward` returned; it becomes that of the embeddings.
   void backward(const pass<B>& run, const encoder_input& input, mat<scalar> d, mat<scalar> all,
                 const saved& kept) const {
     norm_.backward(run, d, {}, kept.norm);

@@ -8,7 +8,6 @@ namespace onoma::inline ONOMA_ABI {
 /// Cross-entropy as torch.nn.CrossEntropyLoss(ignore_index = -100) computes it.
 template <backend B>
 struct cross_entropy {
-  /// The type of numbers.
   using scalar = typename B::scalar;  ///< the type of numbers
 
   /// The gradient is known as soon as the loss is: the forward computes both in one pass.

@@ -215,7 +215,6 @@ class parameter_layout {
 template <inference_backend B>
 class parameter_store {
  public:
-  /// The type of numbers.
   using scalar = typename B::scalar;                ///< the type of numbers
   using packed_weight = typename B::packed_weight;  ///< a linear weight as kernels read it
 

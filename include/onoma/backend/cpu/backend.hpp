@@ -29,16 +29,22 @@ namespace onoma::inline ONOMA_ABI {
 /// workspaces grow to the largest call and stay. The executor must outlive the backend.
 class cpu_backend {
  public:
-  using scalar = float;
-  using buffer = aligned_memory;
-  using packed_weight = cpu_weight;
+  using scalar = float;              ///< the type of numbers
+  using buffer = aligned_memory;     ///< memory
+  using packed_weight = cpu_weight;  ///< a linear weight as the kernels read it
 
   cpu_backend() = default;
+  /// With the kernels of this machine, on the host's threads. @throws onoma::error (unsupported) for an
+  /// instruction set in ONOMA_FORCE_ARCH that the machine lacks.
   explicit cpu_backend(executor_ref executor) : own_(executor) {}
   /// With kernels of one's own choice, which this machine must be able to run.
   cpu_backend(executor_ref executor, const kernel_table& kernels) : own_(executor, kernels) {}
 
+  /// @{
+  /// As backend/concept.hpp says.
   void dry_run(bool on) noexcept { dry_run_ = on; }
+  /// @{
+  /// As backend/concept.hpp says.
   [[nodiscard]] bool dry_run() const noexcept { return dry_run_; }
   /// 20 MB: two thirds of a last-level cache of 32 MB. int8 runs 16 x 128 tokens of BERT-base in two
   /// halves in 0.93 of the time. More where many threads would have little to do.
@@ -266,6 +272,8 @@ class cpu_backend {
     if (dry_run_) return;
     cpu::adamw(step, parameter, gradient, moment1, moment2, seen, kernels(), executor());
   }
+  /// @}
+  /// @}
 
  private:
   /// Of a flat range or of a table.

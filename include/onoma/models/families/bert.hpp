@@ -11,15 +11,15 @@ namespace onoma::inline ONOMA_ABI::families {
 
 /// Which key of config.json holds a size or setting; empty where the family has none.
 struct config_keys {
-  std::string_view hidden_size = "hidden_size";
-  std::string_view layers = "num_hidden_layers";
-  std::string_view heads = "num_attention_heads";
-  std::string_view intermediate_size = "intermediate_size";
-  std::string_view types = "type_vocab_size";
-  std::string_view activation = "hidden_act";
-  std::string_view norm_eps = "layer_norm_eps";
-  std::string_view hidden_dropout = "hidden_dropout_prob";
-  std::string_view attention_dropout = "attention_probs_dropout_prob";
+  std::string_view hidden_size = "hidden_size";  ///< H
+  std::string_view layers = "num_hidden_layers";  ///< how many
+  std::string_view heads = "num_attention_heads";  ///< A
+  std::string_view intermediate_size = "intermediate_size";  ///< F
+  std::string_view types = "type_vocab_size";  ///< T
+  std::string_view activation = "hidden_act";  ///< of the feed-forward blocks
+  std::string_view norm_eps = "layer_norm_eps";  ///< of the norms
+  std::string_view hidden_dropout = "hidden_dropout_prob";  ///< behind embeddings and blocks
+  std::string_view attention_dropout = "attention_probs_dropout_prob";  ///< on the attention probabilities
   std::string_view classifier_dropout = "classifier_dropout";  ///< null or absent: as hidden_dropout
   std::string_view embedding_size{};   ///< width of the tables, projected to hidden_size
   std::string_view fixed_positions{};  ///< whether the position table is not trained
@@ -118,11 +118,13 @@ template <const config_keys& Keys>
 void read(config_reader& reader, encoder_config& config) {
   read_post_norm(reader, Keys, config);
 }
+/// Writes what `read` reads.
 template <const config_keys& Keys>
 void write(const encoder_config& from, json& config) {
   write_post_norm(Keys, from, config);
 }
 
+/// BERT's names of tensors.
 inline constexpr checkpoint_name bert_names[] = {
     {"embeddings.word", {"embeddings.word_embeddings.weight"}},
     {"embeddings.position", {"embeddings.position_embeddings.weight"}},
@@ -149,6 +151,7 @@ inline constexpr checkpoint_name bert_names[] = {
     {"layer.#.feed_forward_norm.bias", {"encoder.layer.#.output.LayerNorm.bias"}},
 };
 
+/// BERT's keys of config.json.
 inline constexpr config_keys bert_keys{};
 
 /// transformers 5: models/bert/configuration_bert.py and modeling_bert.py.

@@ -5,6 +5,7 @@
 
 namespace onoma::inline ONOMA_ABI::families {
 
+/// DistilBERT's names of tensors.
 inline constexpr checkpoint_name distilbert_names[] = {
     {"embeddings.word", {"embeddings.word_embeddings.weight"}},
     {"embeddings.position", {"embeddings.position_embeddings.weight"}},
@@ -28,6 +29,7 @@ inline constexpr checkpoint_name distilbert_names[] = {
     {"layer.#.feed_forward_norm.bias", {"transformer.layer.#.output_layer_norm.bias"}},
 };
 
+/// DistilBERT's keys of config.json.
 inline constexpr config_keys distilbert_keys{.hidden_size = "dim",
                                              .layers = "n_layers",
                                              .heads = "n_heads",

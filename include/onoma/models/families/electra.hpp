@@ -5,6 +5,7 @@
 
 namespace onoma::inline ONOMA_ABI::families {
 
+/// ELECTRA's keys of config.json.
 inline constexpr config_keys electra_keys{.embedding_size = "embedding_size"};
 
 /// transformers 5: models/electra/configuration_electra.py and modeling_electra.py.

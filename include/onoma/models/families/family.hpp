@@ -22,16 +22,16 @@ struct encoder_config;
 /// A parameter of onoma's encoder and the tensor that holds it in a checkpoint, or the three whose
 /// rows follow one another in it (q, k, v). `#` stands for the number of the layer.
 struct checkpoint_name {
-  std::string_view parameter;
-  std::array<std::string_view, 3> tensors;
+  std::string_view parameter;               ///< onoma's name
+  std::array<std::string_view, 3> tensors;  ///< names in a checkpoint; the rest is empty
 };
 
 /// One family of encoders: tables and two functions, no layers of its own.
 struct model_family {
-  std::string_view model_type;    ///< of config.json
-  std::string_view prefix;        ///< of encoder tensors in a model with a head
-  std::string_view architecture;  ///< transformers' class of the token classifier
-  std::span<const checkpoint_name> names;
+  std::string_view model_type;             ///< of config.json
+  std::string_view prefix;                 ///< of encoder tensors in a model with a head
+  std::string_view architecture;           ///< transformers' class of the token classifier
+  std::span<const checkpoint_name> names;  ///< of the encoder's tensors
   /// What transformers' configuration of the family has by default.
   void (*set_defaults)(encoder_config&);
   /// Reads the keys of the family into a configuration that has its defaults.
@@ -46,17 +46,18 @@ struct model_family {
 
 /// An encoder, the labels of the head on it, and what else stands in config.json.
 struct encoder_config : encoder_spec {
+  /// names and keys are its
   const model_family* family = &default_family();
-  double classifier_dropout = 0.1;
+  double classifier_dropout = 0.1;  ///< on what the head reads
   std::optional<transform_settings> transform{};  ///< the head's layer before its scores
-  std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};
+  std::vector<std::string> labels = {"LABEL_0", "LABEL_1"};  ///< by id
   bool int8_weights = false;       ///< linear layers may be I8; says how the folder was stored
   bool labels_are_default = true;  ///< config.json names no labels
   /// Sentences for people: what is odd in config.json and stands in nothing's way.
   std::vector<std::string> remarks{};
-  std::string head = "token";  ///< the kind of head (heads/concept.hpp) that the folder's tensors are for
-  index trained_length = 0;    ///< tokens of the windows it was trained on; 0: not known
-  json own = json::object();   ///< all of `own_key`: what is not read here is kept too
+  std::string head = "token";   ///< the kind of head (heads/concept.hpp) that the folder's tensors are for
+  index trained_length = 0;     ///< tokens of the windows it was trained on; 0: not known
+  json own = json::object();    ///< all of `own_key`: what is not read here is kept too
   json other = json::object();  ///< keys that are kept and written back
 
   encoder_config() = default;

@@ -10,6 +10,7 @@
 
 namespace onoma::inline ONOMA_ABI::families {
 
+/// ModernBERT's names of tensors.
 inline constexpr checkpoint_name modernbert_names[] = {
     {"embeddings.word", {"embeddings.tok_embeddings.weight"}},
     {"embeddings.norm.weight", {"embeddings.norm.weight"}},
@@ -30,8 +31,8 @@ inline constexpr checkpoint_name modernbert_names[] = {
     {"final_norm.bias", {"final_norm.bias"}},
 };
 
-inline constexpr std::string_view local_layer = "sliding_attention";
-inline constexpr std::string_view global_layer = "full_attention";
+inline constexpr std::string_view local_layer = "sliding_attention";  ///< in layer_types
+inline constexpr std::string_view global_layer = "full_attention";    ///< likewise
 
 /// Every `every`-th layer, from the first, sees the whole sequence.
 inline std::vector<bool> local_layers(index layers, index every) {
@@ -40,6 +41,7 @@ inline std::vector<bool> local_layers(index layers, index every) {
   return local;
 }
 
+/// What transformers' ModernBertConfig has by default.
 inline void set_modernbert_defaults(encoder_config& config) {
   config.vocabulary = 50368;
   config.inner = 1152;
@@ -87,6 +89,7 @@ inline void read_layer_kinds(config_reader& reader, encoder_config& config) {
   }
 }
 
+/// Reads config.json. @throws onoma::error (format, missing, unsupported) naming the key.
 inline void read_modernbert(config_reader& reader, encoder_config& config) {
   auto& own = *config.pre_norm;
   reader.require_size("vocab_size", 1 << 27, config.vocabulary);

@@ -5,6 +5,7 @@
 
 namespace onoma::inline ONOMA_ABI::families {
 
+/// MPNet's names of tensors.
 inline constexpr checkpoint_name mpnet_names[] = {
     {"embeddings.word", {"embeddings.word_embeddings.weight"}},
     {"embeddings.position", {"embeddings.position_embeddings.weight"}},
@@ -29,6 +30,7 @@ inline constexpr checkpoint_name mpnet_names[] = {
     {"layer.#.feed_forward_norm.bias", {"encoder.layer.#.output.LayerNorm.bias"}},
 };
 
+/// MPNet's keys of config.json.
 inline constexpr config_keys mpnet_keys{.types = "", .classifier_dropout = "", .padding_is_fixed = true};
 
 /// transformers 5: models/mpnet/configuration_mpnet.py and modeling_mpnet.py.
