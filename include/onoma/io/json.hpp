@@ -16,6 +16,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// A JSON value.
 using json = nlohmann::json;
 
 /// Nesting beyond this is refused: configuration files are a few levels deep, and hostile ones

@@ -82,9 +82,10 @@ inline void cut_words(const text_stretches& found, cut_behavior behavior, bool i
 
 /// A text and the words that it has been cut into, in order.
 struct cut_text {
-  aligned_text text;
-  std::vector<word_range> words;
+  aligned_text text;              ///< what is cut
+  std::vector<word_range> words;  ///< of the text, in order
 
+  /// The text of a word.
   [[nodiscard]] std::string_view word(word_range range) const {
     return std::string_view(text.bytes).substr(range.begin, range.end - range.begin);
   }
@@ -94,17 +95,19 @@ namespace pre_tokenizers {
 
 /// Memory of one thread.
 struct buffers {
-  match_buffers match;
-  cut_text next;
+  match_buffers match;  ///< of patterns
+  cut_text next;        ///< what a step that rewrites the text makes
 };
 
 /// WhitespaceSplit, Punctuation, Digits, CharDelimiterSplit: every character of a class matches.
 struct cut_at_characters {
+  /// Which characters it cuts at.
   enum class kind : std::uint8_t { whitespace, punctuation, numeric, one };
-  kind what = kind::whitespace;
-  std::uint32_t one = 0;
-  cut_behavior behavior = cut_behavior::removed;
+  kind what = kind::whitespace;                   ///< white space, punctuation, numbers, or one character
+  std::uint32_t one = 0;                          ///< that character
+  cut_behavior behavior = cut_behavior::removed;  ///< what becomes of them
 
+  /// Whether a character is one of them.
   [[nodiscard]] bool matches(std::uint32_t c) const {
     switch (what) {
       case kind::whitespace: return unicode::is_whitespace(c);
@@ -115,6 +118,7 @@ struct cut_at_characters {
     }
     return c == one;
   }
+  /// Cuts the words further.
   void operator()(cut_text& t, buffers& b) const {
     for (const auto range : t.words) {
       const auto word = t.word(range);
@@ -139,8 +143,9 @@ struct cut_at_characters {
   }
 };
 
-/// Whitespace: words are \w+ and [^\w\s]+.
+/// Whitespace: words are `\w+` and `[^\w\s]+`.
 struct word_characters {
+  /// Cuts the words further.
   void operator()(cut_text& t, buffers& b) const {
     enum class_of : std::uint8_t { space, word, other };
     const auto classify = [](std::uint32_t c) {
@@ -167,9 +172,10 @@ struct word_characters {
 
 /// Split.
 struct cut_at_pattern {
-  text_pattern pattern;
-  cut_behavior behavior = cut_behavior::isolated;
-  bool invert = false;
+  text_pattern pattern;                            ///< where to cut
+  cut_behavior behavior = cut_behavior::isolated;  ///< what becomes of the matches
+  bool invert = false;                             ///< what stands between them counts as the matches
+  /// Cuts the words further.
   void operator()(cut_text& t, buffers& b) const {
     for (const auto range : t.words) {
       b.match.found.clear();
@@ -182,7 +188,8 @@ struct cut_at_pattern {
 
 /// FixedLength: words of that many characters.
 struct fixed_length {
-  index characters = 5;
+  index characters = 5;  ///< of each word; the last may have fewer
+  /// Cuts the words further.
   void operator()(cut_text& t, buffers& b) const {
     for (const auto range : t.words) {
       auto begin = range.begin;
@@ -202,11 +209,13 @@ struct fixed_length {
 
 /// Metaspace: ' ' becomes `replacement`, which may also be put in front and begins words.
 struct metaspace {
+  /// Which words get a space in front.
   enum class prepend_scheme : std::uint8_t { always, first, never };
-  std::string replacement = "\xE2\x96\x81";  ///< one character
-  prepend_scheme scheme = prepend_scheme::always;
-  bool split = true;
+  std::string replacement = "\xE2\x96\x81";        ///< one character
+  prepend_scheme scheme = prepend_scheme::always;  ///< which words get one
+  bool split = true;                               ///< a word ends before each space
 
+  /// Cuts the words further.
   void operator()(cut_text& t, buffers& b) const {
     auto& out = b.next.text;
     for (const auto range : t.words) {
@@ -248,12 +257,13 @@ struct metaspace {
 
 /// ByteLevel: a space in front, GPT-2's words, and bytes as characters of its alphabet.
 struct byte_level {
-  bool add_prefix_space = true;
-  bool use_regex = true;
-  bool writes_alphabet = true;  ///< false: for a model that takes bytes
-  gpt2_scanner scanner;
-  byte_alphabet alphabet;
+  bool add_prefix_space = true;  ///< a text that does not begin with a space gets one
+  bool use_regex = true;         ///< false: a word stays one
+  bool writes_alphabet = true;   ///< false: for a model that takes bytes
+  gpt2_scanner scanner;          ///< finds the words
+  byte_alphabet alphabet;        ///< characters that stand for bytes
 
+  /// Cuts the words further.
   void operator()(cut_text& t, buffers& b) const {
     if (add_prefix_space) {
       auto& out = b.next;
@@ -296,6 +306,7 @@ struct byte_level {
 
 }  // namespace pre_tokenizers
 
+/// Any step that cuts a text into words.
 using pre_tokenizer =
     std::variant<pre_tokenizers::cut_at_characters, pre_tokenizers::word_characters,
                  pre_tokenizers::cut_at_pattern, pre_tokenizers::fixed_length,

@@ -31,10 +31,10 @@ namespace onoma::inline ONOMA_ABI {
 /// From tokenizer_config.json, under these names.
 struct sentencepiece_options {
   std::optional<bool> do_lower_case{};  ///< albert (there by default) and deberta_v2
-  bool keep_accents = false;          ///< albert
-  bool split_by_punct = false;        ///< deberta_v2
-  bool add_prefix_space = true;
-  index extra_ids = 100;  ///< t5: pieces <extra_id_99> to <extra_id_0> behind the others
+  bool keep_accents = false;            ///< albert
+  bool split_by_punct = false;          ///< deberta_v2
+  bool add_prefix_space = true;         ///< a space before the text
+  index extra_ids = 100;                ///< t5: pieces `<extra_id_99>` to `<extra_id_0>` behind the others
 };
 
 namespace detail {

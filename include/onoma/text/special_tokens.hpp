@@ -24,7 +24,7 @@ namespace onoma::inline ONOMA_ABI {
 
 /// What a special token is for, in the order in which transformers gives ids to those without a piece.
 enum class special_role : std::uint8_t { bos, eos, unk, sep, pad, cls, mask };
-inline constexpr std::size_t special_roles = 7;
+inline constexpr std::size_t special_roles = 7;  ///< how many roles
 
 /// The keys of tokenizer_config.json and special_tokens_map.json, by role.
 inline constexpr std::array<const char*, special_roles> special_token_keys = {
@@ -39,7 +39,7 @@ enum class token_form : std::uint8_t {
 
 /// A special token of a file or a class.
 struct special_token : added_token {
-  token_form form = token_form::text;
+  token_form form = token_form::text;  ///< how a file writes it
 
   /// Whether transformers takes two for the same. What a class wraps is not yet special then, and normalized.
   [[nodiscard]] friend bool is_same(const special_token& a, const special_token& b) {
@@ -54,9 +54,13 @@ struct special_token : added_token {
 /// Tokens with a role, by `special_role`; an empty content: there is none.
 class named_tokens {
  public:
+  /// The token with this role.
   [[nodiscard]] const special_token& operator[](special_role role) const { return tokens_[place(role)]; }
+  /// Likewise.
   [[nodiscard]] special_token& operator[](special_role role) { return tokens_[place(role)]; }
+  /// The first role's.
   [[nodiscard]] auto begin() const { return tokens_.begin(); }
+  /// Behind the last role's.
   [[nodiscard]] auto end() const { return tokens_.end(); }
 
  private:
@@ -253,8 +257,11 @@ class token_numbers {
     has_blank_ = ids_.erase(std::string_view()) > 0;
   }
 
+  /// Whether a token is empty.
   [[nodiscard]] bool has_blank() const noexcept { return has_blank_; }
+  /// Whether a token is there twice.
   [[nodiscard]] bool has_repeats() const noexcept { return has_repeats_; }
+  /// Whether a token with this text has an id.
   [[nodiscard]] bool has_piece(std::string_view content) const { return ids_.contains(content); }
 
   /// A token that has its id already; its content must outlive this.

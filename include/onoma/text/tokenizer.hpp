@@ -33,16 +33,17 @@ class tokenizer {
   struct parts;
 
  public:
-  using settings = tokenizer_settings;
-  using wordpiece_settings = settings::wordpiece_chain;
-  using byte_level_settings = settings::byte_level_chain;
-  using general_settings = settings::general_chain;
-  using trimming = settings::trimming;
+  using settings = tokenizer_settings;                     ///< what a tokenizer is made from
+  using wordpiece_settings = settings::wordpiece_chain;    ///< BERT's chain
+  using byte_level_settings = settings::byte_level_chain;  ///< RoBERTa's chain
+  using general_settings = settings::general_chain;        ///< any other chain
+  using trimming = settings::trimming;                     ///< what offsets leave out
 
   /// Memory and a word cache (256 KiB) for one thread's calls. Whoever encodes line after line
   /// keeps one: results are the same without, and take longer.
   class workspace {
    public:
+    /// For one thread. The tokenizer must outlive it.
     explicit workspace(const tokenizer& owner) : workspace(owner, cache_bits) {}
 
    private:
@@ -112,6 +113,7 @@ class tokenizer {
     workspace work(*this, 0);
     return encode(text, options, work);
   }
+  /// With memory of the caller's.
   [[nodiscard]] std::vector<encoding> encode(std::string_view text, const encode_options& options,
                                              workspace& work) const {
     std::vector<encoding> windows;
@@ -144,6 +146,7 @@ class tokenizer {
     workspace work(*this, 0);
     return encode_words(words, options, work);
   }
+  /// With memory of the caller's.
   [[nodiscard]] std::vector<encoding> encode_words(std::span<const std::string> words,
                                                    const encode_options& options,
                                                    workspace& work) const {
@@ -159,6 +162,7 @@ class tokenizer {
     return windows;
   }
 
+  /// V, with added tokens.
   [[nodiscard]] index vocabulary_size() const noexcept { return parts_->size; }
   /// The text of a piece, "##" included. @throws onoma::error (out_of_range).
   [[nodiscard]] std::string_view piece(std::int32_t id) const {
@@ -168,6 +172,7 @@ class tokenizer {
     if (const auto* token = parts_->added_by_id(id)) return token->content;
     return parts_->pieces.piece(id);
   }
+  /// The id of a piece, if there is one.
   [[nodiscard]] std::optional<std::int32_t> id(std::string_view piece) const {
     return parts_->id(piece);
   }

@@ -34,15 +34,16 @@ enum class sentencepiece_family : std::uint8_t {
 
 /// A class of transformers' (5.24).
 struct tokenizer_class {
-  std::string_view name;  ///< without "Fast"
-  tokenizer_kind kind{};
-  std::array<const char*, special_roles> tokens{};          ///< its special tokens, by role; "" for none
-  std::optional<special_role> first = special_role::cls;    ///< the one in front of a text
-  special_role last = special_role::sep;                    ///< and behind it
-  bool mask_takes_space = false;  ///< white space in front of the mask belongs to it
-  bool trims_offsets = false;     ///< offsets are without white space
-  std::optional<sentencepiece_family> family{};
+  std::string_view name;                                  ///< without "Fast"
+  tokenizer_kind kind{};                                  ///< how it cuts text
+  std::array<const char*, special_roles> tokens{};        ///< its special tokens, by role; "" for none
+  std::optional<special_role> first = special_role::cls;  ///< the one in front of a text
+  special_role last = special_role::sep;                  ///< and behind it
+  bool mask_takes_space = false;                          ///< white space in front of the mask belongs to it
+  bool trims_offsets = false;                             ///< offsets are without white space
+  std::optional<sentencepiece_family> family{};           ///< of SentencePiece tokenizers
 
+  /// Its tokens, by role.
   [[nodiscard]] named_tokens special_tokens() const {
     named_tokens found;
     const bool wraps = kind == tokenizer_kind::wordpiece && mask_takes_space;  // MPNet's constructor does
@@ -58,9 +59,11 @@ struct tokenizer_class {
   }
 };
 
+/// RoBERTa's, by role.
 inline constexpr std::array<const char*, special_roles> roberta_tokens = {
     "<s>", "</s>", "<unk>", "</s>", "<pad>", "<s>", "<mask>"};
 
+/// All classes that load.
 inline constexpr tokenizer_class tokenizer_classes[] = {
     {.name = "BertTokenizer",
      .kind = tokenizer_kind::wordpiece,
@@ -123,6 +126,7 @@ inline constexpr std::pair<std::string_view, std::string_view> tokenizer_class_n
     {"LEDTokenizer", "RobertaTokenizer"},
     {"MT5Tokenizer", "T5Tokenizer"},
 };
+/// The class of a type of model.
 inline constexpr std::pair<std::string_view, std::string_view> model_type_tokenizers[] = {
     {"albert", "AlbertTokenizer"},
     {"bart", "RobertaTokenizer"},

@@ -23,33 +23,35 @@ namespace onoma::inline ONOMA_ABI {
 
 /// What the constructor of `tokenizer` takes beside the vocabulary.
 struct tokenizer_settings {
+  /// BertNormalizer, BertPreTokenizer and WordPiece.
   struct wordpiece_chain {
-    bert_options normalizer;
-    wordpiece::options model;
+    bert_options normalizer;   ///< of the first two
+    wordpiece::options model;  ///< of the last
   };
+  /// ByteLevel and byte-level BPE.
   struct byte_level_chain {
-    byte_level_words::options words;
-    bpe::options model;
+    byte_level_words::options words;  ///< of the first
+    bpe::options model;               ///< of the second
   };
   /// Any chain, at the price of some speed: the two above are compiled as one pass over the text.
   struct general_chain {
-    std::vector<normalizer> normalizers;
-    std::vector<pre_tokenizer> pre_tokenizers;
+    std::vector<normalizer> normalizers;        ///< in their order
+    std::vector<pre_tokenizer> pre_tokenizers;  ///< in their order
     std::variant<wordpiece::options, bpe::options, character_bpe::options, word_level::options,
                  unigram::options>
-        model;
+        model;  ///< which pieces words have
   };
   /// Offsets of pieces that begin or end with spaces: without these spaces.
   struct trimming {
     bool keep_prefix_space = false;  ///< not the one that `add_prefix_space` added
   };
 
-  std::variant<wordpiece_chain, byte_level_chain, general_chain> kind;
+  std::variant<wordpiece_chain, byte_level_chain, general_chain> kind;  ///< how text becomes pieces
   std::vector<std::string> before{"[CLS]"};  ///< special pieces in front of every window
   std::vector<std::string> after{"[SEP]"};   ///< and behind it
-  std::vector<added_token> added;
-  std::optional<trimming> trim;      ///< of offsets
-  std::vector<std::string> remarks;  ///< what is odd about the files, for people
+  std::vector<added_token> added;            ///< tokens that stay whole
+  std::optional<trimming> trim;              ///< of offsets
+  std::vector<std::string> remarks;          ///< what is odd about the files, for people
 
   /// Added tokens that are looked for in normalised text, or the others.
   [[nodiscard]] added_tokens find_added(bool normalized) const {
@@ -107,8 +109,8 @@ struct tokenizer_settings {
 
 /// A tokenizer before it is built.
 struct tokenizer_parts {
-  std::vector<std::string> pieces;
-  tokenizer_settings settings;
+  std::vector<std::string> pieces;  ///< by id
+  tokenizer_settings settings;      ///< of the tokenizer
 };
 
 /// BERT's chain. Tokens that are looked for in normalised text need a text that is normalised before it is
