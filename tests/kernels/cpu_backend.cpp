@@ -1,6 +1,7 @@
 /// Every fast operation against the specification in double, over random shapes, tails and strides.
 #include "support/compare.hpp"
 #include "support/random.hpp"
+#include "support/views.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
@@ -26,14 +27,6 @@ using onoma::vec;
 
 using reference = onoma::reference_backend<double>;
 
-template <class T>
-vec<T> view(std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
-}
-template <class T>
-vec<const T> view(const std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
-}
 template <class To, class From>
 std::vector<To> as(const std::vector<From>& v) {
   return {v.begin(), v.end()};

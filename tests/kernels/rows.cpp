@@ -1,6 +1,7 @@
 /// Norms, gates, rotary positions, softmax and loss against the specification in double.
 #include "support/compare.hpp"
 #include "support/random.hpp"
+#include "support/views.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
@@ -25,15 +26,6 @@ using onoma::mat;
 using onoma::vec;
 
 using reference = onoma::reference_backend<double>;
-
-template <class T>
-vec<T> view(std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
-}
-template <class T>
-vec<const T> view(const std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
-}
 
 /// The weights of one norm and their gradients. A bias that is empty is none.
 template <template <class> class Weights, class T>

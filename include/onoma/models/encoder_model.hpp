@@ -119,6 +119,7 @@ class encoder_model {
 
  private:
   void allocate(B& device, bool training, parameter_layout layout) {
+    config_.head = Head::kind;
     if constexpr (reads_host_memory<B>) packed_layout_ = device.packed_layout();
     parameters_ = std::make_unique<parameter_store<B>>(device, std::move(layout), *this, training);
   }
@@ -133,7 +134,6 @@ class encoder_model {
       fail(error_code::unsupported, where, "a head of kind '" + std::string(Head::kind) + "'",
            "one of kind '" + config_.head + "'");
     }
-    config_.head = Head::kind;
     auto layout = parameter_layout::of<scalar>(*this, training);
     // Checked before anything is allocated: sizes come from a file.
     const auto match = match_checkpoint(tensor_map(), layout.entries(), folder.tensors(), new_head,

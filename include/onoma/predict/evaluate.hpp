@@ -46,7 +46,7 @@ template <class Model>
     score_windows(run, std::span(texts), options.max_tokens);
     for (std::size_t i = 0; i < some.size(); ++i) {
       auto& tags = result.emplace_back(some[i].words.size());
-      for (const auto& word : label_words(texts[i].views(tokens, labels))) {
+      for (const auto& word : label_words(texts[i].views(labels))) {
         tags[static_cast<std::size_t>(word.word)] = run.labels()[static_cast<std::size_t>(word.label)];
       }
     }

@@ -41,8 +41,8 @@ struct scored_text {
   std::vector<encoding> windows;                  ///< of the text, in its order
   std::vector<std::vector<float>> probabilities;  ///< [N, L] of each window, once they are scored
 
-  /// What `aggregate` and `label_words` read: views of this, with the pieces' texts.
-  [[nodiscard]] std::vector<scored_window> views(const tokenizer& tokens, index labels) const {
+  /// What `label_words` reads: views of this.
+  [[nodiscard]] std::vector<scored_window> views(index labels) const {
     std::vector<scored_window> all(windows.size());
     for (std::size_t w = 0; w < windows.size(); ++w) {
       const encoding& e = windows[w];
@@ -50,7 +50,14 @@ struct scored_text {
       all[w].word_ids = e.word_ids;
       all[w].special = e.special;
       all[w].probabilities = {probabilities[w].data(), e.size(), labels};
-      for (const auto id : e.ids) {
+    }
+    return all;
+  }
+  /// What `aggregate` reads: the same, with the pieces' texts.
+  [[nodiscard]] std::vector<scored_window> views(const tokenizer& tokens, index labels) const {
+    auto all = views(labels);
+    for (std::size_t w = 0; w < windows.size(); ++w) {
+      for (const auto id : windows[w].ids) {
         all[w].pieces.push_back(tokens.piece(id));
         all[w].unknown.push_back(id == tokens.unknown_id() ? 1 : 0);
       }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "plain.hpp"
+#include "support/views.hpp"
 
 #include <onoma/nn/embedding.hpp>
 #include <onoma/nn/post_norm_layer.hpp>
@@ -41,9 +42,12 @@ inline table norm_of(const values_by_name& v, const std::string& at, const table
   return plain::normalised(z, row_of(v, at + "weight"), row_of(v, at + "bias"), eps, center);
 }
 
-template <class T>
-vec<const T> view(const std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
+/// to = from, of one shape and row behind row; both in backend memory.
+template <class B>
+void copy(const onoma::pass<B>& run, mat<const typename B::scalar> from, mat<typename B::scalar> to) {
+  std::vector<typename B::scalar> values(static_cast<std::size_t>(from.rows * from.cols));
+  run.device.download({from.data, from.rows * from.cols}, values.data());
+  run.device.upload(values.data(), {to.data, to.rows * to.cols});
 }
 
 /// What a case says of a layer: how to make it, run it, and compute it plainly. `x` is [9, width];
@@ -111,9 +115,7 @@ struct norm_case {
   void backward(layer& l, pass_of<B> p, mat<typename B::scalar> d, mat<typename B::scalar> dx,
                 const saved& kept) const {
     l.backward(p.run, d, {}, kept);
-    std::vector<typename B::scalar> values(static_cast<std::size_t>(d.rows * d.cols));
-    p.run.device.download({d.data, d.rows * d.cols}, values.data());
-    p.run.device.upload(values.data(), {dx.data, d.rows * d.cols});
+    copy(p.run, d, dx);
   }
   [[nodiscard]] table expected(const values_by_name& v, const table& x) const {
     return norm_of(v, "", x, 1e-3, Center);
@@ -252,9 +254,7 @@ struct gated_case {
   void backward(layer& l, pass_of<B> p, mat<typename B::scalar> d, mat<typename B::scalar> dx,
                 const saved& kept) const {
     // What goes beside the block lies there, and the block adds.
-    std::vector<typename B::scalar> beside(static_cast<std::size_t>(d.rows * d.cols));
-    p.run.device.download({d.data, d.rows * d.cols}, beside.data());
-    p.run.device.upload(beside.data(), {dx.data, d.rows * d.cols});
+    copy(p.run, d, dx);
     l.backward(p.run, d, {}, onoma::add, dx, kept);
   }
   [[nodiscard]] table expected(const values_by_name& v, const table& x) const {
@@ -338,10 +338,7 @@ struct post_norm_case {
   void backward(layer& l, pass_of<B> p, mat<typename B::scalar> d, mat<typename B::scalar> dx,
                 const saved& kept) const {
     l.backward(p.run, d, kept.context, wanted.empty() ? d : dx, kept.kept);
-    if (!wanted.empty()) return;
-    std::vector<typename B::scalar> values(static_cast<std::size_t>(d.rows * d.cols));
-    p.run.device.download({d.data, d.rows * d.cols}, values.data());
-    p.run.device.upload(values.data(), {dx.data, d.rows * d.cols});
+    if (wanted.empty()) copy(p.run, d, dx);
   }
   [[nodiscard]] table expected(const values_by_name& v, const table& x) const {
     const auto residual = wanted.empty() ? x : plain::rows(x, wanted);
@@ -380,10 +377,7 @@ struct pre_norm_case {
   void backward(layer& l, pass_of<B> p, mat<typename B::scalar> d, mat<typename B::scalar> dx,
                 const saved& kept) const {
     l.backward(p.run, d, kept.context, wanted.empty() ? d : dx, kept.kept);
-    if (!wanted.empty()) return;
-    std::vector<typename B::scalar> values(static_cast<std::size_t>(d.rows * d.cols));
-    p.run.device.download({d.data, d.rows * d.cols}, values.data());
-    p.run.device.upload(values.data(), {dx.data, d.rows * d.cols});
+    if (wanted.empty()) copy(p.run, d, dx);
   }
   [[nodiscard]] table expected(const values_by_name& v, const table& x) const {
     const auto n = first ? x : norm_of(v, "attention_norm.", x, 1e-3, !rms);

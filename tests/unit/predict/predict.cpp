@@ -190,6 +190,10 @@ TEST_CASE("a folder with a head of another kind is refused by its name") {
   onoma::cpu_backend device;
   CHECK_THROWS_WITH_AS(static_cast<void>(model::load(path, {}, device)), doctest::Contains("'crf'"), onoma::error);
   CHECK_THROWS_AS(static_cast<void>(onoma::pipeline::load(path)), onoma::error);
+  // So says a model with new weights, whatever its configuration was for.
+  auto settings = config_with_dropout();
+  settings.head = "crf";
+  CHECK(model(settings, device, {.seed = 5}).config().head == "token");
   // A new head is the reader's own.
   const auto other = model::load(path, {"A", "B"}, device, {.replace_head = true});
   CHECK(other.config().head == "token");
