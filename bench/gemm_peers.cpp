@@ -27,7 +27,7 @@ namespace {
 using onoma::mat;
 
 struct product {
-  index tokens, in, out;
+  index_t tokens, in, out;
   std::vector<float> x, w, y, expected;
   onoma::cpu_backend device;
   onoma::cpu_backend::packed_weight packed;
@@ -120,8 +120,8 @@ void dnnl_inner_product(benchmark::State& state) {
 #endif
 
 void shapes(benchmark::internal::Benchmark* b) {
-  for (const index hidden : {384, 768, 1024}) {
-    for (const index tokens : {16, 128, 512}) {
+  for (const index_t hidden : {384, 768, 1024}) {
+    for (const index_t tokens : {16, 128, 512}) {
       b->Args({tokens, hidden, 3 * hidden});
       b->Args({tokens, hidden, 4 * hidden});
       b->Args({tokens, 4 * hidden, hidden});

@@ -19,8 +19,8 @@ using onoma::mat;
 using onoma::vec;
 
 void linear(benchmark::State& state) {
-  const index tokens = state.range(0), in = state.range(1), out = state.range(2);
-  const index threads = state.range(3);
+  const index_t tokens = state.range(0), in = state.range(1), out = state.range(2);
+  const index_t threads = state.range(3);
   onoma::thread_pool pool(threads);
   onoma::cpu_backend device{onoma::executor_ref(pool)};
   const auto x = normals(tokens * in, 1);
@@ -33,10 +33,10 @@ void linear(benchmark::State& state) {
     device.linear({x.data(), tokens, in}, packed, {bias.data(), out}, {y.data(), tokens, out});
   };
   run();
-  for (index n = 0; n < tokens; n += 1 + tokens / 3) {  // a few elements against a plain sum
-    const index m = (n * 7) % out;
+  for (index_t n = 0; n < tokens; n += 1 + tokens / 3) {  // a few elements against a plain sum
+    const index_t m = (n * 7) % out;
     double sum = static_cast<double>(bias[static_cast<std::size_t>(m)]);
-    for (index k = 0; k < in; ++k) {
+    for (index_t k = 0; k < in; ++k) {
       sum += static_cast<double>(x[static_cast<std::size_t>(n * in + k)]) *
              static_cast<double>(w[static_cast<std::size_t>(m * in + k)]);
     }
@@ -51,7 +51,7 @@ void linear(benchmark::State& state) {
 
 /// dw [out, in] += dy^T x and db, as the backward of a linear computes them.
 void linear_dw(benchmark::State& state) {
-  const index tokens = state.range(0), in = state.range(1), out = state.range(2);
+  const index_t tokens = state.range(0), in = state.range(1), out = state.range(2);
   onoma::thread_pool pool(state.range(3));
   onoma::cpu_backend device{onoma::executor_ref(pool)};
   const auto x = normals(tokens * in, 1);
@@ -67,10 +67,10 @@ void linear_dw(benchmark::State& state) {
 
 /// One sequence; dropout in percent, backward or not, a window's radius or 0.
 void attention(benchmark::State& state) {
-  const index length = state.range(0), heads = state.range(1), width = state.range(2);
+  const index_t length = state.range(0), heads = state.range(1), width = state.range(2);
   const bool backward = state.range(4) != 0;
   onoma::cpu_backend device;
-  const index hidden = heads * width;
+  const index_t hidden = heads * width;
   const auto qkv = normals(length * 3 * hidden, 4);
   const auto dout = normals(length * hidden, 5);
   std::vector<float> out(dout.size());
@@ -78,7 +78,7 @@ void attention(benchmark::State& state) {
   std::vector<float> dqkv(qkv.size());
   const std::vector<std::int32_t> offsets = {0, static_cast<std::int32_t>(length)};
   const auto batch = onoma::sequences::of({offsets.data(), 2});
-  const index radius = state.range(5);  // 0: all keys are seen
+  const index_t radius = state.range(5);  // 0: all keys are seen
   const onoma::attention_shape<float> shape{
       .queries = batch,
       .keys = batch,
@@ -87,7 +87,7 @@ void attention(benchmark::State& state) {
       .scale = 1.0F / std::sqrt(static_cast<float>(width)),
       .reach = radius > 0 ? onoma::attention_reach::window(radius) : onoma::attention_reach{},
       .dropout = {static_cast<float>(state.range(3)) / 100.0F, 3}};
-  const auto part = [&](auto* all, index i) {
+  const auto part = [&](auto* all, index_t i) {
     return mat(all, length, 3 * hidden).cols_slice(i * hidden, hidden);
   };
   const onoma::attention_operands<float> operands{part(qkv.data(), 0), part(qkv.data(), 1),
@@ -105,14 +105,14 @@ void attention(benchmark::State& state) {
   }
   // Pairs of query and key that count, not those that blocks compute beside them.
   double pairs = 0.0;
-  for (index i = 0; i < length; ++i) {
+  for (index_t i = 0; i < length; ++i) {
     pairs += static_cast<double>(shape.reach.last(i, length) - shape.reach.first(i));
   }
   count_flops(state, (backward ? 10.0 : 4.0) * pairs * static_cast<double>(hidden));
 }
 
 void dropout(benchmark::State& state) {
-  const index tokens = 128, hidden = state.range(0);
+  const index_t tokens = 128, hidden = state.range(0);
   onoma::cpu_backend device;
   auto x = normals(tokens * hidden, 5);
   for (auto _ : state) device.dropout({x.data(), tokens, hidden}, {0.1F, 7});
@@ -120,7 +120,7 @@ void dropout(benchmark::State& state) {
 }
 
 void activation_backward(benchmark::State& state) {
-  const index tokens = 128, hidden = state.range(0);
+  const index_t tokens = 128, hidden = state.range(0);
   onoma::cpu_backend device;
   const auto pre = normals(tokens * hidden, 5);
   auto d = normals(tokens * hidden, 6);
@@ -132,7 +132,7 @@ void activation_backward(benchmark::State& state) {
 }
 
 void add_norm(benchmark::State& state) {
-  const index tokens = 128, hidden = state.range(0);
+  const index_t tokens = 128, hidden = state.range(0);
   onoma::cpu_backend device;
   auto x = normals(tokens * hidden, 5);
   const auto residual = normals(tokens * hidden, 6);
@@ -156,7 +156,7 @@ void squared_norm(benchmark::State& state) {
 }
 
 void adamw(benchmark::State& state) {
-  const index size = state.range(0);
+  const index_t size = state.range(0);
   onoma::thread_pool pool(2);
   const onoma::cpu_backend device{onoma::executor_ref(pool)};
   auto w = normals(size, 8), g = normals(size, 9), m = normals(size, 10);
@@ -170,9 +170,9 @@ void adamw(benchmark::State& state) {
 }
 
 void shapes(benchmark::internal::Benchmark* b) {
-  for (const index threads : {1, 2}) {
-    for (const index tokens : {16, 128, 512}) {
-      for (const auto& [in, out] : {std::pair<index, index>{384, 1536},
+  for (const index_t threads : {1, 2}) {
+    for (const index_t tokens : {16, 128, 512}) {
+      for (const auto& [in, out] : {std::pair<index_t, index_t>{384, 1536},
                                     {1536, 384},
                                     {768, 2304},
                                     {768, 3072},

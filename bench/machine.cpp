@@ -9,28 +9,28 @@
 
 namespace {
 
-using onoma::index;
+using onoma::index_t;
 
 /// Bytes per second of reading memory far larger than the caches, in one stream per thread.
-double read_rate(index threads) {
-  constexpr index floats = index{128} << 20;  // 512 MiB
+double read_rate(index_t threads) {
+  constexpr index_t floats = index_t{128} << 20;  // 512 MiB
   const onoma::aligned_memory memory(static_cast<std::size_t>(floats) * sizeof(float));
   auto* data = reinterpret_cast<float*>(memory.data());
   onoma::thread_pool pool(threads);
-  const index part = floats / threads;
-  pool.parallel_for(threads, [&](index t) {
-    for (index i = 0; i < part; ++i) data[t * part + i] = static_cast<float>(i & 7);
+  const index_t part = floats / threads;
+  pool.parallel_for(threads, [&](index_t t) {
+    for (index_t i = 0; i < part; ++i) data[t * part + i] = static_cast<float>(i & 7);
   });
   using batch = onoma::simd::floats<onoma::simd::default_arch>;
-  constexpr index width = onoma::simd::width<onoma::simd::default_arch>;
+  constexpr index_t width = onoma::simd::width<onoma::simd::default_arch>;
   double best = 0.0;
   for (int round = 0; round < 5; ++round) {
     const auto start = std::chrono::steady_clock::now();
-    pool.parallel_for(threads, [&](index t) {
+    pool.parallel_for(threads, [&](index_t t) {
       const float* from = data + t * part;
       batch sums[4] = {batch(0.0F), batch(0.0F), batch(0.0F), batch(0.0F)};
-      for (index i = 0; i + 4 * width <= part; i += 4 * width) {
-        for (index v = 0; v < 4; ++v) {
+      for (index_t i = 0; i + 4 * width <= part; i += 4 * width) {
+        for (index_t v = 0; v < 4; ++v) {
           sums[v] += onoma::simd::load<onoma::simd::default_arch>(from + i + v * width);
         }
       }

@@ -22,17 +22,17 @@ using onoma::vec;
 constexpr double eps = 1e-12;
 
 struct encoder_shape {
-  index layers, hidden, heads, inner;
+  index_t layers, hidden, heads, inner;
 };
 constexpr encoder_shape shapes[] = {{12, 768, 12, 3072}, {6, 384, 12, 1536}};
 
 /// A matrix that owns its elements.
 struct tensor {
   std::vector<float> values;
-  index rows, cols;
+  index_t rows, cols;
 
-  tensor(index r, index c) : values(static_cast<std::size_t>(r * c)), rows(r), cols(c) {}
-  tensor(index r, index c, std::uint64_t key, float scale)
+  tensor(index_t r, index_t c) : values(static_cast<std::size_t>(r * c)), rows(r), cols(c) {}
+  tensor(index_t r, index_t c, std::uint64_t key, float scale)
       : values(normals(r * c, key)), rows(r), cols(c) {
     for (auto& v : values) v *= scale;
   }
@@ -45,7 +45,7 @@ struct weight {
   tensor value, gradient, moment1, moment2;
   onoma::cpu_backend::packed_weight packed;
 
-  weight(const onoma::cpu_backend& device, index m, index k, std::uint64_t key, bool training)
+  weight(const onoma::cpu_backend& device, index_t m, index_t k, std::uint64_t key, bool training)
       : value(m, k, key, 0.02F),
         gradient(training ? m : 0, k),
         moment1(training ? m : 0, k),
@@ -77,7 +77,7 @@ struct layer {
 struct kept {
   tensor x, qkv, context, lse, a, h, pre, activated, f;
   tensor mean1, r1, mean2, r2;
-  kept(const encoder_shape& s, index n)
+  kept(const encoder_shape& s, index_t n)
       : x(n, s.hidden),
         qkv(n, 3 * s.hidden),
         context(n, s.hidden),
@@ -104,18 +104,18 @@ double forward_flops(const encoder_shape& s, const std::vector<std::int32_t>& of
 }
 
 onoma::attention_operands<float> operands_of(mat<const float> qkv) {
-  const index hidden = qkv.cols / 3;
+  const index_t hidden = qkv.cols / 3;
   return {qkv.cols_slice(0, hidden), qkv.cols_slice(hidden, hidden), qkv.cols_slice(2 * hidden, hidden)};
 }
 
 onoma::layer_norm_weights<float> norm_of(const layer& w) {
-  const auto hidden = static_cast<index>(w.gamma.size());
+  const auto hidden = static_cast<index_t>(w.gamma.size());
   return {{w.gamma.data(), hidden}, {w.beta.data(), hidden}, static_cast<float>(eps)};
 }
 
 onoma::attention_shape<float> shape_of(const std::vector<std::int32_t>& offsets, const encoder_shape& s,
                                        float dropout) {
-  const auto batch = onoma::sequences::of({offsets.data(), static_cast<index>(offsets.size())});
+  const auto batch = onoma::sequences::of({offsets.data(), static_cast<index_t>(offsets.size())});
   return {.queries = batch,
           .keys = batch,
           .heads = s.heads,
@@ -127,12 +127,12 @@ onoma::attention_shape<float> shape_of(const std::vector<std::int32_t>& offsets,
 void forward_layer(onoma::cpu_backend& d, layer& w, kept& k,
                    const onoma::attention_shape<float>& shape, const onoma::dropout_spec& drop,
                    bool training, mat<float> y) {
-  const index hidden = k.x.cols;
+  const index_t hidden = k.x.cols;
   const auto statistics = [&](tensor& mean, tensor& r) {
     return training ? onoma::norm_statistics<float>{mean.flat(), r.flat()}
                     : onoma::norm_statistics<float>{};
   };
-  const auto bias = [&](index n) { return vec<const float>{w.bias.data(), n}; };
+  const auto bias = [&](index_t n) { return vec<const float>{w.bias.data(), n}; };
   const auto norm = norm_of(w);
   d.linear(k.x.view(), w.qkv.packed, bias(3 * hidden), k.qkv.view());
   d.attention(operands_of(k.qkv.view()), shape,
@@ -149,8 +149,8 @@ void forward_layer(onoma::cpu_backend& d, layer& w, kept& k,
 void backward_layer(onoma::cpu_backend& d, layer& w, kept& k,
                     const onoma::attention_shape<float>& shape, const onoma::dropout_spec& drop,
                     mat<float> dy, mat<float> dh, mat<float> dinner, mat<float> dqkv) {
-  const index hidden = k.x.cols;
-  const auto db = [&](index n) { return vec<float>{w.dbias.data(), n}; };
+  const index_t hidden = k.x.cols;
+  const auto db = [&](index_t n) { return vec<float>{w.dbias.data(), n}; };
   const auto norm = norm_of(w);
   const onoma::norm_gradients<float> dnorm{{w.dgamma.data(), hidden}, {w.dbeta.data(), hidden}};
   d.add_norm_backward(k.f.view(), {k.mean2.flat(), k.r2.flat()}, norm, dy, drop, onoma::set, dy, dh,
@@ -164,16 +164,16 @@ void backward_layer(onoma::cpu_backend& d, layer& w, kept& k,
   d.linear_dw(k.context.view(), dh, w.output.gradient.view(), db(hidden));
   const mat<float> dcontext{dinner.data, dh.rows, hidden};  // dinner is read no more
   d.linear_dx(dh, w.output.packed, onoma::set, dcontext);
-  const auto part = [&](index i) { return dqkv.cols_slice(i * hidden, hidden); };
+  const auto part = [&](index_t i) { return dqkv.cols_slice(i * hidden, hidden); };
   d.attention_backward(operands_of(k.qkv.view()), shape, {k.context.view(), k.lse.view()}, dcontext,
                        {part(0), part(1), part(2)});
   d.linear_dw(k.x.view(), dqkv, w.qkv.gradient.view(), db(3 * hidden));
   d.linear_dx(dqkv, w.qkv.packed, onoma::add, dy);
 }
 
-std::vector<std::int32_t> offsets_of(index count, index length) {
+std::vector<std::int32_t> offsets_of(index_t count, index_t length) {
   std::vector<std::int32_t> offsets = {0};
-  for (index b = 0; b < count; ++b)
+  for (index_t b = 0; b < count; ++b)
     offsets.push_back(offsets.back() + static_cast<std::int32_t>(length));
   return offsets;
 }
@@ -182,11 +182,11 @@ std::vector<std::int32_t> offsets_of(index count, index length) {
 void forward(benchmark::State& state) {
   const auto& shape = shapes[state.range(0)];
   const auto offsets = offsets_of(state.range(1), state.range(2));
-  const index threads = state.range(3);
+  const index_t threads = state.range(3);
   onoma::thread_pool pool(threads);
   onoma::cpu_backend device{onoma::executor_ref(pool)};
   std::vector<layer> layers;
-  for (index i = 0; i < shape.layers; ++i) layers.emplace_back(device, shape, 10 * i, false);
+  for (index_t i = 0; i < shape.layers; ++i) layers.emplace_back(device, shape, 10 * i, false);
   kept memory(shape, offsets.back());
   const tensor input(offsets.back(), shape.hidden, 999, 1.0F);
   const auto heads = shape_of(offsets, shape, 0.0F);
@@ -203,18 +203,18 @@ void forward(benchmark::State& state) {
 void training_step(benchmark::State& state) {
   const auto& shape = shapes[1];
   const float p = state.range(0) != 0 ? 0.1F : 0.0F;
-  const index threads = state.range(1);
+  const index_t threads = state.range(1);
   // Lengths as word pieces of short posts have them: 10 to 46.
   std::vector<std::int32_t> offsets = {0};
   for (const int length : {25, 31, 10, 18, 46, 22, 27, 35, 12, 29, 24, 19, 33, 21, 28, 20}) {
     offsets.push_back(offsets.back() + length);
   }
-  const index tokens = offsets.back();
+  const index_t tokens = offsets.back();
   onoma::thread_pool pool(threads);
   onoma::cpu_backend device{onoma::executor_ref(pool)};
   std::vector<layer> layers;
   std::vector<kept> memory;
-  for (index i = 0; i < shape.layers; ++i) {
+  for (index_t i = 0; i < shape.layers; ++i) {
     layers.emplace_back(device, shape, 10 * i, true);
     memory.emplace_back(shape, tokens);
   }

@@ -14,10 +14,10 @@
 
 namespace bench {
 
-using onoma::index;
+using onoma::index_t;
 
 /// Roughly normal values, mean 0 and variance 1: zeros would be faster than real data.
-inline std::vector<float> normals(index count, std::uint64_t key) {
+inline std::vector<float> normals(index_t count, std::uint64_t key) {
   onoma::random_stream random(key);
   std::vector<float> values(static_cast<std::size_t>(count));
   for (auto& v : values) {

@@ -21,12 +21,12 @@ int main(int argc, char** argv) {
     onoma::adamw optimizer(model.parameters(), {.weight_decay = 0.01});
 
     const onoma::batch_options batching{.batch_size = 0, .max_tokens = 512, .seed = 7};
-    const onoma::index epochs = 2;
-    const auto steps = static_cast<onoma::index>(onoma::batches(examples, 0, batching).size());
+    const onoma::index_t epochs = 2;
+    const auto steps = static_cast<onoma::index_t>(onoma::batches(examples, 0, batching).size());
     const onoma::schedule rate{3e-4, steps / 5, epochs * steps};
 
-    onoma::index step = 0;
-    for (onoma::index epoch = 0; epoch < epochs; ++epoch) {
+    onoma::index_t step = 0;
+    for (onoma::index_t epoch = 0; epoch < epochs; ++epoch) {
       for (const auto& batch : onoma::batches(examples, epoch, batching)) {
         const auto loss = model.forward_loss(batch);
         model.backward();

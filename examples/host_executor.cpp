@@ -9,13 +9,13 @@
 /// Stands for the host's scheduler. Here: a thread per call, which is simple and slow.
 class host_scheduler {
  public:
-  [[nodiscard]] onoma::index concurrency() const { return 2; }
+  [[nodiscard]] onoma::index_t concurrency() const { return 2; }
 
-  void parallel_for(onoma::index count, onoma::function_ref<void(onoma::index)> task) {
+  void parallel_for(onoma::index_t count, onoma::function_ref<void(onoma::index_t)> task) {
     ++calls_;
-    std::atomic<onoma::index> next{0};
+    std::atomic<onoma::index_t> next{0};
     const auto work = [&] {
-      for (onoma::index i = next++; i < count; i = next++) task(i);
+      for (onoma::index_t i = next++; i < count; i = next++) task(i);
     };
     std::thread helper(work);
     work();

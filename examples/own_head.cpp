@@ -40,10 +40,10 @@ class two_layer_head {
     first_.visit_linears(visitor);
     second_.visit_linears(visitor);
   }
-  [[nodiscard]] onoma::index columns() const { return labels_; }
+  [[nodiscard]] onoma::index_t columns() const { return labels_; }
 
   // Targets are those of the library's token head: so are its rules for them.
-  onoma::index check(const onoma::tagged_batch& batch) const { return onoma::check_labels(batch, labels_); }
+  onoma::index_t check(const onoma::tagged_batch& batch) const { return onoma::check_labels(batch, labels_); }
   void wanted(const onoma::tagged_batch& batch, std::vector<std::int32_t>& rows) const {
     onoma::labelled_rows(batch, rows);
   }
@@ -94,8 +94,8 @@ class two_layer_head {
   static constexpr auto function_ = onoma::activation::gelu;
   onoma::linear<B> first_;   // [H, H]
   onoma::linear<B> second_;  // [L, H]
-  onoma::index hidden_;
-  onoma::index labels_;
+  onoma::index_t hidden_;
+  onoma::index_t labels_;
   float dropout_;
 };
 

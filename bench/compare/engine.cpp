@@ -23,7 +23,7 @@
 
 namespace {
 
-using onoma::index;
+using onoma::index_t;
 using onoma::json;
 using model = onoma::token_classifier<onoma::cpu_backend>;
 using session = onoma::token_classifier_session<onoma::cpu_backend>;
@@ -36,12 +36,12 @@ double seconds(Work&& work) {
 }
 
 /// `labels` 0: none.
-onoma::tagged_batch uniform(index sequences, index length, std::int32_t labels) {
+onoma::tagged_batch uniform(index_t sequences, index_t length, std::int32_t labels) {
   onoma::tagged_batch batch;
-  for (index b = 0; b < sequences; ++b) {
+  for (index_t b = 0; b < sequences; ++b) {
     std::vector<std::int32_t> ids;
     std::vector<std::int32_t> gold;
-    for (index i = 0; i < length; ++i) {
+    for (index_t i = 0; i < length; ++i) {
       ids.push_back(static_cast<std::int32_t>(1000 + (7919 * b + 104729 * i) % 20000));
       if (labels > 0) gold.push_back(ids.back() % labels);
     }
@@ -50,15 +50,15 @@ onoma::tagged_batch uniform(index sequences, index length, std::int32_t labels) 
   return batch;
 }
 
-json forward(session& m, index sequences, index length, index repeats) {
+json forward(session& m, index_t sequences, index_t length, index_t repeats) {
   const auto batch = uniform(sequences, length, 0);
   auto times = json::array();
   auto last = json::array();
-  for (index r = 0; r < repeats; ++r) {
+  for (index_t r = 0; r < repeats; ++r) {
     onoma::mat<const float> logits;
     times.push_back(seconds([&] { logits = m.logits(batch.tokens); }));
     if (r > 0) continue;
-    for (index l = 0; l < logits.cols; ++l) last.push_back(logits(logits.rows - 1, l));
+    for (index_t l = 0; l < logits.cols; ++l) last.push_back(logits(logits.rows - 1, l));
   }
   return {{"seconds", times}, {"logits", last}};
 }
@@ -73,7 +73,7 @@ json forward_file(session& m, const std::string& path) {
   const double time = seconds([&] {
     for (const auto& batch : batches) {
       const auto logits = m.logits(batch);
-      for (index n = 0; n < logits.rows; ++n) {
+      for (index_t n = 0; n < logits.rows; ++n) {
         const auto row = logits.row(n);
         best.push_back(
             static_cast<std::int32_t>(std::max_element(row.begin(), row.end()) - row.begin()));
@@ -83,12 +83,12 @@ json forward_file(session& m, const std::string& path) {
   return {{"seconds", time}, {"labels", best}};
 }
 
-json train(model& m, onoma::adamw<onoma::cpu_backend>& optimizer, index sequences, index length,
-           index steps) {
+json train(model& m, onoma::adamw<onoma::cpu_backend>& optimizer, index_t sequences, index_t length,
+           index_t steps) {
   const auto batch = uniform(sequences, length, static_cast<std::int32_t>(m.labels().size()));
   auto times = json::array();
   auto losses = json::array();
-  for (index s = 0; s < steps; ++s) {
+  for (index_t s = 0; s < steps; ++s) {
     times.push_back(seconds([&] {
       losses.push_back(m.forward_loss(batch).mean());
       m.backward();
@@ -118,9 +118,9 @@ int main(int argc, char** argv) {
     std::cout << "ready" << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
       std::istringstream words(line);
-      onoma::index sequences = 0;
-      onoma::index length = 0;
-      onoma::index repeats = 0;
+      onoma::index_t sequences = 0;
+      onoma::index_t length = 0;
+      onoma::index_t repeats = 0;
       json answer;
       if (line.starts_with("file ")) {
         answer = forward_file(*used, line.substr(5));

@@ -27,10 +27,10 @@ namespace {
 using results = std::vector<std::vector<onoma::encoding>>;
 
 void to_code_points(const std::vector<std::string>& texts, results& found, onoma::executor_ref threads) {
-  const auto count = static_cast<onoma::index>(texts.size());
-  const auto stretch = std::clamp<onoma::index>(count / 16, 1, 32);
-  threads.parallel_for((count + stretch - 1) / stretch, [&](onoma::index s) {
-    for (onoma::index i = s * stretch; i < std::min(count, (s + 1) * stretch); ++i) {
+  const auto count = static_cast<onoma::index_t>(texts.size());
+  const auto stretch = std::clamp<onoma::index_t>(count / 16, 1, 32);
+  threads.parallel_for((count + stretch - 1) / stretch, [&](onoma::index_t s) {
+    for (onoma::index_t i = s * stretch; i < std::min(count, (s + 1) * stretch); ++i) {
       const auto at = static_cast<std::size_t>(i);
       const onoma::offset_map map(texts[at]);
       for (auto& window : found[at]) {
@@ -50,13 +50,13 @@ int run(int argc, char** argv) {
       onoma::json::parse(onoma::read_text_file(argv[2])).get<std::vector<std::string>>();
   std::unique_ptr<onoma::thread_pool> pool;
   onoma::batch_tokenizer batch(tokenizer);
-  onoma::index threads = 1;
+  onoma::index_t threads = 1;
   results found;
   for (std::string command; std::cin >> command;) {
     std::string argument;
     std::cin >> argument;
     if (command == "time") {
-      if (const onoma::index wanted = std::stol(argument); wanted != threads) {
+      if (const onoma::index_t wanted = std::stol(argument); wanted != threads) {
         threads = wanted;
         pool = threads > 1 ? std::make_unique<onoma::thread_pool>(threads) : nullptr;
         batch = onoma::batch_tokenizer(tokenizer, pool ? onoma::executor_ref(*pool)

@@ -25,12 +25,12 @@ namespace onoma::inline ONOMA_ABI {
 
 /// How a pipeline runs its model and cuts its texts.
 struct pipeline_options {
-  index threads = 1;         ///< > 1: an own thread pool; ignored where `executor` is given
+  index_t threads = 1;         ///< > 1: an own thread pool; ignored where `executor` is given
   executor_ref executor{};   ///< the host's threads; must outlive the pipeline
   aggregation strategy = aggregation::word;  ///< how pieces become entities
-  index max_length = 0;      ///< tokens per window; 0: as the model was trained, or as many as it takes
-  index stride = 64;         ///< tokens that windows of a long text share
-  index max_tokens = 2048;   ///< tokens per batch: fewer than some hundred cost time
+  index_t max_length = 0;      ///< tokens per window; 0: as the model was trained, or as many as it takes
+  index_t stride = 64;         ///< tokens that windows of a long text share
+  index_t max_tokens = 2048;   ///< tokens per batch: fewer than some hundred cost time
   std::filesystem::path packed_cache{};  ///< as that of `inference_options`
 };
 
@@ -95,10 +95,10 @@ class pipeline {
  private:
   using device = token_tagger<token_classifier_session<cpu_backend>>::device;
 
-  [[nodiscard]] static device make_device(index threads, executor_ref executor) {
+  [[nodiscard]] static device make_device(index_t threads, executor_ref executor) {
     if (threads <= 1 || executor) return {std::make_shared<cpu_backend>(executor), executor};
     struct with_pool {
-      explicit with_pool(index n) : pool(n), backend(executor_ref(pool)) {}
+      explicit with_pool(index_t n) : pool(n), backend(executor_ref(pool)) {}
       thread_pool pool;
       cpu_backend backend;
     };

@@ -42,10 +42,10 @@ void against_baseline(F f) {
 /// A matrix that begins `shift` floats behind an allocation's start, rows with a gap: no row is
 /// aligned to anything.
 struct unaligned {
-  index shift;
+  index_t shift;
   matrix<float> data;
 
-  unaligned(generator& g, index rows, index cols)
+  unaligned(generator& g, index_t rows, index_t cols)
       : shift(g.between(0, 5)),
         data(matrix<float>::random(g, rows, cols + shift, g.between(0, 3))) {}
   [[nodiscard]] mat<float> view() { return data.view().cols_slice(shift, data.cols - shift); }
@@ -66,11 +66,11 @@ std::string differ(const std::vector<float>& found, const std::vector<float>& ex
 
 template <class T>
 vec<T> all(std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
+  return {v.data(), static_cast<index_t>(v.size())};
 }
 template <class T>
 vec<const T> all(const std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
+  return {v.data(), static_cast<index_t>(v.size())};
 }
 
 constexpr int rounds = 25;
@@ -112,9 +112,9 @@ TEST_CASE("products of every instruction set agree") {
   against_baseline([](onoma::cpu_backend& a, onoma::cpu_backend& b) {
     generator g(11);
     for (int round = 0; round < rounds; ++round) {
-      const index tokens = g.between(1, 70);
-      const index in = g.between(1, 150) * (round % 5 == 0 ? 4 : 1);  // more than one depth block
-      const index out = g.between(1, 150);
+      const index_t tokens = g.between(1, 70);
+      const index_t in = g.between(1, 150) * (round % 5 == 0 ? 4 : 1);  // more than one depth block
+      const index_t out = g.between(1, 150);
       INFO("tokens " << tokens << " in " << in << " out " << out);
       const unaligned x(g, tokens, in);
       const unaligned w(g, out, in);
@@ -172,8 +172,8 @@ TEST_CASE("norms, dropout and embeddings of every instruction set agree") {
   against_baseline([](onoma::cpu_backend& a, onoma::cpu_backend& b) {
     generator g(12);
     for (int round = 0; round < rounds; ++round) {
-      const index tokens = g.between(1, 40);
-      const index hidden = g.between(2, 200);
+      const index_t tokens = g.between(1, 40);
+      const index_t hidden = g.between(2, 200);
       INFO("tokens " << tokens << " hidden " << hidden);
       const onoma::dropout_spec spec{round % 2 == 0 ? 0.3F : 0.0F, 99};
       unaligned xa(g, tokens, hidden);
@@ -225,7 +225,7 @@ TEST_CASE("norms, dropout and embeddings of every instruction set agree") {
       const unaligned type(g, 2, hidden);
       std::vector<std::int32_t> ids;
       std::vector<std::int32_t> places;
-      for (index n = 0; n < tokens; ++n) {
+      for (index_t n = 0; n < tokens; ++n) {
         ids.push_back(static_cast<std::int32_t>(g.between(0, 19)));
         places.push_back(static_cast<std::int32_t>(n));
       }
@@ -257,12 +257,12 @@ TEST_CASE("attention of every instruction set agrees") {
   against_baseline([](onoma::cpu_backend& a, onoma::cpu_backend& b) {
     generator g(13);
     for (int round = 0; round < rounds; ++round) {
-      const index heads = g.between(1, 4);
-      const index width = round % 2 == 0 ? 8 * g.between(1, 8) : g.between(1, 70);
-      std::vector<index> lengths;
-      for (index i = g.between(1, 3); i > 0; --i) lengths.push_back(g.between(1, 140));
+      const index_t heads = g.between(1, 4);
+      const index_t width = round % 2 == 0 ? 8 * g.between(1, 8) : g.between(1, 70);
+      std::vector<index_t> lengths;
+      for (index_t i = g.between(1, 3); i > 0; --i) lengths.push_back(g.between(1, 140));
       const auto offsets = offsets_of(lengths);
-      const index tokens = offsets.back();
+      const index_t tokens = offsets.back();
       INFO("tokens " << tokens << " heads " << heads << " width " << width);
       const auto batch = onoma::sequences::of(all(offsets));
       const onoma::attention_shape<float> shape{
@@ -278,8 +278,8 @@ TEST_CASE("attention of every instruction set agrees") {
       unaligned out_b = out;
       unaligned lse(g, heads, tokens);
       unaligned lse_b = lse;
-      const index hidden = heads * width;
-      const auto part = [hidden](auto all, index i) { return all.cols_slice(i * hidden, hidden); };
+      const index_t hidden = heads * width;
+      const auto part = [hidden](auto all, index_t i) { return all.cols_slice(i * hidden, hidden); };
       const onoma::attention_operands<float> operands{part(qkv.view(), 0), part(qkv.view(), 1),
                                                       part(qkv.view(), 2)};
       a.attention(operands, shape, {out.view(), lse.view()});
@@ -304,7 +304,7 @@ TEST_CASE("attention of every instruction set agrees") {
 TEST_CASE("the optimizer of every instruction set agrees") {
   against_baseline([](onoma::cpu_backend& a, onoma::cpu_backend& b) {
     generator g(14);
-    for (const index size : {1, 7, 16, 100, 16385, 40001}) {
+    for (const index_t size : {1, 7, 16, 100, 16385, 40001}) {
       auto w = g.normals<float>(size);
       const auto gradient = g.normals<float>(size);
       auto m = g.normals<float>(size, 0.1F);

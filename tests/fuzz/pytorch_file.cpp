@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     unsigned sum = 0;
     for (const auto& tensor : file.tensors()) {
       const auto expected = tensor.elements() * onoma::size_of(tensor.type);
-      if (expected != static_cast<onoma::index>(tensor.bytes.size())) std::abort();
+      if (expected != static_cast<onoma::index_t>(tensor.bytes.size())) std::abort();
       for (const auto byte : tensor.bytes) sum += static_cast<unsigned>(byte);
     }
     static_cast<void>(sum);

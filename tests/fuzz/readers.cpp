@@ -34,7 +34,7 @@ void read_safetensors(std::string_view input) {
   const auto read = onoma::safetensors_file::from_bytes(bytes, "input");
   unsigned sum = 0;
   for (const auto& tensor : read.tensors()) {
-    if (tensor.elements() * onoma::size_of(tensor.type) != static_cast<onoma::index>(tensor.bytes.size())) {
+    if (tensor.elements() * onoma::size_of(tensor.type) != static_cast<onoma::index_t>(tensor.bytes.size())) {
       std::abort();
     }
     for (const auto byte : tensor.bytes) sum += static_cast<unsigned>(byte);

@@ -18,7 +18,7 @@ void use(const onoma::tokenizer& tokens) {
   constexpr std::string_view text = "Ab, cé \xE4\xB8\xAD\xE6\x96\x87 <unk>\xE2\x96\x81x <0x41>";
   for (const auto& window : tokens.encode(text)) {
     for (const auto span : window.offsets) {
-      if (span.begin < 0 || span.end < span.begin || span.end > static_cast<onoma::index>(text.size())) {
+      if (span.begin < 0 || span.end < span.begin || span.end > static_cast<onoma::index_t>(text.size())) {
         std::abort();
       }
     }
@@ -40,9 +40,9 @@ void apply_rules(std::string_view input) {
   in.assign(text, 0);
   map.normalize(in, out);
   if (onoma::find_invalid_utf8(out.bytes) >= 0 || out.origin.size() != out.bytes.size()) std::abort();
-  onoma::index before = 0;
+  onoma::index_t before = 0;
   for (const auto span : out.origin) {
-    if (span.begin < before || span.end > static_cast<onoma::index>(text.size())) std::abort();
+    if (span.begin < before || span.end > static_cast<onoma::index_t>(text.size())) std::abort();
     before = span.begin;
   }
 }

@@ -35,7 +35,7 @@ class choices {
     const auto part = bytes_.substr(0, longest > 16 ? longest : below(longest + 1));
     bytes_.remove_prefix(part.size());
     std::string valid;
-    for (onoma::index i = 0; i < static_cast<onoma::index>(part.size());) {
+    for (onoma::index_t i = 0; i < static_cast<onoma::index_t>(part.size());) {
       const auto c = onoma::decode_utf8(part, i);
       const auto byte = static_cast<unsigned char>(part[static_cast<std::size_t>(i)]);
       onoma::append_utf8(valid, c.length > 0 ? c.code_point : 0x100U + byte);
@@ -178,7 +178,7 @@ void require(bool holds) {
 
 void encode(const onoma::tokenizer& tokenizer, const std::string& text) {
   onoma::tokenizer::workspace work(tokenizer);
-  const auto size = static_cast<onoma::index>(text.size());
+  const auto size = static_cast<onoma::index_t>(text.size());
   const auto first = tokenizer.encode(text, {}, work);
   for (const auto& window : first) {
     for (const auto& offset : window.offsets) {

@@ -16,7 +16,7 @@
 namespace {
 
 using namespace onoma;  // NOLINT: a test of the whole library
-using onoma::index;     // not the one of <strings.h>
+using onoma::index_t;     // not the one of <strings.h>
 
 /// One folder of tests/golden/data for each family.
 constexpr const char* models[] = {"bert-tiny",        "distilbert-tiny", "roberta-tiny",
@@ -83,10 +83,10 @@ tagged_batch with_labels(const tagged_batch& batch, Keep keep) {
   tagged_batch some;
   some.clear();
   const auto layout = batch.tokens.layout();
-  for (index b = 0; b < layout.count(); ++b) {
+  for (index_t b = 0; b < layout.count(); ++b) {
     std::vector<std::int32_t> ids;
     std::vector<std::int32_t> labels;
-    for (index n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
+    for (index_t n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
       ids.push_back(batch.tokens.ids()[n]);
       labels.push_back(keep(n) ? batch.targets.labels[static_cast<std::size_t>(n)] : ignored_label);
     }
@@ -119,9 +119,9 @@ void check_model(const std::string& name) {
 
   // The last layer computes what the loss reads: the parts of a loss, and a batch that has none of it.
   model.parameters().zero_gradients();
-  index labelled = 0;
+  index_t labelled = 0;
   for (const int part : {0, 1, 2, 3}) {
-    const auto some = with_labels(batch, [&](index n) { return n % 3 == part; });
+    const auto some = with_labels(batch, [&](index_t n) { return n % 3 == part; });
     labelled += model.forward_loss(some, loss.count).count;
     model.backward();
   }
@@ -143,7 +143,7 @@ void check_curves(const std::string& name) {
     adamw<B> optimizer(model.parameters(), {.weight_decay = scheduled ? 0.01 : 0.0});
     const schedule rate{.learning_rate = 5e-3, .warmup_steps = 4, .total_steps = 20};
     std::vector<double> losses;
-    for (index step = 0; step < 20; ++step) {
+    for (index_t step = 0; step < 20; ++step) {
       losses.push_back(model.forward_loss(batch).mean());
       model.backward();
       if (scheduled) clip_grad_norm(model.parameters(), 1.0);

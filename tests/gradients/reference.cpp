@@ -53,23 +53,23 @@ values derivative(const values& x, const values& weight,
 }
 
 template <class T>
-mat<const T> as_mat(const std::vector<T>& v, index rows, index cols) {
+mat<const T> as_mat(const std::vector<T>& v, index_t rows, index_t cols) {
   return {v.data(), rows, cols};
 }
 template <class T>
-mat<T> as_mat(std::vector<T>& v, index rows, index cols) {
+mat<T> as_mat(std::vector<T>& v, index_t rows, index_t cols) {
   return {v.data(), rows, cols};
 }
 template <class T>
 vec<const T> as_vec(const std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
+  return {v.data(), static_cast<index_t>(v.size())};
 }
 template <class T>
 vec<T> as_vec(std::vector<T>& v) {
-  return {v.data(), static_cast<index>(v.size())};
+  return {v.data(), static_cast<index_t>(v.size())};
 }
 
-values random_values(generator& g, index n) { return g.normals<double>(n); }
+values random_values(generator& g, index_t n) { return g.normals<double>(n); }
 
 }  // namespace
 
@@ -83,7 +83,7 @@ TEST_CASE("the comparison sees a wrong derivative") {
 
 TEST_CASE("linear") {
   generator g(1);
-  const index n = 5, k = 7, m = 4;
+  const index_t n = 5, k = 7, m = 4;
   const auto x = random_values(g, n * k);
   const auto w = random_values(g, m * k);
   const auto b = random_values(g, m);
@@ -144,7 +144,7 @@ void check_norm(float p, bool with_residual, bool with_beta, bool accumulate) {
   INFO("p " << p << " residual " << with_residual << " beta " << with_beta << " add "
             << accumulate);
   generator g(3);
-  const index n = 4, h = 9;
+  const index_t n = 4, h = 9;
   const auto x = random_values(g, n * h);
   const auto residual = with_residual ? random_values(g, n * h) : values{};
   const auto gamma = random_values(g, h);
@@ -184,7 +184,7 @@ void check_norm(float p, bool with_residual, bool with_beta, bool accumulate) {
   auto expected_dx = derivative(x, dy, [&](const duals& v) { return forward(v, r_, g_, b_); });
   if (accumulate) {
     for (std::size_t i = 0; i < dx.size(); ++i) {
-      expected_dx[i] += onoma::ref::dropped(spec, static_cast<index>(i), before[i]);
+      expected_dx[i] += onoma::ref::dropped(spec, static_cast<index_t>(i), before[i]);
       dz[i] -= before[i];
     }
   }
@@ -221,7 +221,7 @@ TEST_CASE("add, dropout and normalise") {
 
 TEST_CASE("gates") {
   generator g(7);
-  const index n = 5, f = 7;
+  const index_t n = 5, f = 7;
   const auto pre = g.normals<double>(n * 2 * f, 2.0F);
   const auto dy = random_values(g, n * f);
   for (const auto act : {activation::gelu, activation::gelu_tanh, activation::relu}) {
@@ -240,7 +240,7 @@ TEST_CASE("gates") {
 
 TEST_CASE("rotary positions") {
   generator g(8);
-  const index n = 6, heads = 3, d = 8;
+  const index_t n = 6, heads = 3, d = 8;
   const std::vector<std::int32_t> positions = {0, 1, 2, 17, 8191, 3};
   values cosine(static_cast<std::size_t>(n * d / 2)), sine(cosine.size());
   onoma::ref::rotary(
@@ -268,8 +268,8 @@ TEST_CASE("rotary positions") {
 namespace {
 
 struct attention_case {
-  std::vector<index> queries, keys;
-  index heads, kv_heads;
+  std::vector<index_t> queries, keys;
+  index_t heads, kv_heads;
   onoma::attention_reach reach;
   float dropout;
   bool bias;
@@ -278,14 +278,14 @@ struct attention_case {
 /// The operands one behind the other, so that duals can be carried through all of them.
 struct attention_layout {
   const attention_case& c;
-  index width = 4;
+  index_t width = 4;
   std::vector<std::int32_t> query_offsets = offsets_of(c.queries);
   std::vector<std::int32_t> key_offsets = offsets_of(c.keys);
-  index n = query_offsets.back();
-  index s = key_offsets.back();
-  index buckets = onoma::relative_position_buckets;
+  index_t n = query_offsets.back();
+  index_t s = key_offsets.back();
+  index_t buckets = onoma::relative_position_buckets;
 
-  [[nodiscard]] index size() const {
+  [[nodiscard]] index_t size() const {
     return n * c.heads * width + 2 * s * c.kv_heads * width + (c.bias ? buckets * c.heads : 0);
   }
   template <class T>
@@ -323,7 +323,7 @@ void check_attention(const attention_case& c) {
   generator g(4);
   const attention_layout layout{c};
   const auto all = random_values(g, layout.size());
-  const index columns = c.heads * layout.width;
+  const index_t columns = c.heads * layout.width;
   const auto dout = random_values(g, layout.n * columns);
   values out(dout.size());
   values lse(static_cast<std::size_t>(c.heads * layout.n));
@@ -350,7 +350,7 @@ void check_attention(const attention_case& c) {
 TEST_CASE("attention") {
   using onoma::attention_reach;
   // Distances up to 24 reach buckets of the bias that several distances share.
-  const std::vector<index> lengths = {3, 1, 6}, long_ones = {2, 25};
+  const std::vector<index_t> lengths = {3, 1, 6}, long_ones = {2, 25};
   const attention_case cases[] = {
       {lengths, lengths, 2, 2, {}, 0.0F, false},
       {lengths, lengths, 2, 2, {}, 0.4F, false},
@@ -370,7 +370,7 @@ TEST_CASE("attention") {
 
 TEST_CASE("embedding, dropout, cross-entropy") {
   generator g(5);
-  const index n = 6, h = 5;
+  const index_t n = 6, h = 5;
   const std::vector<std::int32_t> words = {2, 0, 2, 1, 3, 2};
   const std::vector<std::int32_t> positions = {0, 1, 2, 0, 1, 0};
   const auto word = random_values(g, 4 * h);
@@ -410,12 +410,12 @@ TEST_CASE("embedding, dropout, cross-entropy") {
   const auto logits = g.normals<double>(n * h, 3.0F);
   const std::vector<std::int32_t> labels = {0, -100, 4, 2, -100, 1};
   values dlogits(logits.size());
-  index count = 0;
+  index_t count = 0;
   static_cast<void>(onoma::ref::softmax_cross_entropy<double>(
       as_mat(logits, n, h), as_vec(labels), 0.25, as_mat(dlogits, n, h), count));
   CHECK(count == 4);
   CHECK(difference(dlogits, derivative(logits, {0.25}, [&](const duals& v) {
-                     index ignored = 0;
+                     index_t ignored = 0;
                      return duals{onoma::ref::softmax_cross_entropy<dual>(
                          as_mat(v, n, h), as_vec(labels), dual(1.0), mat<dual>{}, ignored)};
                    }),

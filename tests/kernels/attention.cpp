@@ -26,9 +26,9 @@ using onoma::vec;
 using reference = onoma::reference_backend<double>;
 
 struct attention_case {
-  std::vector<index> queries;
-  std::vector<index> keys;  // empty: as many as queries
-  index heads, kv_heads, width;
+  std::vector<index_t> queries;
+  std::vector<index_t> keys;  // empty: as many as queries
+  index_t heads, kv_heads, width;
   attention_reach reach{};
 };
 
@@ -48,7 +48,7 @@ std::string name_of(const attention_case& c, float p, bool bias) {
 template <class T>
 struct attention_data {
   std::vector<std::int32_t> query_offsets, key_offsets;
-  index heads, kv_heads;
+  index_t heads, kv_heads;
   T scale;
   attention_reach reach;
   onoma::dropout_spec dropout;
@@ -101,7 +101,7 @@ struct attention_data {
 
   [[nodiscard]] onoma::attention_shape<T> shape() const {
     const auto layout = [](const std::vector<std::int32_t>& offsets) {
-      return onoma::sequences::of({offsets.data(), static_cast<index>(offsets.size())});
+      return onoma::sequences::of({offsets.data(), static_cast<index_t>(offsets.size())});
     };
     return {layout(query_offsets),
             layout(key_offsets),
@@ -177,7 +177,7 @@ TEST_CASE("attention over ragged sequences, and back") {
 
 TEST_CASE("attention of grouped heads, of a reach, and with kept keys, and back") {
   const auto causal = attention_reach::causal();
-  const auto window = [](index radius) { return attention_reach::window(radius); };
+  const auto window = [](index_t radius) { return attention_reach::window(radius); };
   const std::vector<attention_case> cases = {
       {{9, 40}, {}, 4, 2, 8},
       {{21}, {}, 6, 1, 20},
@@ -241,14 +241,14 @@ TEST_CASE("attention does not depend on threads, on the batch, or on where q, k 
     // its q, k and v in one matrix.
     attention_data<float> batch(g, c, 0.0F, true);
     batch.forward(many);
-    const index first = batch.query_offsets[1];
-    const index rows = batch.query_offsets[2] - first;
-    const index q = batch.q.cols, k = batch.k.cols;
+    const index_t first = batch.query_offsets[1];
+    const index_t rows = batch.query_offsets[2] - first;
+    const index_t q = batch.q.cols, k = batch.k.cols;
     matrix<float> qkv(rows, q + 2 * k);
-    for (index n = 0; n < rows; ++n) {
-      for (index j = 0; j < q; ++j) qkv.view()(n, j) = batch.q.view()(first + n, j);
-      for (index j = 0; j < k; ++j) qkv.view()(n, q + j) = batch.k.view()(first + n, j);
-      for (index j = 0; j < k; ++j) qkv.view()(n, q + k + j) = batch.v.view()(first + n, j);
+    for (index_t n = 0; n < rows; ++n) {
+      for (index_t j = 0; j < q; ++j) qkv.view()(n, j) = batch.q.view()(first + n, j);
+      for (index_t j = 0; j < k; ++j) qkv.view()(n, q + j) = batch.k.view()(first + n, j);
+      for (index_t j = 0; j < k; ++j) qkv.view()(n, q + k + j) = batch.v.view()(first + n, j);
     }
     const std::vector<std::int32_t> offsets = {0, static_cast<std::int32_t>(rows)};
     auto shape = batch.shape();
@@ -265,12 +265,12 @@ TEST_CASE("scratch of attention is enough for every shorter sequence, and bounde
   const onoma::cpu_backend device;
   const auto& kernels = device.kernels();
   constexpr auto everything = attention_reach::everything;
-  for (const index width : {8, 16, 32, 64, 100}) {
-    for (const index reach : {index{2}, index{64}, index{200}, everything}) {
-      index forward = 0, backward = 0;
-      for (index keys = 1; keys < 1500; ++keys) {
+  for (const index_t width : {8, 16, 32, 64, 100}) {
+    for (const index_t reach : {index_t{2}, index_t{64}, index_t{200}, everything}) {
+      index_t forward = 0, backward = 0;
+      for (index_t keys = 1; keys < 1500; ++keys) {
         const onoma::attention_size size{keys, keys, width, reach, reach};
-        const index f = kernels.attention_scratch(size),
+        const index_t f = kernels.attention_scratch(size),
                     b = kernels.attention_backward_scratch(size);
         INFO("width " << width << " reach " << reach << " keys " << keys);
         REQUIRE(f >= forward);

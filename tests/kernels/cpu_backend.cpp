@@ -35,7 +35,7 @@ std::vector<To> as(const std::vector<From>& v) {
 /// Shapes with whole tiles, tails in every direction, one row, more than one block of depth, and
 /// more columns than are packed together.
 struct linear_shape {
-  index tokens, in, out;
+  index_t tokens, in, out;
 };
 const std::vector<linear_shape> linear_shapes = {
     {1, 8, 3},    {2, 40, 72},   {5, 17, 65},    {6, 64, 64},   {7, 384, 9},  {13, 100, 130},
@@ -43,7 +43,7 @@ const std::vector<linear_shape> linear_shapes = {
     {9, 1100, 70}};
 
 /// Values as a file has them: in `type`, beginning `shift` bytes behind a multiple of 64.
-std::vector<std::byte> stored_as(onoma::dtype type, const std::vector<float>& values, index shift) {
+std::vector<std::byte> stored_as(onoma::dtype type, const std::vector<float>& values, index_t shift) {
   const auto size = static_cast<std::size_t>(onoma::size_of(type));
   std::vector<std::byte> bytes(values.size() * size + static_cast<std::size_t>(shift));
   std::byte* to = bytes.data() + shift;
@@ -67,20 +67,20 @@ TEST_CASE("weights packed from a file's bytes are those packed from memory, bit 
   onoma::thread_pool pool(3);
   onoma::cpu_backend fast(pool);
   // Rows of the pieces: whole panels, panels that several pieces share, pieces smaller than one.
-  const std::vector<std::vector<index>> pieces = {{64}, {65}, {3}, {128, 128, 128}, {40, 40, 40},
+  const std::vector<std::vector<index_t>> pieces = {{64}, {65}, {3}, {128, 128, 128}, {40, 40, 40},
                                                   {5, 1, 200}, {312, 312, 312}};
   for (const auto type : {onoma::dtype::f32, onoma::dtype::f64, onoma::dtype::f16,
                           onoma::dtype::bf16}) {
     for (const auto& rows : pieces) {
-      for (const index cols : {1, 63, 64, 130}) {
-        for (const index shift : {0, 1}) {
+      for (const index_t cols : {1, 63, 64, 130}) {
+        for (const index_t shift : {0, 1}) {
           INFO(std::string(onoma::to_string(type)) << " cols " << cols << " shift " << shift
                                                    << " pieces " << rows.size());
           std::vector<std::vector<std::byte>> bytes;
           std::vector<onoma::stored_matrix> stored;
           std::vector<float> plain;
-          index total = 0;
-          for (const index count : rows) {
+          index_t total = 0;
+          for (const index_t count : rows) {
             bytes.push_back(stored_as(type, g.normals<float>(count * cols), shift));
             stored.push_back({bytes.back().data() + shift, type, count, cols});
             std::vector<float> values(static_cast<std::size_t>(count * cols));
@@ -120,7 +120,7 @@ TEST_CASE("linear: forward, activation, both gradients") {
   onoma::cpu_backend fast(pool);
   reference slow;
   for (const auto& s : linear_shapes) {
-    for (const index gap : {0, 5}) {
+    for (const index_t gap : {0, 5}) {
       INFO("tokens " << s.tokens << " in " << s.in << " out " << s.out << " gap " << gap);
       const auto x = matrix<float>::random(g, s.tokens, s.in, gap);
       const auto w = matrix<float>::random(g, s.out, s.in, gap);
@@ -200,7 +200,7 @@ TEST_CASE("dropout draws the specified mask") {
   generator g(3);
   onoma::cpu_backend fast;
   onoma::reference_backend<float> slow;
-  for (const index cols : {1, 3, 64, 100, 257}) {
+  for (const index_t cols : {1, 3, 64, 100, 257}) {
     auto a = matrix<float>::random(g, 7, cols, 2);
     auto b = a;
     fast.dropout(a.view(), {0.1F, 5});
@@ -214,12 +214,12 @@ TEST_CASE("rows by number: taken, and put back among zeros") {
   onoma::thread_pool pool(2);
   onoma::cpu_backend fast(pool);
   reference slow;
-  const index all = 301;
-  for (const index every : {1, 2, 7, 300}) {
+  const index_t all = 301;
+  for (const index_t every : {1, 2, 7, 300}) {
     INFO(every);
     std::vector<std::int32_t> rows;
-    for (index n = every - 1; n < all; n += every) rows.push_back(static_cast<std::int32_t>(n));
-    const auto some = static_cast<index>(rows.size());
+    for (index_t n = every - 1; n < all; n += every) rows.push_back(static_cast<std::int32_t>(n));
+    const auto some = static_cast<index_t>(rows.size());
     const auto x = matrix<float>::random(g, all, 70, 3);
     const auto xd = x.as<double>();
     matrix<float> y(some, 70, 2);
@@ -245,15 +245,15 @@ TEST_CASE("embedding, optimizer, norms") {
   onoma::thread_pool pool(2);
   onoma::cpu_backend fast(pool);
   reference slow;
-  const index tokens = 37;
-  const index hidden = 70;
+  const index_t tokens = 37;
+  const index_t hidden = 70;
   const auto word = matrix<float>::random(g, 50, hidden);
   const auto position = matrix<float>::random(g, 40, hidden);
   const auto type = matrix<float>::random(g, 2, hidden);
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> positions;
   std::vector<std::int32_t> types;
-  for (index n = 0; n < tokens; ++n) {
+  for (index_t n = 0; n < tokens; ++n) {
     ids.push_back(static_cast<std::int32_t>(g.between(0, 9)));
     positions.push_back(static_cast<std::int32_t>(n));
     types.push_back(static_cast<std::int32_t>(g.between(0, 1)));
@@ -280,7 +280,7 @@ TEST_CASE("embedding, optimizer, norms") {
     auto dtyped = dtype.as<double>();
     fast.embed_backward(rows, std::as_const(y).view(),
                         {{dword.view(), view(used)}, {dposition.view(), {}}, {dtype.view(), {}}});
-    for (index row = 0; row < 50; ++row) {
+    for (index_t row = 0; row < 50; ++row) {
       const bool is_word = std::find(ids.begin(), ids.end(), row) != ids.end();
       CHECK((used[static_cast<std::size_t>(row)] != 0) == is_word);
     }
@@ -292,7 +292,7 @@ TEST_CASE("embedding, optimizer, norms") {
     CHECK(difference(dtype, dtyped, sum_tolerance(tokens)) == "");
   }
 
-  for (const index size : {1, 100, 40001}) {
+  for (const index_t size : {1, 100, 40001}) {
     auto w = g.normals<float>(size);
     auto grad = g.normals<float>(size);
     auto m = g.normals<float>(size, 0.1F);
@@ -329,9 +329,9 @@ TEST_CASE_TEMPLATE("a table that few rows are used of is updated as a flat range
   using scalar = typename B::scalar;
   generator g(12);
   // One row per task and many; more than one task.
-  for (const auto& [rows, cols] : {std::pair<index, index>{3, 20000}, {2000, 17}, {1, 1}, {70, 400}}) {
+  for (const auto& [rows, cols] : {std::pair<index_t, index_t>{3, 20000}, {2000, 17}, {1, 1}, {70, 400}}) {
     INFO(rows << " x " << cols);
-    const index size = rows * cols;
+    const index_t size = rows * cols;
     onoma::thread_pool pool(3);
     B device;
     if constexpr (std::is_same_v<B, onoma::cpu_backend>) device = B(pool);
@@ -346,11 +346,11 @@ TEST_CASE_TEMPLATE("a table that few rows are used of is updated as a flat range
     std::vector<std::uint8_t> ever(static_cast<std::size_t>(rows));
     const auto matrix_of = [&](std::vector<scalar>& v) { return mat<scalar>(v.data(), rows, cols); };
     for (int time = 1; time <= 4; ++time) {
-      for (index row = 0; row < rows; ++row) {
+      for (index_t row = 0; row < rows; ++row) {
         if (g.between(0, 3) != 0) continue;
         const auto r = static_cast<std::size_t>(row);
         used[r] = ever[r] = 1;
-        for (index j = row * cols; j < (row + 1) * cols; ++j) {
+        for (index_t j = row * cols; j < (row + 1) * cols; ++j) {
           const auto i = static_cast<std::size_t>(j);
           of_table[1][i] = flat[1][i] = static_cast<scalar>(g.between(-9, 9));
         }
@@ -378,9 +378,9 @@ TEST_CASE_TEMPLATE("a weight is updated as a flat range and then packed", B, ono
   using scalar = typename B::scalar;
   generator g(13);
   // Less than a panel, tails in both directions, more columns than are packed together.
-  for (const auto& [rows, cols] : {std::pair<index, index>{1, 1}, {70, 33}, {130, 2100}, {5, 1024}}) {
+  for (const auto& [rows, cols] : {std::pair<index_t, index_t>{1, 1}, {70, 33}, {130, 2100}, {5, 1024}}) {
     INFO(rows << " x " << cols);
-    const index size = rows * cols;
+    const index_t size = rows * cols;
     onoma::thread_pool pool(3);
     B device;
     if constexpr (std::is_same_v<B, onoma::cpu_backend>) device = B(pool);

@@ -44,10 +44,10 @@ std::vector<unit> units() {
 }
 
 /// Any codes, with the extremes often: sums of pairs are then largest.
-std::vector<std::int8_t> codes(generator& g, index count) {
+std::vector<std::int8_t> codes(generator& g, index_t count) {
   std::vector<std::int8_t> values;
-  for (index i = 0; i < count; ++i) {
-    const index kind = g.between(0, 3);
+  for (index_t i = 0; i < count; ++i) {
+    const index_t kind = g.between(0, 3);
     values.push_back(static_cast<std::int8_t>(kind == 0   ? 127
                                               : kind == 1 ? -127
                                                           : g.between(-127, 127)));
@@ -57,14 +57,14 @@ std::vector<std::int8_t> codes(generator& g, index count) {
 
 /// The operands of one product, in the layout of the kernels.
 struct product {
-  index tokens, depth, columns, padded, strips;
+  index_t tokens, depth, columns, padded, strips;
   std::vector<std::int8_t> a, w;  // [tokens, depth], [columns, depth]
   std::vector<std::uint8_t> packed_a;
   std::vector<std::int8_t> packed_w;
   std::vector<std::int32_t> surplus;
   std::vector<float> a_scales, w_scales;
 
-  product(generator& g, index n, index k, index m)
+  product(generator& g, index_t n, index_t k, index_t m)
       : tokens(n),
         depth(k),
         columns(m),
@@ -78,8 +78,8 @@ struct product {
         surplus(static_cast<std::size_t>(strips * int8_strip)),
         a_scales(static_cast<std::size_t>(n), 1.0F),
         w_scales(static_cast<std::size_t>(strips * int8_strip), 1.0F) {
-    for (index i = 0; i < n; ++i) {
-      for (index j = 0; j < k; ++j) {
+    for (index_t i = 0; i < n; ++i) {
+      for (index_t j = 0; j < k; ++j) {
         packed_a[static_cast<std::size_t>(i * padded + j)] =
             static_cast<std::uint8_t>(a[static_cast<std::size_t>(i * k + j)] + 128);
       }
@@ -88,9 +88,9 @@ struct product {
   }
 
   void pack() {
-    for (index s = 0; s < strips; ++s) {
+    for (index_t s = 0; s < strips; ++s) {
       onoma::int8_pack_call call;
-      for (index j = 0; j < std::min(int8_strip, columns - s * int8_strip); ++j) {
+      for (index_t j = 0; j < std::min(int8_strip, columns - s * int8_strip); ++j) {
         call.channels[j] = w.data() + (s * int8_strip + j) * depth;
       }
       call.depth = depth;
@@ -118,7 +118,7 @@ struct product {
 };
 
 struct shape {
-  index tokens, depth, columns;
+  index_t tokens, depth, columns;
 };
 /// Whole tiles of every unit, tails in each direction, one row, one column, the depths of models.
 const std::vector<shape> shapes = {{1, 1, 1},      {1, 64, 16},   {2, 63, 17},  {3, 65, 15},
@@ -138,9 +138,9 @@ TEST_CASE("int8: every implementation sums to the integers of the specification"
                      << static_cast<int>(u));
       matrix<float> c(s.tokens, s.columns, 5);
       cpu::int8_multiply<arch>(u, p.call(c));
-      index wrong = 0;
-      for (index n = 0; n < s.tokens; ++n) {
-        for (index m = 0; m < s.columns; ++m) {
+      index_t wrong = 0;
+      for (index_t n = 0; n < s.tokens; ++n) {
+        for (index_t m = 0; m < s.columns; ++m) {
           const auto sum = onoma::ref::dot(p.a.data() + n * s.depth, p.w.data() + m * s.depth,
                                            s.depth);
           // Scales are 1: the float is the integer, or the nearest to it, as for the reference.
@@ -161,8 +161,8 @@ TEST_CASE("int8: parts of a product write their own columns and rows") {
     matrix<float> whole(40, 100);
     cpu::int8_multiply<arch>(u, p.call(whole));
     matrix<float> parts(40, 100);
-    for (const auto& [first, last] : {std::pair<index, index>{0, 3}, {3, 4}, {4, 7}}) {
-      for (const index row : {0, 32}) {
+    for (const auto& [first, last] : {std::pair<index_t, index_t>{0, 3}, {3, 4}, {4, 7}}) {
+      for (const index_t row : {0, 32}) {
         auto call = p.call(parts);
         call.first_strip = first;
         call.last_strip = last;
@@ -231,7 +231,7 @@ TEST_CASE("int8: rows are quantised as the specification says") {
   generator g(45);
   constexpr float infinity = std::numeric_limits<float>::infinity();
   constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const index count : {1, 3, 8, 15, 16, 17, 33, 64, 100, 384, 777}) {
+  for (const index_t count : {1, 3, 8, 15, 16, 17, 33, 64, 100, 384, 777}) {
     std::vector<std::vector<float>> rows;
     for (const float scale : {1.0F, 1e-20F, 3e25F, 1e-33F, 1e-42F}) {
       rows.push_back(g.normals<float>(count, scale));
@@ -240,7 +240,7 @@ TEST_CASE("int8: rows are quantised as the specification says") {
     rows.emplace_back(static_cast<std::size_t>(count), -0.0F);
     // Halves go to even: 127 steps of 2, and odd numbers between.
     rows.emplace_back();
-    for (index i = 0; i < count; ++i) rows.back().push_back(static_cast<float>(i % 255) - 127.0F);
+    for (index_t i = 0; i < count; ++i) rows.back().push_back(static_cast<float>(i % 255) - 127.0F);
     rows.back().back() = 254.0F;
     for (const float bad : {infinity, -infinity, nan, -nan}) {
       rows.push_back(g.normals<float>(count));
@@ -254,7 +254,7 @@ TEST_CASE("int8: rows are quantised as the specification says") {
       const float scale = onoma::quantize_row(rows[r].data(), count, expected.data());
       const float fast = cpu::int8_quantize_row<arch>(rows[r].data(), count, found.data());
       CHECK(std::bit_cast<std::uint32_t>(fast) == std::bit_cast<std::uint32_t>(scale));
-      index wrong = 0;
+      index_t wrong = 0;
       for (std::size_t i = 0; i < padded; ++i) {
         const int code = i < expected.size() ? expected[i] : 0;
         wrong += found[i] != code + 128 ? 1 : 0;

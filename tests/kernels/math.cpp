@@ -14,7 +14,7 @@
 namespace test {
 namespace {
 
-using onoma::index;
+using onoma::index_t;
 using arch = onoma::simd::default_arch;
 using batch = onoma::simd::floats<arch>;
 
@@ -90,12 +90,12 @@ TEST_CASE("vectors of dropout keep and drop what the generator says, from any pl
   for (const std::uint64_t key : {0ULL, 7ULL, ~0ULL}) {
     for (const float p : {0.1F, 0.5F, 0.99F}) {
       const onoma::dropout_spec spec{p, key};
-      for (const index first : {index{0}, index{1}, index{63}, index{1000}, index{1} << 36}) {
-        for (const index count : {index{1}, index{15}, index{16}, index{64}, index{300}}) {
+      for (const index_t first : {index_t{0}, index_t{1}, index_t{63}, index_t{1000}, index_t{1} << 36}) {
+        for (const index_t count : {index_t{1}, index_t{15}, index_t{16}, index_t{64}, index_t{300}}) {
           std::fill(out.begin(), out.end(), -1.0F);
           onoma::cpu::dropout_row<arch>(spec, first, count, ones.data(), out.data());
-          index wrong = 0;
-          for (index i = 0; i < 300; ++i) {
+          index_t wrong = 0;
+          for (index_t i = 0; i < 300; ++i) {
             const bool kept = spec.keeps(static_cast<std::uint64_t>(first + i));
             const float expected = i >= count ? -1.0F : kept ? spec.scale() : 0.0F;
             wrong += out[static_cast<std::size_t>(i)] == expected ? 0 : 1;

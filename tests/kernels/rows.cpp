@@ -32,7 +32,7 @@ template <template <class> class Weights, class T>
 struct norm_data {
   std::vector<T> gamma, beta, dgamma, dbeta, mean, r;
 
-  norm_data(generator& g, index tokens, index hidden, bool with_beta)
+  norm_data(generator& g, index_t tokens, index_t hidden, bool with_beta)
       : gamma(g.normals<T>(hidden)),
         beta(g.normals<T>(with_beta ? hidden : 0)),
         dgamma(g.normals<T>(hidden)),
@@ -67,7 +67,7 @@ struct norm_data {
 };
 
 struct norm_case {
-  index tokens, hidden;
+  index_t tokens, hidden;
   float p;
   bool residual, beta;
 };
@@ -124,8 +124,8 @@ void check_norm(const norm_case& c) {
                          own_again.gradients());
   CHECK(own_again.dgamma == own.dgamma);
   auto sum = before;
-  for (index n = 0; n < c.tokens; ++n) {
-    for (index h = 0; h < c.hidden; ++h) sum.view()(n, h) += in_place.view()(n, h);
+  for (index_t n = 0; n < c.tokens; ++n) {
+    for (index_t h = 0; h < c.hidden; ++h) sum.view()(n, h) += in_place.view()(n, h);
   }
   CHECK(difference(sum, dz, 1e-6) == "");
 }
@@ -133,8 +133,8 @@ void check_norm(const norm_case& c) {
 }  // namespace
 
 TEST_CASE("add, dropout and normalise, and back") {
-  for (const index hidden : {4, 16, 40, 64, 100, 384, 768}) {
-    for (const index tokens : {1, 17, 50}) {
+  for (const index_t hidden : {4, 16, 40, 64, 100, 384, 768}) {
+    for (const index_t tokens : {1, 17, 50}) {
       for (const float p : {0.0F, 0.25F}) {
         for (const bool residual : {true, false}) {
           check_norm<onoma::layer_norm_weights>({tokens, hidden, p, residual, true});
@@ -151,7 +151,7 @@ TEST_CASE("gates, and back") {
   onoma::thread_pool pool(2);
   onoma::cpu_backend fast(pool);
   reference slow;
-  for (const index inner : {1, 7, 16, 100, 1152}) {
+  for (const index_t inner : {1, 7, 16, 100, 1152}) {
     for (const auto act : {activation::gelu, activation::gelu_tanh, activation::relu}) {
       INFO("inner " << inner << " activation " << onoma::to_string(act));
       const auto pre = matrix<float>::random(g, 21, 2 * inner, 3, 2.0F);
@@ -181,11 +181,11 @@ TEST_CASE("rotary positions, and back") {
   onoma::thread_pool pool(2);
   onoma::cpu_backend fast(pool);
   reference slow;
-  for (const index width : {2, 6, 20, 32, 64, 100}) {
+  for (const index_t width : {2, 6, 20, 32, 64, 100}) {
     INFO("width " << width);
-    const index tokens = 37, heads = 3;
+    const index_t tokens = 37, heads = 3;
     std::vector<std::int32_t> positions;
-    for (index n = 0; n < tokens; ++n)
+    for (index_t n = 0; n < tokens; ++n)
       positions.push_back(static_cast<std::int32_t>(g.between(0, 8191)));
     matrix<float> cosine(tokens, width / 2, 1), sine(tokens, width / 2, 2);
     matrix<double> cosined(tokens, width / 2), sined(tokens, width / 2);
@@ -223,8 +223,8 @@ TEST_CASE("softmax and cross-entropy") {
   onoma::cpu_backend alone;
   onoma::cpu_backend many(pool);
   reference slow;
-  for (const index labels : {1, 2, 7, 16, 33, 500}) {
-    for (const index tokens : {1, 37, 4000}) {
+  for (const index_t labels : {1, 2, 7, 16, 33, 500}) {
+    for (const index_t tokens : {1, 37, 4000}) {
       INFO("labels " << labels << " tokens " << tokens);
       if (labels * tokens > 200000) continue;
       const auto logits = matrix<float>::random(g, tokens, labels, 1, 3.0F);
@@ -241,7 +241,7 @@ TEST_CASE("softmax and cross-entropy") {
       CHECK(in_place.values() == y.values());
 
       std::vector<std::int32_t> targets;
-      for (index n = 0; n < tokens; ++n) {
+      for (index_t n = 0; n < tokens; ++n) {
         targets.push_back(n % 3 == 1 ? onoma::ignored_label
                                      : static_cast<std::int32_t>(g.between(0, labels - 1)));
       }
@@ -270,7 +270,7 @@ TEST_CASE("a product on top of a residual") {
   onoma::cpu_backend fast(pool);
   reference slow;
   for (const auto& [tokens, in, out] :
-       {std::tuple<index, index, index>{1, 8, 3}, {7, 384, 65}, {97, 800, 129}}) {
+       {std::tuple<index_t, index_t, index_t>{1, 8, 3}, {7, 384, 65}, {97, 800, 129}}) {
     for (const bool quantised : {false, true}) {
       INFO("tokens " << tokens << " in " << in << " out " << out << " int8 " << quantised);
       const auto x = matrix<float>::random(g, tokens, in, 2);

@@ -7,20 +7,20 @@
 
 namespace test {
 
-using onoma::index;
+using onoma::index_t;
 using onoma::cpu::panel_groups;
 using onoma::cpu::row_blocks;
 
 TEST_CASE("products of all shapes give every thread something to do") {
-  constexpr index row_block = 192;
-  for (const index threads : {1, 2, 3, 8, 16, 64}) {
-    for (const index rows : {1, 16, 31, 32, 33, 128, 193, 512, 2048}) {
-      for (const index panels : {1, 6, 12, 36, 48}) {
+  constexpr index_t row_block = 192;
+  for (const index_t threads : {1, 2, 3, 8, 16, 64}) {
+    for (const index_t rows : {1, 16, 31, 32, 33, 128, 193, 512, 2048}) {
+      for (const index_t panels : {1, 6, 12, 36, 48}) {
         CAPTURE(threads);
         CAPTURE(rows);
         CAPTURE(panels);
-        const index blocks = row_blocks(rows, row_block, panels, threads);
-        const index groups = panel_groups(panels, panels, blocks, 8, threads);
+        const index_t blocks = row_blocks(rows, row_block, panels, threads);
+        const index_t groups = panel_groups(panels, panels, blocks, 8, threads);
         CHECK(blocks * row_block >= rows);
         CHECK(groups >= 1);
         CHECK(groups <= panels);

@@ -15,7 +15,7 @@ namespace test {
 /// The error that a sum of `terms` products may have in float: each addition rounds once, and
 /// rounding errors of a sum grow like its length at worst, like its root in practice. `c` = 4 root
 /// of the length leaves room for the operations around the sum.
-inline double sum_tolerance(onoma::index terms) {
+inline double sum_tolerance(onoma::index_t terms) {
   return 4.0 * std::sqrt(static_cast<double>(terms) + 16.0) *
          static_cast<double>(std::numeric_limits<float>::epsilon());
 }

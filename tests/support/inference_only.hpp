@@ -20,20 +20,20 @@ class inference_only {
   using in = onoma::mat<const scalar>;
   using out = onoma::mat<scalar>;
   using ids = onoma::vec<const std::int32_t>;
-  using index = onoma::index;
+  using index_t = onoma::index_t;
 
   template <class... Args>
   explicit inference_only(Args&&... args) : inner_(std::forward<Args>(args)...) {}
 
   void dry_run(bool on) { inner_.dry_run(on); }
   [[nodiscard]] bool dry_run() const { return inner_.dry_run(); }
-  [[nodiscard]] index rows_at_once(index values) const { return inner_.rows_at_once(values); }
+  [[nodiscard]] index_t rows_at_once(index_t values) const { return inner_.rows_at_once(values); }
   [[nodiscard]] buffer allocate(std::size_t bytes) { return inner_.allocate(bytes); }
   void upload(const scalar* host, onoma::vec<scalar> v) { inner_.upload(host, v); }
   void upload(const onoma::stored_matrix& host, onoma::vec<scalar> v) { inner_.upload(host, v); }
   void download(onoma::vec<const scalar> v, scalar* host) { inner_.download(v, host); }
   void upload_ids(ids host, onoma::vec<std::int32_t> v) { inner_.upload_ids(host, v); }
-  [[nodiscard]] packed_weight make_packed(index rows, index cols, bool with_transpose) {
+  [[nodiscard]] packed_weight make_packed(index_t rows, index_t cols, bool with_transpose) {
     return inner_.make_packed(rows, cols, with_transpose);
   }
   void pack(std::span<const onoma::stored_matrix> pieces, packed_weight& packed) {

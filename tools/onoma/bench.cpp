@@ -19,19 +19,19 @@ namespace command {
 
 namespace {
 
-using onoma::index;
+using onoma::index_t;
 
 struct settings : shared_options {
-  std::vector<index> lengths;
-  std::vector<index> thread_counts;
-  index texts = 1;
+  std::vector<index_t> lengths;
+  std::vector<index_t> thread_counts;
+  index_t texts = 1;
   double seconds = 1.0;
 };
 
 /// One shape and how long a batch of it takes: the median of runs.
 struct measurement {
-  index length = 0;
-  index threads = 0;
+  index_t length = 0;
+  index_t threads = 0;
   double seconds = 0.0;
   double operations = 0.0;  // of a batch, in products and attention
 };
@@ -39,7 +39,7 @@ struct measurement {
 /// Multiplications and additions of a forward pass: two for each weight of a linear layer and token, and two
 /// products of attention, each of 2 T T H for a text of T tokens.
 template <class Session>
-double count_operations(const Session& session, index texts, index length) {
+double count_operations(const Session& session, index_t texts, index_t length) {
   double weights = 0.0;
   for (const auto& entry : session.model().parameters().layout().entries()) {
     if (entry.reading == onoma::read_as::packed) weights += static_cast<double>(entry.size());
@@ -51,11 +51,11 @@ double count_operations(const Session& session, index texts, index length) {
 }
 
 /// Random pieces: what they are does not change the time.
-onoma::token_batch random_batch(index texts, index length, index vocabulary) {
+onoma::token_batch random_batch(index_t texts, index_t length, index_t vocabulary) {
   onoma::random_stream random(1);
   onoma::token_batch batch;
   std::vector<std::int32_t> ids(static_cast<std::size_t>(length));
-  for (index i = 0; i < texts; ++i) {
+  for (index_t i = 0; i < texts; ++i) {
     for (auto& id : ids) id = static_cast<std::int32_t>(random.below(static_cast<std::uint32_t>(vocabulary)));
     batch.add(ids);
   }
@@ -63,7 +63,7 @@ onoma::token_batch random_batch(index texts, index length, index vocabulary) {
 }
 
 template <class Session>
-measurement measure(Session& session, index length, index threads, const settings& s) {
+measurement measure(Session& session, index_t length, index_t threads, const settings& s) {
   if (length > session.max_length()) {
     onoma::fail(onoma::error_code::invalid_argument, "--lengths",
                 "at most " + std::to_string(session.max_length()) + " tokens, which the model takes",
@@ -119,13 +119,13 @@ int bench(settings& s) {
   const std::string kernels = onoma::default_kernels().name;
   const double peak = measure_peak(kernels);
   std::vector<measurement> all;
-  for (const index threads : s.thread_counts) {
+  for (const index_t threads : s.thread_counts) {
     onoma::thread_pool pool(threads);
     onoma::cpu_backend device(pool);
     auto session = onoma::token_classifier_session<onoma::cpu_backend>::load(s.model, device);
     auto lengths = s.lengths;
-    if (lengths.empty()) lengths = {16, std::min<index>(128, session.max_length())};
-    for (const index length : lengths) all.push_back(measure(session, length, threads, s));
+    if (lengths.empty()) lengths = {16, std::min<index_t>(128, session.max_length())};
+    for (const index_t length : lengths) all.push_back(measure(session, length, threads, s));
   }
   print(all, s, kernels, peak);
   return done;

@@ -40,7 +40,7 @@ void add_shared(CLI::App& app, shared_options& options, const std::string& json)
   app.add_flag("--json", options.json, json)->group(group);
 }
 
-std::string counted(onoma::index count, const std::string& noun, const std::string& plural) {
+std::string counted(onoma::index_t count, const std::string& noun, const std::string& plural) {
   return fmt::format("{} {}", count, count == 1 ? noun : plural.empty() ? noun + "s" : plural);
 }
 

@@ -36,11 +36,13 @@ enum exit_code : int { done = 0, failed = 1, misused = 2, interrupted = 130 };
 struct shared_options {
   std::string model;
   std::string device = "cpu";
-  onoma::index threads = 0;
+  onoma::index_t threads = 0;
   bool quiet = false;
   bool json = false;
 
-  [[nodiscard]] onoma::index thread_count() const { return threads > 0 ? threads : onoma::available_cpus(); }
+  [[nodiscard]] onoma::index_t thread_count() const {
+    return threads > 0 ? threads : onoma::available_cpus();
+  }
 };
 
 /// A mistake in the command line that only the body of a subcommand can see: exit code 2.
@@ -75,6 +77,6 @@ CLI::App& add_subcommand(CLI::App& root, const std::string& name, const std::str
 void add_shared(CLI::App& app, shared_options& options, const std::string& json);
 
 /// "1 sentence", "2 sentences".
-std::string counted(onoma::index count, const std::string& noun, const std::string& plural = {});
+std::string counted(onoma::index_t count, const std::string& noun, const std::string& plural = {});
 
 }  // namespace command

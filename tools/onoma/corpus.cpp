@@ -12,7 +12,7 @@ namespace {
 constexpr const char* group = "Columns of CoNLL files";
 
 /// As onoma counts: from 0, negative ones from the last.
-onoma::index column_of(int number) { return number > 0 ? number - 1 : number; }
+onoma::index_t column_of(int number) { return number > 0 ? number - 1 : number; }
 
 std::string check_column(const std::string& text) {
   return text == "0" ? "columns count from 1, or from -1 for the last" : std::string();

@@ -32,7 +32,7 @@ struct settings : shared_options {
   std::string mode = "default";
   std::string scheme = "IOB2";
   int digits = 2;
-  onoma::index max_length = 0;
+  onoma::index_t max_length = 0;
   bool confusion = false;
   column_options columns;
 };

@@ -24,7 +24,7 @@ namespace command {
 
 namespace {
 
-using onoma::index;
+using onoma::index_t;
 using backend = onoma::cpu_backend;
 
 struct settings : shared_options {};
@@ -33,7 +33,7 @@ struct settings : shared_options {};
 struct shape {
   explicit shape(const onoma::encoder_config& config)
       : body(config),
-        head(onoma::head_settings{config.hidden, static_cast<index>(config.labels.size()),
+        head(onoma::head_settings{config.hidden, static_cast<index_t>(config.labels.size()),
                                   config.classifier_dropout, config.transform}) {}
   template <class Visitor>
   void visit(const onoma::scope& at, Visitor&& visitor) {
@@ -95,7 +95,7 @@ class inspection {
 
   void read_weights() {
     const auto& file = folder_->tensors();
-    std::map<std::string, index> formats;
+    std::map<std::string, index_t> formats;
     std::uint64_t bytes = 0;
     for (const auto& tensor : file.tensors()) {
       ++formats[std::string(onoma::to_string(tensor.type))];
@@ -105,7 +105,7 @@ class inspection {
                        {"formats", formats}};
     shape model(*config_);
     const auto layout = onoma::parameter_layout::of<float>(model, false);
-    index parameters = 0;
+    index_t parameters = 0;
     for (const auto& entry : layout.entries()) parameters += entry.size();
     all_["parameters"] = parameters;
     const auto match =
@@ -144,7 +144,7 @@ class inspection {
     backend device;
     using model = onoma::token_classifier<backend>;
     model::batch_type batch;
-    const index length = std::min<index>(128, config_->max_length());
+    const index_t length = std::min<index_t>(128, config_->max_length());
     const std::vector<std::int32_t> ids(static_cast<std::size_t>(length), 0);
     for (int i = 0; i < 8; ++i) batch.add(ids, ids);
     const auto memory = model::measure_training(*config_, device, batch);
@@ -208,13 +208,13 @@ void print_model(const onoma::json& all) {
   if (all.contains("family")) {
     const auto& s = all["sizes"];
     line("family", all["family"].get<std::string>() + " (" + all["architecture"].get<std::string>() + ")");
-    const auto size = [&](const char* name) { return s[name].get<index>(); };
+    const auto size = [&](const char* name) { return s[name].get<index_t>(); };
     line("sizes", fmt::format("{} layers, hidden {}, {} heads, feed-forward {}, vocabulary {}, {} tokens at "
                               "most", size("layers"), size("hidden"), size("heads"), size("feed_forward"),
                               size("vocabulary"), size("longest_text")));
   }
   if (all.contains("trained_length")) {
-    line("windows", fmt::format("{} tokens, as in training", all["trained_length"].get<index>()));
+    line("windows", fmt::format("{} tokens, as in training", all["trained_length"].get<index_t>()));
   }
   if (all.contains("labels")) {
     line("labels", fmt::format("{}: {}", all["labels"].size(), list(all["labels"])));
@@ -224,22 +224,22 @@ void print_model(const onoma::json& all) {
   std::string formats;
   for (const auto& [name, count] : w["formats"].items()) formats += (formats.empty() ? "" : ", ") + name;
   line("weights", fmt::format("{}, {} in {}, {}, {:.1f} million parameters", w["file"].get<std::string>(),
-                              counted(w["tensors"].get<index>(), "tensor"), megabytes(w["bytes"]), formats,
+                              counted(w["tensors"].get<index_t>(), "tensor"), megabytes(w["bytes"]), formats,
                               all.value("parameters", 0.0) / 1e6));
 }
 
 void print_tokenizer(const onoma::json& t) {
   const auto name = t.value("class", "");
   line("tokenizer", fmt::format("{}{}; {}; {}", name.empty() ? "" : name + ": ", t["kind"].get<std::string>(),
-                                counted(t["pieces"].get<index>(), "piece"), list(t["files"])));
+                                counted(t["pieces"].get<index_t>(), "piece"), list(t["files"])));
   std::string special;
   for (const auto& pair : t["special"]) {
     special += fmt::format("{}{} {}", special.empty() ? "" : ", ", pair[0].get<std::string>(),
-                           pair[1].get<index>());
+                           pair[1].get<index_t>());
   }
   if (t.contains("unknown")) {
     const auto& unknown = t["unknown"];
-    special += fmt::format("; unknown {} {}", unknown[0].get<std::string>(), unknown[1].get<index>());
+    special += fmt::format("; unknown {} {}", unknown[0].get<std::string>(), unknown[1].get<index_t>());
   }
   line("special", special);
 }
@@ -255,7 +255,7 @@ void print_memory(const onoma::json& memory) {
     const double all = m["parameters"].get<double>() + m["packed"].get<double>() +
                        m["activations"].get<double>() + m["scratch"].get<double>();
     line("training", fmt::format("{:.1f} MB for a step of {} tokens, {} of them for parameters", all / 1e6,
-                                 m["tokens"].get<index>(), megabytes(m["parameters"])));
+                                 m["tokens"].get<index_t>(), megabytes(m["parameters"])));
   }
 }
 

@@ -38,7 +38,7 @@ class line_reader {
   std::size_t at_ = 0;    // of the buffer: where the next line begins
   std::size_t seen_ = 0;  // up to here there is no line end
   bool ended_ = false;
-  onoma::index number_ = 0;
+  onoma::index_t number_ = 0;
 };
 
 }  // namespace command

@@ -17,7 +17,7 @@ namespace command {
 
 namespace detail {
 
-constexpr onoma::index peak_steps = 1'000'000;
+constexpr onoma::index_t peak_steps = 1'000'000;
 constexpr int peak_chains = 12;  // independent: more than a multiply-add's latency times the units
 
 // Each runs `peak_steps` steps of `peak_chains` multiply-adds and returns a number that depends on all.
@@ -27,7 +27,7 @@ __attribute__((target("avx512f"))) inline float multiply_add_avx512() {
   for (int i = 0; i < peak_chains; ++i) sums[i] = _mm512_set1_ps(1.0F + 0.01F * static_cast<float>(i));
   const __m512 a = _mm512_set1_ps(0.999F);
   const __m512 b = _mm512_set1_ps(0.001F);
-  for (onoma::index s = 0; s < peak_steps; ++s) {
+  for (onoma::index_t s = 0; s < peak_steps; ++s) {
 #pragma GCC unroll 12
     for (int i = 0; i < peak_chains; ++i) sums[i] = _mm512_fmadd_ps(sums[i], a, b);
   }
@@ -40,7 +40,7 @@ __attribute__((target("avx2,fma"))) inline float multiply_add_avx2() {
   for (int i = 0; i < peak_chains; ++i) sums[i] = _mm256_set1_ps(1.0F + 0.01F * static_cast<float>(i));
   const __m256 a = _mm256_set1_ps(0.999F);
   const __m256 b = _mm256_set1_ps(0.001F);
-  for (onoma::index s = 0; s < peak_steps; ++s) {
+  for (onoma::index_t s = 0; s < peak_steps; ++s) {
 #pragma GCC unroll 12
     for (int i = 0; i < peak_chains; ++i) sums[i] = _mm256_fmadd_ps(sums[i], a, b);
   }
@@ -53,7 +53,7 @@ inline float multiply_add_sse2() {
   for (int i = 0; i < peak_chains; ++i) sums[i] = _mm_set1_ps(1.0F + 0.01F * static_cast<float>(i));
   const __m128 a = _mm_set1_ps(0.999F);
   const __m128 b = _mm_set1_ps(0.001F);
-  for (onoma::index s = 0; s < peak_steps; ++s) {
+  for (onoma::index_t s = 0; s < peak_steps; ++s) {
 #pragma GCC unroll 12
     for (int i = 0; i < peak_chains; ++i) sums[i] = _mm_add_ps(_mm_mul_ps(sums[i], a), b);
   }
@@ -66,7 +66,7 @@ inline float multiply_add_neon() {
   for (int i = 0; i < peak_chains; ++i) sums[i] = vdupq_n_f32(1.0F + 0.01F * static_cast<float>(i));
   const float32x4_t a = vdupq_n_f32(0.999F);
   const float32x4_t b = vdupq_n_f32(0.001F);
-  for (onoma::index s = 0; s < peak_steps; ++s) {
+  for (onoma::index_t s = 0; s < peak_steps; ++s) {
 #pragma GCC unroll 12
     for (int i = 0; i < peak_chains; ++i) sums[i] = vfmaq_f32(b, sums[i], a);
   }

@@ -27,7 +27,7 @@ struct settings : shared_options {
   std::string format = "int8";
   std::vector<std::string> keep;
   bool overwrite = false;
-  onoma::index max_length = 0;
+  onoma::index_t max_length = 0;
   column_options columns;
 };
 
@@ -60,8 +60,8 @@ double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6;
 
 void print(const onoma::quantize_report& report, const settings& s) {
   terminal::print(fmt::format("{} to {}; weights {:.1f} MB -> {:.1f} MB ({:.0f} %)\n",
-                              counted(static_cast<onoma::index>(report.converted.size()), "tensor"), s.format,
-                              megabytes(report.bytes_before), megabytes(report.bytes_after),
+                              counted(static_cast<onoma::index_t>(report.converted.size()), "tensor"),
+                              s.format, megabytes(report.bytes_before), megabytes(report.bytes_after),
                               100.0 * static_cast<double>(report.bytes_after) /
                                   static_cast<double>(report.bytes_before)));
 }

@@ -34,8 +34,8 @@ struct settings : shared_options {
   bool conll = false;
   std::string color = "auto";
   std::string aggregation = "word";
-  onoma::index stride = 64;
-  onoma::index max_length = 0;
+  onoma::index_t stride = 64;
+  onoma::index_t max_length = 0;
   column_options columns;
 };
 
@@ -132,7 +132,7 @@ class tagger {
                      bool begins_document) {
     std::vector<onoma::entity_span> spans;
     for (const auto& e : tagged) spans.push_back({e.first, e.last + 1, e.label});
-    onoma::sentence sentence{words, onoma::bio_tags(spans, static_cast<onoma::index>(words.size())),
+    onoma::sentence sentence{words, onoma::bio_tags(spans, static_cast<onoma::index_t>(words.size())),
                              begins_document};
     if (begins_document && std::exchange(any_document_, true)) terminal::print("-DOCSTART-\tO\n\n");
     terminal::print(onoma::format_conll({sentence}));

@@ -32,7 +32,7 @@ namespace command {
 
 namespace {
 
-using onoma::index;
+using onoma::index_t;
 
 struct settings : shared_options {
   std::string train;
@@ -45,7 +45,7 @@ struct settings : shared_options {
   bool recompute = false;
   bool label_all_tokens = false;
   bool convert_tags = false;
-  index log_every = 50;
+  index_t log_every = 50;
   onoma::training_options training;
   column_options columns;
 };
@@ -61,7 +61,7 @@ void on_interrupt(int signal) {
 /// Shows progress as a moving bar on a terminal, as lines elsewhere, and keeps what each epoch gave.
 class reporter {
  public:
-  reporter(index log_every, bool quiet)
+  reporter(index_t log_every, bool quiet)
       : quiet_(quiet), bar_(!quiet && terminal::is_interactive(stderr)), every_(log_every) {}
 
   /// For `trainer::run`: false stops it.
@@ -98,7 +98,7 @@ class reporter {
 
   bool quiet_;
   bool bar_;
-  index every_;
+  index_t every_;
   onoma::json epochs_ = onoma::json::array();
 };
 
@@ -174,8 +174,8 @@ void check_outputs(const settings& s) {
 onoma::model_card::part describe(const char* name, const std::string& file,
                                  const std::vector<onoma::sentence>& sentences) {
   onoma::model_card::part part{name, std::filesystem::path(file).filename().string(),
-                               static_cast<index>(sentences.size()), 0};
-  for (const auto& sentence : sentences) part.words += static_cast<index>(sentence.words.size());
+                               static_cast<index_t>(sentences.size()), 0};
+  for (const auto& sentence : sentences) part.words += static_cast<index_t>(sentence.words.size());
   return part;
 }
 
@@ -225,7 +225,7 @@ class run {
             {.seed = s.training.batch.seed, .replace_head = true, .recompute = s.recompute})) {
     check_corpora(s, data_, say_);
     say_.note("{}, {}, {:.1f} million parameters{}, {}",
-              counted(static_cast<index>(data_.train.size()), "sentence"), counted(tags_.size(), "label"),
+              counted(static_cast<index_t>(data_.train.size()), "sentence"), counted(tags_.size(), "label"),
               static_cast<double>(model_.parameters().layout().size()) / 1e6,
               model_.report().initialised.empty() ? "" : ", new classification head",
               counted(s.thread_count(), "thread"));

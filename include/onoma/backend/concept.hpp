@@ -31,7 +31,7 @@ inline constexpr add_t add{};  ///< adds to what is there
 /// Sum over the labelled tokens and how many there are: the mean is the reported loss.
 struct loss_result {
   double sum = 0.0;  ///< of the losses
-  index count = 0;   ///< labelled tokens
+  index_t count = 0;   ///< labelled tokens
   /// sum / count; 0 where nothing is labelled.
   [[nodiscard]] double mean() const noexcept {
     return count == 0 ? 0.0 : sum / static_cast<double>(count);
@@ -65,7 +65,7 @@ struct adamw_step {
 /// `dry_run(true)` makes every function return at once: layers run on measuring arenas that way.
 template <class B>
 concept inference_backend = requires(
-    B& b, bool flag, index n, double number, std::size_t bytes, const typename B::scalar* host_in,
+    B& b, bool flag, index_t n, double number, std::size_t bytes, const typename B::scalar* host_in,
     typename B::scalar* host_out, vec<typename B::scalar> v, vec<const typename B::scalar> cv,
     mat<typename B::scalar> m, mat<const typename B::scalar> cm, vec<const std::int32_t> ids,
     typename B::packed_weight& packed, const typename B::packed_weight& cpacked, activation act,
@@ -84,7 +84,7 @@ concept inference_backend = requires(
   { b.dry_run() } -> std::convertible_to<bool>;
   // How many rows of so many values find room in the caches, at least 1: inference takes so many tokens
   // through the layers together.
-  { b.rows_at_once(n) } -> std::same_as<index>;
+  { b.rows_at_once(n) } -> std::same_as<index_t>;
 
   // Memory. `allocate` zeroes. Uploads and downloads copy between host memory and the backend's.
   { b.allocate(bytes) } -> std::same_as<typename B::buffer>;
@@ -208,7 +208,7 @@ concept training_backend = inference_backend<B> && requires(
 template <class B>
 concept reads_host_memory =
     inference_backend<B> &&
-    requires(const B& b, std::span<const stored_matrix> stored, index n,
+    requires(const B& b, std::span<const stored_matrix> stored, index_t n,
              const typename B::packed_weight& packed, std::span<const std::byte> bytes) {
   // The matrices of `stored` below one another as one block of scalars, or null if they must be copied.
   { b.in_place(stored) } -> std::same_as<vec<const typename B::scalar>>;

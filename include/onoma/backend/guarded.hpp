@@ -84,9 +84,9 @@ class guarded_backend {
 
   void dry_run(bool on) { inner_.dry_run(on); }
   [[nodiscard]] bool dry_run() const { return inner_.dry_run(); }
-  [[nodiscard]] index rows_at_once(index values) const { return inner_.rows_at_once(values); }
+  [[nodiscard]] index_t rows_at_once(index_t values) const { return inner_.rows_at_once(values); }
   [[nodiscard]] buffer allocate(std::size_t bytes) { return buffer(bytes, regions_); }
-  [[nodiscard]] packed_weight make_packed(index rows, index cols, bool with_transpose) {
+  [[nodiscard]] packed_weight make_packed(index_t rows, index_t cols, bool with_transpose) {
     return inner_.make_packed(rows, cols, with_transpose);
   }
 
@@ -269,7 +269,7 @@ class guarded_backend {
       fail(error_code::invalid_argument, "attention_shape.keys",
            std::to_string(shape.queries.count()) + " sequences", std::to_string(shape.keys.count()));
     }
-    for (index b = 0; b < shape.queries.count(); ++b) {
+    for (index_t b = 0; b < shape.queries.count(); ++b) {
       if (shape.queries.length(b) > shape.keys.length(b)) {
         fail(error_code::invalid_argument, "attention_shape.keys",
              "at least " + std::to_string(shape.queries.length(b)) + " keys, one for each query",
@@ -278,7 +278,7 @@ class guarded_backend {
     }
   }
   static void check_longest(const sequences& batch) {
-    if (const index longest = sequences::of(batch.offsets).longest; longest != batch.longest) {
+    if (const index_t longest = sequences::of(batch.offsets).longest; longest != batch.longest) {
       fail(error_code::invalid_argument, "sequences.longest", std::to_string(longest),
            std::to_string(batch.longest));
     }

@@ -56,8 +56,8 @@ class reference_backend {
   /// A plain copy of the weight: values, or codes and scales.
   struct packed_weight {
     std::vector<T> values;             ///< [rows * cols]; empty for int8
-    index rows = 0;                    ///< M
-    index cols = 0;                    ///< K
+    index_t rows = 0;                    ///< M
+    index_t cols = 0;                    ///< K
     std::vector<std::int8_t> codes{};  ///< [rows * cols] for int8
     std::vector<float> scales{};       ///< [rows] for int8
     /// The values [M, K].
@@ -70,7 +70,7 @@ class reference_backend {
   /// @{
   /// As backend/concept.hpp says.
   [[nodiscard]] bool dry_run() const noexcept { return dry_run_; }
-  [[nodiscard]] index rows_at_once(index /*values*/) const noexcept { return 1024; }
+  [[nodiscard]] index_t rows_at_once(index_t /*values*/) const noexcept { return 1024; }
 
   [[nodiscard]] buffer allocate(std::size_t bytes) const { return buffer(bytes); }
   void upload(const T* host, vec<T> v) const {
@@ -92,12 +92,12 @@ class reference_backend {
     if (!dry_run_) std::fill(marks.begin(), marks.end(), value);
   }
 
-  [[nodiscard]] packed_weight make_packed(index rows, index cols, bool /*with_transpose*/) const {
+  [[nodiscard]] packed_weight make_packed(index_t rows, index_t cols, bool /*with_transpose*/) const {
     return {std::vector<T>(static_cast<std::size_t>(rows * cols)), rows, cols};
   }
   void pack(mat<const T> w, packed_weight& packed) const {
     if (dry_run_) return;
-    for (index i = 0; i < w.rows; ++i) {
+    for (index_t i = 0; i < w.rows; ++i) {
       const auto row = w.row(i);
       std::copy(row.begin(), row.end(), packed.values.begin() + i * w.cols);
     }
@@ -125,8 +125,8 @@ class reference_backend {
               mat<T> y) const {
     if (dry_run_) return;
     linear(x, w, bias, y);
-    for (index n = 0; n < y.rows; ++n) {
-      for (index m = 0; m < y.cols; ++m) y(n, m) += residual(n, m);
+    for (index_t n = 0; n < y.rows; ++n) {
+      for (index_t m = 0; m < y.cols; ++m) y(n, m) += residual(n, m);
     }
   }
   void linear_activation(mat<const T> x, const packed_weight& w, vec<const T> bias,
@@ -249,7 +249,7 @@ class reference_backend {
   void adamw(const adamw_step<T>& step, mat<T> parameter, mat<T> gradient, mat<T> moment1,
              mat<T> moment2, packed_weight& packed) const {
     if (dry_run_) return;
-    for (index row = 0; row < parameter.rows; ++row) {
+    for (index_t row = 0; row < parameter.rows; ++row) {
       ref::adamw(step, parameter.row(row), gradient.row(row), moment1.row(row), moment2.row(row));
     }
     pack(parameter, packed);
@@ -258,21 +258,21 @@ class reference_backend {
   [[nodiscard]] double squared_norm(const table_gradient<T>& gradient) const {
     double sum = 0.0;
     if (dry_run_) return sum;
-    for (index row = 0; row < gradient.values.rows; ++row) {
+    for (index_t row = 0; row < gradient.values.rows; ++row) {
       if (gradient.used[row] != 0) sum += squared_norm(vec<const T>(gradient.values.row(row)));
     }
     return sum;
   }
   void clear(const table_gradient<T>& gradient) const {
     if (dry_run_) return;
-    for (index row = 0; row < gradient.values.rows; ++row) {
+    for (index_t row = 0; row < gradient.values.rows; ++row) {
       if (std::exchange(gradient.used[row], 0) != 0) fill(gradient.values.row(row), T(0));
     }
   }
   void adamw(const adamw_step<T>& step, mat<T> parameter, const table_gradient<T>& gradient,
              mat<T> moment1, mat<T> moment2, vec<std::uint8_t> seen) const {
     if (dry_run_) return;
-    for (index row = 0; row < parameter.rows; ++row) {
+    for (index_t row = 0; row < parameter.rows; ++row) {
       seen[row] = seen[row] != 0 || gradient.used[row] != 0 ? 1 : 0;
       gradient.used[row] = 0;
       if (seen[row] != 0) {
@@ -292,7 +292,7 @@ class reference_backend {
     for (const auto& piece : rows) {
       const auto* codes = reinterpret_cast<const std::int8_t*>(piece.data);
       packed.codes.insert(packed.codes.end(), codes, codes + piece.size());
-      for (index i = 0; i < piece.rows; ++i) packed.scales.push_back(scale_of(piece, i));
+      for (index_t i = 0; i < piece.rows; ++i) packed.scales.push_back(scale_of(piece, i));
     }
   }
 

@@ -18,23 +18,23 @@ namespace onoma::inline ONOMA_ABI {
 /// gives the size of the block; nothing is computed twice by hand.
 class arena {
  public:
-  static constexpr index alignment = 64;  ///< bytes: one cache line, one 512-bit vector
+  static constexpr index_t alignment = 64;  ///< bytes: one cache line, one 512-bit vector
 
   arena() = default;
   /// Over `bytes` bytes at `block`, which must outlive the arena.
-  arena(std::byte* block, index bytes) noexcept : block_(block), capacity_(bytes) {}
+  arena(std::byte* block, index_t bytes) noexcept : block_(block), capacity_(bytes) {}
 
   /// Without a block: only counts.
   [[nodiscard]] bool measuring() const noexcept { return block_ == nullptr; }
   /// Bytes in use now.
-  [[nodiscard]] index used() const noexcept { return used_; }
+  [[nodiscard]] index_t used() const noexcept { return used_; }
   /// The most bytes that were in use at once since construction.
-  [[nodiscard]] index peak() const noexcept { return peak_; }
+  [[nodiscard]] index_t peak() const noexcept { return peak_; }
 
   /// Uninitialised memory for `count` elements. @throws onoma::error (out_of_range) if full.
   template <class T>
-  [[nodiscard]] vec<T> take(index count) {
-    const index bytes = whole_lines(count * static_cast<index>(sizeof(T)));
+  [[nodiscard]] vec<T> take(index_t count) {
+    const index_t bytes = whole_lines(count * static_cast<index_t>(sizeof(T)));
     if (!measuring() && used_ + bytes > capacity_) {
       fail(error_code::out_of_range, "arena::take",
            "at most " + std::to_string(capacity_) + " bytes in use",
@@ -48,26 +48,26 @@ class arena {
 
   /// An uninitialised matrix whose rows are `stride >= cols` apart (0: exactly `cols`).
   template <class T>
-  [[nodiscard]] mat<T> take(index rows, index cols, index stride = 0) {
-    const index row = std::max(stride, cols);
+  [[nodiscard]] mat<T> take(index_t rows, index_t cols, index_t stride = 0) {
+    const index_t row = std::max(stride, cols);
     return {take<T>(rows * row).data, rows, cols, row};
   }
 
   /// `bytes` rounded up to whole cache lines.
-  [[nodiscard]] static constexpr index whole_lines(index bytes) {
+  [[nodiscard]] static constexpr index_t whole_lines(index_t bytes) {
     return (bytes + alignment - 1) / alignment * alignment;
   }
 
   /// `release(mark())` frees everything that was taken in between.
-  [[nodiscard]] index mark() const noexcept { return used_; }
+  [[nodiscard]] index_t mark() const noexcept { return used_; }
   /// See `mark`.
-  void release(index to) noexcept { used_ = to; }
+  void release(index_t to) noexcept { used_ = to; }
 
  private:
   std::byte* block_ = nullptr;
-  index capacity_ = 0;
-  index used_ = 0;
-  index peak_ = 0;
+  index_t capacity_ = 0;
+  index_t used_ = 0;
+  index_t peak_ = 0;
 };
 
 /// Releases what was taken from an arena during a scope.
@@ -81,7 +81,7 @@ class arena_scope {
 
  private:
   arena& arena_;
-  index mark_;
+  index_t mark_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

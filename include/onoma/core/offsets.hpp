@@ -21,12 +21,12 @@ namespace onoma::inline ONOMA_ABI {
 class offset_map {
  public:
   /// @throws onoma::error (parse) if the text is not UTF-8.
-  explicit offset_map(std::string_view text) : size_(static_cast<index>(text.size())) {
-    index code_points = 0;
-    index utf16 = 0;
-    for (index i = 0; i < size_;) {
+  explicit offset_map(std::string_view text) : size_(static_cast<index_t>(text.size())) {
+    index_t code_points = 0;
+    index_t utf16 = 0;
+    for (index_t i = 0; i < size_;) {
       const auto at = static_cast<std::size_t>(i);
-      const auto plain = static_cast<index>(ascii::ascii_prefix(text.data() + at, text.size() - at));
+      const auto plain = static_cast<index_t>(ascii::ascii_prefix(text.data() + at, text.size() - at));
       if (plain > 0) {
         i += plain;
         code_points += plain;
@@ -44,16 +44,16 @@ class offset_map {
 
   /// Bytes, code points and UTF-16 units of the whole text.
   /// Bytes of the whole text.
-  [[nodiscard]] index bytes() const noexcept { return size_; }
+  [[nodiscard]] index_t bytes() const noexcept { return size_; }
   /// Code points of the whole text.
-  [[nodiscard]] index code_points() const { return code_point_at(size_); }
+  [[nodiscard]] index_t code_points() const { return code_point_at(size_); }
   /// UTF-16 units of the whole text.
-  [[nodiscard]] index utf16_units() const { return utf16_at(size_); }
+  [[nodiscard]] index_t utf16_units() const { return utf16_at(size_); }
 
   /// How many code points begin before this byte.
-  [[nodiscard]] index code_point_at(index byte) const { return byte - before(byte).code_points; }
+  [[nodiscard]] index_t code_point_at(index_t byte) const { return byte - before(byte).code_points; }
   /// How many UTF-16 units the text before this byte has.
-  [[nodiscard]] index utf16_at(index byte) const { return byte - before(byte).utf16; }
+  [[nodiscard]] index_t utf16_at(index_t byte) const { return byte - before(byte).utf16; }
   /// A range of bytes in all three units.
   [[nodiscard]] text_span span(byte_span bytes) const {
     return {bytes,
@@ -62,33 +62,33 @@ class offset_map {
   }
 
   /// The byte where this code point begins. @throws onoma::error (out_of_range) outside of the text.
-  [[nodiscard]] index byte_of_code_point(index place) const {
+  [[nodiscard]] index_t byte_of_code_point(index_t place) const {
     return byte_of(place, code_points(), &mark::code_points, "a code point");
   }
   /// The byte where this UTF-16 unit begins. @throws onoma::error (out_of_range) outside of the text and
   /// between the two units of one code point.
-  [[nodiscard]] index byte_of_utf16(index place) const {
+  [[nodiscard]] index_t byte_of_utf16(index_t place) const {
     return byte_of(place, utf16_units(), &mark::utf16, "a UTF-16 unit");
   }
 
  private:
   /// From `byte` on, positions are smaller than bytes by these amounts.
   struct mark {
-    index byte = 0;
-    index code_points = 0;
-    index utf16 = 0;
+    index_t byte = 0;
+    index_t code_points = 0;
+    index_t utf16 = 0;
   };
 
-  [[nodiscard]] mark before(index byte) const {
+  [[nodiscard]] mark before(index_t byte) const {
     const auto next = std::upper_bound(marks_.begin(), marks_.end(), byte,
-                                       [](index b, const mark& m) { return b < m.byte; });
+                                       [](index_t b, const mark& m) { return b < m.byte; });
     return next == marks_.begin() ? mark{} : *(next - 1);
   }
 
-  [[nodiscard]] index byte_of(index place, index end, index mark::*smaller, const char* what) const {
+  [[nodiscard]] index_t byte_of(index_t place, index_t end, index_t mark::*smaller, const char* what) const {
     const auto next = std::upper_bound(marks_.begin(), marks_.end(), place,
-                                       [=](index p, const mark& m) { return p < m.byte - m.*smaller; });
-    const index byte = place + (next == marks_.begin() ? 0 : (*(next - 1)).*smaller);
+                                       [=](index_t p, const mark& m) { return p < m.byte - m.*smaller; });
+    const index_t byte = place + (next == marks_.begin() ? 0 : (*(next - 1)).*smaller);
     // What follows is the code point that ends where the next mark stands, or ASCII before it.
     const bool splits = next != marks_.end() && byte > next->byte - length_of(next);
     if (place < 0 || place > end || splits) {
@@ -98,12 +98,12 @@ class offset_map {
     return byte;
   }
   /// Bytes of the code point that ends at a mark.
-  [[nodiscard]] index length_of(std::vector<mark>::const_iterator at) const {
-    const index before = at == marks_.begin() ? 0 : (at - 1)->code_points;
+  [[nodiscard]] index_t length_of(std::vector<mark>::const_iterator at) const {
+    const index_t before = at == marks_.begin() ? 0 : (at - 1)->code_points;
     return at->code_points - before + 1;
   }
 
-  index size_ = 0;
+  index_t size_ = 0;
   std::vector<mark> marks_;
 };
 

@@ -83,24 +83,24 @@ struct rotary_angles {
 /// How far a query sees: from `before` tokens before its own to `after` behind it.
 struct attention_reach {
   /// Far beyond any length, and far from where sums with it would overflow.
-  static constexpr index everything = std::numeric_limits<index>::max() / 4;
+  static constexpr index_t everything = std::numeric_limits<index_t>::max() / 4;
 
-  index before = everything;  ///< tokens before its own
-  index after = everything;   ///< tokens behind its own
+  index_t before = everything;  ///< tokens before its own
+  index_t after = everything;   ///< tokens behind its own
 
   /// Nothing behind itself (decoders).
   [[nodiscard]] static constexpr attention_reach causal() noexcept { return {everything, 0}; }
   /// `radius` tokens to either side (Beltagy et al., "Longformer", arXiv 2004.05150, section 3.1).
-  [[nodiscard]] static constexpr attention_reach window(index radius) noexcept {
+  [[nodiscard]] static constexpr attention_reach window(index_t radius) noexcept {
     return {radius, radius};
   }
 
   /// The first key that the query at `position` sees.
-  [[nodiscard]] constexpr index first(index position) const noexcept {
+  [[nodiscard]] constexpr index_t first(index_t position) const noexcept {
     return position > before ? position - before : 0;
   }
   /// One past the last that it sees of so many keys.
-  [[nodiscard]] constexpr index last(index position, index keys) const noexcept {
+  [[nodiscard]] constexpr index_t last(index_t position, index_t keys) const noexcept {
     return position + 1 + after < keys ? position + 1 + after : keys;
   }
   /// Equal in both.
@@ -114,8 +114,8 @@ struct attention_shape {
   /// As many sequences. The queries of one are the last of its tokens: query i of n stands at position
   /// m - n + i of m keys. Where keys of earlier calls were kept, n is less than m.
   sequences keys;
-  index heads = 1;     ///< A of q
-  index kv_heads = 1;  ///< G of k and v, a divisor of A: A / G neighbouring heads of q read the same
+  index_t heads = 1;     ///< A of q
+  index_t kv_heads = 1;  ///< G of k and v, a divisor of A: A / G neighbouring heads of q read the same
                        ///< (Ainslie et al., "GQA", EMNLP 2023)
   T scale = T(1);      ///< usually 1 / sqrt(D)
   attention_reach reach{};  ///< how far queries see

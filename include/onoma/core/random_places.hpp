@@ -12,24 +12,24 @@ namespace onoma::inline ONOMA_ABI::random_place {
 inline constexpr std::uint64_t embeddings_dropout = 0;  ///< Behind the embeddings.
 inline constexpr std::uint64_t head_dropout = 1;        ///< On what a head reads.
 /// On the attention probabilities of a layer.
-[[nodiscard]] constexpr std::uint64_t attention_probabilities_dropout(index layer) {
+[[nodiscard]] constexpr std::uint64_t attention_probabilities_dropout(index_t layer) {
   return 2 + 3 * static_cast<std::uint64_t>(layer);
 }
 /// Behind the output projection of a layer's attention.
-[[nodiscard]] constexpr std::uint64_t attention_output_dropout(index layer) {
+[[nodiscard]] constexpr std::uint64_t attention_output_dropout(index_t layer) {
   return 3 + 3 * static_cast<std::uint64_t>(layer);
 }
 /// Behind the feed-forward block of a layer.
-[[nodiscard]] constexpr std::uint64_t feed_forward_output_dropout(index layer) {
+[[nodiscard]] constexpr std::uint64_t feed_forward_output_dropout(index_t layer) {
   return 4 + 3 * static_cast<std::uint64_t>(layer);
 }
 /// A layer drops either the output of its feed-forward block or the inner values.
-[[nodiscard]] constexpr std::uint64_t feed_forward_inner_dropout(index layer) {
+[[nodiscard]] constexpr std::uint64_t feed_forward_inner_dropout(index_t layer) {
   return feed_forward_output_dropout(layer);
 }
 
 /// New weights: the parameter whose first element is number `element` of all.
-[[nodiscard]] constexpr std::uint64_t initial_values(index element) {
+[[nodiscard]] constexpr std::uint64_t initial_values(index_t element) {
   return (std::uint64_t{1} << 40) + static_cast<std::uint64_t>(element);
 }
 

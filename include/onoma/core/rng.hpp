@@ -58,7 +58,7 @@ struct dropout_spec {
   float probability = 0.0F;  ///< p in [0, 1); 0 switches dropout off
   std::uint64_t key = 0;     ///< names the stream of numbers (`derive_key`)
 
-  static constexpr index group = 32;  ///< elements whose numbers lie together
+  static constexpr index_t group = 32;  ///< elements whose numbers lie together
 
   /// Whether anything is dropped.
   [[nodiscard]] constexpr bool active() const noexcept { return probability > 0.0F; }

@@ -7,10 +7,10 @@ namespace onoma::inline ONOMA_ABI {
 
 /// [begin, end) of something.
 struct byte_span {
-  index begin = 0;  ///< the first place inside
-  index end = 0;    ///< the first place behind
+  index_t begin = 0;  ///< the first place inside
+  index_t end = 0;    ///< the first place behind
   /// How many places lie inside.
-  [[nodiscard]] constexpr index size() const noexcept { return end - begin; }
+  [[nodiscard]] constexpr index_t size() const noexcept { return end - begin; }
   /// Whether none does.
   [[nodiscard]] constexpr bool empty() const noexcept { return begin == end; }
   /// Both ends equal.

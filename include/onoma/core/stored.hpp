@@ -16,18 +16,18 @@ namespace onoma::inline ONOMA_ABI {
 struct stored_matrix {
   const std::byte* data = nullptr;    ///< the first number
   dtype type = dtype::f32;            ///< the format of the numbers
-  index rows = 0;                     ///< how many rows
-  index cols = 0;                     ///< numbers in a row
+  index_t rows = 0;                     ///< how many rows
+  index_t cols = 0;                     ///< numbers in a row
   const std::byte* scales = nullptr;  ///< of I8 alone: one F32 number for each row
 
   /// How many numbers.
-  [[nodiscard]] index size() const noexcept { return rows * cols; }
+  [[nodiscard]] index_t size() const noexcept { return rows * cols; }
 };
 
 /// The scale of one row of an I8 matrix.
-[[nodiscard]] inline float scale_of(const stored_matrix& m, index row) noexcept {
+[[nodiscard]] inline float scale_of(const stored_matrix& m, index_t row) noexcept {
   float scale = 0.0F;
-  std::memcpy(&scale, m.scales + row * static_cast<index>(sizeof(scale)), sizeof(scale));
+  std::memcpy(&scale, m.scales + row * static_cast<index_t>(sizeof(scale)), sizeof(scale));
   return scale;
 }
 
@@ -39,10 +39,10 @@ struct stored_matrix {
 namespace detail {
 
 template <class Stored, class T, class F>
-void convert_each(const std::byte* from, index count, T* out, F f) {
-  for (index i = 0; i < count; ++i) {
+void convert_each(const std::byte* from, index_t count, T* out, F f) {
+  for (index_t i = 0; i < count; ++i) {
     Stored stored;
-    std::memcpy(&stored, from + i * static_cast<index>(sizeof(Stored)), sizeof(Stored));
+    std::memcpy(&stored, from + i * static_cast<index_t>(sizeof(Stored)), sizeof(Stored));
     out[i] = static_cast<T>(f(stored));
   }
 }
@@ -52,7 +52,7 @@ void convert_each(const std::byte* from, index count, T* out, F f) {
 /// out[0 .. count) = the elements from number `first` on. Exact, but for F64 as float: rounded.
 /// Precondition: `is_float(m.type)`.
 template <class T>
-void convert(const stored_matrix& m, index first, index count, T* out) {
+void convert(const stored_matrix& m, index_t first, index_t count, T* out) {
   const std::byte* from = m.data + first * size_of(m.type);
   switch (m.type) {
     case dtype::f32:
@@ -69,8 +69,8 @@ void convert(const stored_matrix& m, index first, index count, T* out) {
 
 /// Rows `first` to `first + count` as they lie there, where they are aligned floats of one piece;
 /// else null.
-[[nodiscard]] inline const float* rows_as_floats(std::span<const stored_matrix> pieces, index first,
-                                                 index count) noexcept {
+[[nodiscard]] inline const float* rows_as_floats(std::span<const stored_matrix> pieces, index_t first,
+                                                 index_t count) noexcept {
   for (const auto& piece : pieces) {
     if (first < piece.rows) {
       const std::byte* from = piece.data + first * piece.cols * size_of(piece.type);
@@ -85,15 +85,15 @@ void convert(const stored_matrix& m, index first, index count, T* out) {
 
 /// out [count, cols] = rows `first` to `first + count`, converted.
 template <class T>
-void convert_rows(std::span<const stored_matrix> pieces, index first, index count, T* out) {
+void convert_rows(std::span<const stored_matrix> pieces, index_t first, index_t count, T* out) {
   for (const auto& piece : pieces) {
-    const index here = std::min(count, piece.rows - first);
+    const index_t here = std::min(count, piece.rows - first);
     if (here > 0) {
       convert(piece, first * piece.cols, here * piece.cols, out);
       out += here * piece.cols;
       count -= here;
     }
-    first = std::max<index>(first - piece.rows, 0);
+    first = std::max<index_t>(first - piece.rows, 0);
   }
 }
 

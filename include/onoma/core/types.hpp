@@ -12,13 +12,13 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// Sizes and positions. Signed, so that differences and reverse loops need no care.
-using index = std::ptrdiff_t;
+using index_t = std::ptrdiff_t;
 
 /// Number formats of stored tensors. `float` computes; the others are storage.
 enum class dtype : std::uint8_t { f32, f64, f16, bf16, i8, u8, i16, u16, i32, u32, i64, u64, boolean };
 
 /// Bytes of one element.
-[[nodiscard]] constexpr index size_of(dtype type) noexcept {
+[[nodiscard]] constexpr index_t size_of(dtype type) noexcept {
   switch (type) {
     case dtype::i8:
     case dtype::u8:

@@ -19,14 +19,14 @@ inline constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
 /// A decoded code point and its length in bytes; length 0 means that the bytes are not UTF-8.
 struct decoded {
   std::uint32_t code_point = 0;  ///< its Unicode scalar value
-  index length = 0;              ///< bytes; 0: not UTF-8
+  index_t length = 0;              ///< bytes; 0: not UTF-8
 };
 
 /// The code point at `text[at]`. Overlong forms, surrogates, values above U+10FFFF and truncated
 /// sequences have length 0 (Unicode 15, table 3-7, "Well-formed UTF-8 byte sequences").
-[[nodiscard]] constexpr decoded decode_utf8(std::string_view text, index at) {
-  const auto byte = [&](index i) {
-    return at + i < static_cast<index>(text.size())
+[[nodiscard]] constexpr decoded decode_utf8(std::string_view text, index_t at) {
+  const auto byte = [&](index_t i) {
+    return at + i < static_cast<index_t>(text.size())
                ? static_cast<std::uint32_t>(static_cast<unsigned char>(text[static_cast<std::size_t>(at + i)]))
                : 0U;
   };
@@ -57,13 +57,13 @@ struct decoded {
 }
 
 /// How many bytes a code point of valid UTF-8 has, by its first byte.
-[[nodiscard]] constexpr index utf8_length(char first) {
+[[nodiscard]] constexpr index_t utf8_length(char first) {
   const auto byte = static_cast<unsigned char>(first);
   return byte < 0x80U ? 1 : byte < 0xE0U ? 2 : byte < 0xF0U ? 3 : 4;
 }
 
 /// Code points of valid UTF-8: Python's len(text).
-[[nodiscard]] constexpr index count_code_points(std::string_view text) {
+[[nodiscard]] constexpr index_t count_code_points(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); });
 }
 
@@ -75,7 +75,7 @@ struct decoded {
 }
 
 /// Where the code point begins that ends before byte `at` of valid UTF-8; `at` is not 0.
-[[nodiscard]] constexpr index previous_utf8(std::string_view text, index at) {
+[[nodiscard]] constexpr index_t previous_utf8(std::string_view text, index_t at) {
   do {
     --at;
   } while (at > 0 && is_continuation(text[static_cast<std::size_t>(at)]));
@@ -103,11 +103,11 @@ constexpr void append_utf8(std::string& out, std::uint32_t c) {
 }
 
 /// Where the first byte lies that is not UTF-8, or -1.
-[[nodiscard]] inline index find_invalid_utf8(std::string_view text) {
-  const auto size = static_cast<index>(text.size());
-  for (index i = 0; i < size;) {
+[[nodiscard]] inline index_t find_invalid_utf8(std::string_view text) {
+  const auto size = static_cast<index_t>(text.size());
+  for (index_t i = 0; i < size;) {
     const auto at = static_cast<std::size_t>(i);
-    i += static_cast<index>(ascii::ascii_prefix(text.data() + at, text.size() - at));
+    i += static_cast<index_t>(ascii::ascii_prefix(text.data() + at, text.size() - at));
     if (i == size) break;
     const auto c = decode_utf8(text, i);
     if (c.length == 0) return i;
@@ -118,7 +118,7 @@ constexpr void append_utf8(std::string& out, std::uint32_t c) {
 
 /// @throws onoma::error (parse) that names the first byte which is not UTF-8.
 inline void validate_utf8(std::string_view text, std::string_view operation) {
-  const index at = find_invalid_utf8(text);
+  const index_t at = find_invalid_utf8(text);
   if (at < 0) return;
   constexpr char digits[] = "0123456789abcdef";
   const auto byte = static_cast<unsigned char>(text[static_cast<std::size_t>(at)]);

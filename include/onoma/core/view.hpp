@@ -12,20 +12,20 @@ namespace onoma::inline ONOMA_ABI {
 template <class T>
 struct vec {
   T* data = nullptr;  ///< the first element, or null
-  index size = 0;     ///< how many elements
+  index_t size = 0;     ///< how many elements
 
   /// Whether there are no elements.
   [[nodiscard]] constexpr bool empty() const noexcept { return size == 0; }
   /// Whether there is data.
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return data != nullptr; }
   /// Element i, unchecked.
-  [[nodiscard]] constexpr T& operator[](index i) const { return data[i]; }
+  [[nodiscard]] constexpr T& operator[](index_t i) const { return data[i]; }
   /// The first element.
   [[nodiscard]] constexpr T* begin() const noexcept { return data; }
   /// Behind the last element.
   [[nodiscard]] constexpr T* end() const noexcept { return data + size; }
   /// Elements `first` to `first + count`.
-  [[nodiscard]] constexpr vec slice(index first, index count) const {
+  [[nodiscard]] constexpr vec slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= size, "vec::slice", "a range inside");
     return {data + first, count};
   }
@@ -41,33 +41,33 @@ struct vec {
 template <class T>
 struct mat {
   T* data = nullptr;  ///< the first element, or null
-  index rows = 0;     ///< how many rows
-  index cols = 0;     ///< elements in a row
-  index stride = 0;   ///< elements from the begin of a row to that of the next
+  index_t rows = 0;     ///< how many rows
+  index_t cols = 0;     ///< elements in a row
+  index_t stride = 0;   ///< elements from the begin of a row to that of the next
 
   /// No data.
   constexpr mat() = default;
   /// r rows of c elements, one behind another.
-  constexpr mat(T* d, index r, index c) noexcept : data(d), rows(r), cols(c), stride(c) {}
+  constexpr mat(T* d, index_t r, index_t c) noexcept : data(d), rows(r), cols(c), stride(c) {}
   /// r rows of c elements, whose begins are s apart.
-  constexpr mat(T* d, index r, index c, index s) noexcept : data(d), rows(r), cols(c), stride(s) {}
+  constexpr mat(T* d, index_t r, index_t c, index_t s) noexcept : data(d), rows(r), cols(c), stride(s) {}
 
   /// Whether there is data.
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return data != nullptr; }
   /// The element of row i and column j, unchecked.
-  [[nodiscard]] constexpr T& operator()(index i, index j) const { return data[i * stride + j]; }
+  [[nodiscard]] constexpr T& operator()(index_t i, index_t j) const { return data[i * stride + j]; }
   /// Where row i begins.
-  [[nodiscard]] constexpr T* row_data(index i) const { return data + i * stride; }
+  [[nodiscard]] constexpr T* row_data(index_t i) const { return data + i * stride; }
   /// Row i.
-  [[nodiscard]] constexpr vec<T> row(index i) const { return {data + i * stride, cols}; }
+  [[nodiscard]] constexpr vec<T> row(index_t i) const { return {data + i * stride, cols}; }
   /// Rows `first` to `first + count`, all columns.
-  [[nodiscard]] constexpr mat rows_slice(index first, index count) const {
+  [[nodiscard]] constexpr mat rows_slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= rows, "mat::rows_slice",
                 "a range inside");
     return {data + first * stride, count, cols, stride};
   }
   /// Columns `first` to `first + count`, all rows; the stride stays.
-  [[nodiscard]] constexpr mat cols_slice(index first, index count) const {
+  [[nodiscard]] constexpr mat cols_slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= cols, "mat::cols_slice",
                 "a range inside");
     return {data + first, rows, count, stride};

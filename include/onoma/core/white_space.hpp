@@ -26,9 +26,9 @@ namespace unicode {
 /// `range` of a text without the White_Space at its ends; empty at its begin if there is nothing else.
 [[nodiscard]] inline byte_span trim_white_space(std::string_view text, byte_span range) {
   byte_span trimmed{range.begin, range.begin};
-  for (index at = range.begin; at < range.end;) {
+  for (index_t at = range.begin; at < range.end;) {
     const auto c = decode_utf8(text, at);
-    const index next = at + std::max<index>(c.length, 1);  // length 0: a part of a character
+    const index_t next = at + std::max<index_t>(c.length, 1);  // length 0: a part of a character
     if (c.length == 0 || !unicode::is_whitespace(c.code_point)) {
       if (trimmed.empty()) trimmed.begin = at;
       trimmed.end = std::min(next, range.end);
@@ -40,7 +40,7 @@ namespace unicode {
 
 /// A text without the White_Space at its ends.
 [[nodiscard]] inline std::string_view trim_white_space(std::string_view text) {
-  const byte_span kept = trim_white_space(text, {0, static_cast<index>(text.size())});
+  const byte_span kept = trim_white_space(text, {0, static_cast<index_t>(text.size())});
   return text.substr(static_cast<std::size_t>(kept.begin), static_cast<std::size_t>(kept.size()));
 }
 

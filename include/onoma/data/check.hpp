@@ -24,15 +24,15 @@ namespace onoma::inline ONOMA_ABI {
 
 /// How often something is there, and where it is first: a line of its file, or 0.
 struct label_count {
-  index words = 0;     ///< that have it
-  index entities = 0;  ///< of a type, however its tags are written; of a tag: 0
-  index line = 0;      ///< of the first word
+  index_t words = 0;     ///< that have it
+  index_t entities = 0;  ///< of a type, however its tags are written; of a tag: 0
+  index_t line = 0;      ///< of the first word
 };
 
 /// What a corpus is made of.
 struct corpus_check {
-  index sentences = 0;                       ///< all of them
-  index words = 0;                           ///< of all sentences
+  index_t sentences = 0;                       ///< all of them
+  index_t words = 0;                           ///< of all sentences
   std::map<std::string, label_count> tags;   ///< as they stand, "O" among them
   std::map<std::string, label_count> types;  ///< of entities
   scheme_guess scheme;                       ///< of the tags
@@ -42,7 +42,7 @@ struct corpus_check {
 namespace detail {
 
 /// "7 words", "1 word".
-inline std::string counted(index count, std::string_view what, std::string_view plural = {}) {
+inline std::string counted(index_t count, std::string_view what, std::string_view plural = {}) {
   auto text = std::to_string(count) + " ";
   return count == 1       ? text.append(what)
          : plural.empty() ? text.append(what).append("s")
@@ -73,10 +73,10 @@ inline bool is_one_slip(std::string_view a, std::string_view b) {
   if (a.size() > b.size() + 4 || b.size() > a.size() + 4) return false;  // bytes of a character
   const auto characters = [](std::string_view text) {
     std::vector<std::uint32_t> all;
-    for (index at = 0; at < static_cast<index>(text.size());) {
+    for (index_t at = 0; at < static_cast<index_t>(text.size());) {
       const auto c = decode_utf8(text, at);
       all.push_back(c.code_point);
-      at += std::max<index>(c.length, 1);
+      at += std::max<index_t>(c.length, 1);
     }
     return all;
   };
@@ -111,7 +111,7 @@ inline std::string meant_tag(const std::string& tag, const std::map<std::string,
 }
 
 inline void remark_on_tags(corpus_check& check) {
-  index bare = 0;
+  index_t bare = 0;
   std::string names;
   for (const auto& [tag, count] : check.tags) {
     if (is_formed_tag(tag)) continue;
@@ -170,7 +170,7 @@ inline void remark_on_scheme(corpus_check& check) {
   if (*scheme != tag_scheme::iob2) {
     check.remarks.push_back("the tags are in the scheme " + name + ", not in BIO (IOB2): convert them");
   }
-  const index strange = std::count_if(check.tags.begin(), check.tags.end(), [&](const auto& entry) {
+  const index_t strange = std::count_if(check.tags.begin(), check.tags.end(), [&](const auto& entry) {
     return is_formed_tag(entry.first) && prefixes_of(*scheme).find(entry.first[0]) == std::string_view::npos;
   });
   if (strange > 0) {
@@ -192,10 +192,10 @@ inline void remark_on_scheme(corpus_check& check) {
 /// alone.
 [[nodiscard]] inline corpus_check check_corpus(const std::vector<sentence>& sentences) {
   corpus_check check;
-  check.sentences = static_cast<index>(sentences.size());
+  check.sentences = static_cast<index_t>(sentences.size());
   for (const auto& s : sentences) {
-    check.words += static_cast<index>(s.words.size());
-    const auto line = [&](std::size_t word) { return s.line > 0 ? s.line + static_cast<index>(word) : 0; };
+    check.words += static_cast<index_t>(s.words.size());
+    const auto line = [&](std::size_t word) { return s.line > 0 ? s.line + static_cast<index_t>(word) : 0; };
     tag_reader reader;
     for (std::size_t i = 0; i < s.tags.size(); ++i) {
       auto& tag = check.tags[s.tags[i]];
@@ -241,22 +241,22 @@ inline void remark_on_scheme(corpus_check& check) {
 [[nodiscard]] inline std::string count_table(
     const std::vector<std::pair<std::string, corpus_check>>& corpora) {
   std::set<std::string> types;
-  index width = 9;
+  index_t width = 9;
   for (const auto& [name, check] : corpora) {
     for (const auto& [type, count] : check.types) {
       types.insert(type);
       width = std::max(width, count_code_points(type));
     }
   }
-  const auto padded = [](const std::string& text, index to) {
-    return std::string(static_cast<std::size_t>(std::max<index>(0, to - count_code_points(text))), ' ');
+  const auto padded = [](const std::string& text, index_t to) {
+    return std::string(static_cast<std::size_t>(std::max<index_t>(0, to - count_code_points(text))), ' ');
   };
   std::string text = "entities" + padded("entities", width);
   const auto row = [&](const std::string& head, auto&& value) {
     text += head + padded(head, width);
     for (const auto& [name, check] : corpora) {
       const std::string cell = value(check);
-      text += "  " + padded(cell, std::max<index>(7, count_code_points(name))) + cell;
+      text += "  " + padded(cell, std::max<index_t>(7, count_code_points(name))) + cell;
     }
     text += "\n";
   };

@@ -55,9 +55,9 @@ inline std::vector<sentence> parse_conll_rows(std::string_view text, std::string
     }
     if (kind == conll_rows::kind::hash && *options.comments) continue;
     const auto& columns = rows.columns();
-    const auto at = [&](index column) {
-      const auto count = static_cast<index>(columns.size());
-      const index place = column < 0 ? count + column : column;
+    const auto at = [&](index_t column) {
+      const auto count = static_cast<index_t>(columns.size());
+      const index_t place = column < 0 ? count + column : column;
       if (place < 0 || place >= count) {
         rows.refuse(column < 0 ? "a column " + std::to_string(-column) + " from the last"
                                : "a column " + std::to_string(column + 1) + ", counted from 1",

@@ -20,8 +20,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// How a CoNLL file is read. What is not said is guessed, by `guess_conll_options`.
 struct conll_options {
-  std::optional<index> word_column{};  ///< from 0; negative: from the last (-1)
-  std::optional<index> tag_column{};   ///< likewise
+  std::optional<index_t> word_column{};  ///< from 0; negative: from the last (-1)
+  std::optional<index_t> tag_column{};   ///< likewise
   /// Whether lines "# ..." at the start of a sentence are skipped (CoNLL-U); "#" is a word elsewhere.
   std::optional<bool> comments{};
   conll_separator separator = conll_separator::automatic;  ///< between columns
@@ -59,11 +59,11 @@ class conll_column_guess {
       chosen.comments = given_.comments.value_or(false);
       return chosen;
     }
-    const auto width = static_cast<index>(columns_.size());
-    const auto at = [&](index column) { return column < 0 ? width + column : column; };
-    const index avoided = given_.word_column ? at(*given_.word_column) : -1;
-    const index tag = given_.tag_column ? at(*given_.tag_column) : choose_tags(avoided);
-    const index word = given_.word_column ? at(*given_.word_column) : choose_words(tag);
+    const auto width = static_cast<index_t>(columns_.size());
+    const auto at = [&](index_t column) { return column < 0 ? width + column : column; };
+    const index_t avoided = given_.word_column ? at(*given_.word_column) : -1;
+    const index_t tag = given_.tag_column ? at(*given_.tag_column) : choose_tags(avoided);
+    const index_t word = given_.word_column ? at(*given_.word_column) : choose_words(tag);
     // A column that is said and not there is refused with the first row.
     chosen.tag_column = given_.tag_column.value_or(tag);
     chosen.word_column = given_.word_column.value_or(word);
@@ -75,15 +75,15 @@ class conll_column_guess {
  private:
   /// What is known of a column.
   struct facts {
-    index outside = 0;   // rows with "O"
-    index chunks = 0;    // rows with the tag of a phrase ("B-NP")
-    index entities = 0;  // rows with any other formed tag
-    index numbers = 0;   // rows of digits
-    index blanks = 0;    // rows with a space inside
+    index_t outside = 0;   // rows with "O"
+    index_t chunks = 0;    // rows with the tag of a phrase ("B-NP")
+    index_t entities = 0;  // rows with any other formed tag
+    index_t numbers = 0;   // rows of digits
+    index_t blanks = 0;    // rows with a space inside
     bool counts = true;  // the numbers go up by one, and may begin again with a sentence
     std::size_t last = 0;
     std::string_view sample;  // the first value that is no tag
-    [[nodiscard]] index tags() const noexcept { return outside + chunks + entities; }
+    [[nodiscard]] index_t tags() const noexcept { return outside + chunks + entities; }
   };
 
   void add(const std::vector<std::string_view>& row, bool begins) {
@@ -128,29 +128,29 @@ class conll_column_guess {
   }
 
   /// The numbers of words in their sentence, in a column of at least two rows.
-  [[nodiscard]] bool is_index(index column) const {
+  [[nodiscard]] bool is_index(index_t column) const {
     const auto& c = columns_[static_cast<std::size_t>(column)];
     return rows_ > 1 && c.counts && c.numbers > 0;
   }
 
-  [[nodiscard]] index choose_tags(index avoided) const {
-    const auto width = static_cast<index>(columns_.size());
-    std::vector<index> entities;
-    std::vector<index> others;  // phrases, or nothing but "O"
-    for (index i = 0; i < width; ++i) {
+  [[nodiscard]] index_t choose_tags(index_t avoided) const {
+    const auto width = static_cast<index_t>(columns_.size());
+    std::vector<index_t> entities;
+    std::vector<index_t> others;  // phrases, or nothing but "O"
+    for (index_t i = 0; i < width; ++i) {
       const auto& column = columns_[static_cast<std::size_t>(i)];
       if (i == avoided || 2 * column.tags() < rows_) continue;
       (column.entities > 0 ? entities : others).push_back(i);
     }
     if (entities.size() > 1) {
       std::string list;
-      for (const index i : entities) list += (list.empty() ? "" : " and ") + std::to_string(i + 1);
+      for (const index_t i : entities) list += (list.empty() ? "" : " and ") + std::to_string(i + 1);
       refuse("one column of tags (or to be told which)", "tags in columns " + list);
     }
     if (!entities.empty()) return entities.front();
     if (!others.empty()) return others.back();
     // Mistyped tags are the reader's to judge, but no tag at all makes no column of tags.
-    const index last = avoided == width - 1 ? width - 2 : width - 1;
+    const index_t last = avoided == width - 1 ? width - 2 : width - 1;
     const auto& column = columns_[static_cast<std::size_t>(last)];
     if (column.tags() == 0) {
       refuse("tags such as O, B-... and I-... in column " + std::to_string(last + 1) +
@@ -160,9 +160,9 @@ class conll_column_guess {
     return last;
   }
 
-  [[nodiscard]] index choose_words(index tag) const {
-    const auto width = static_cast<index>(columns_.size());
-    index word = 0;
+  [[nodiscard]] index_t choose_words(index_t tag) const {
+    const auto width = static_cast<index_t>(columns_.size());
+    index_t word = 0;
     while (word < width && (word == tag || (is_index(word) && width > 2))) ++word;
     if (word == width) refuse("a column of words (or to be told which)", "none");
     const auto& column = columns_[static_cast<std::size_t>(word)];
@@ -180,8 +180,8 @@ class conll_column_guess {
 
   /// Whether the lines "# ..." are comments: none of them reads as a row, with a tag or a label that rows
   /// have.
-  [[nodiscard]] bool are_comments(index tag) const {
-    if (hashes_.empty() || tag < 0 || tag >= static_cast<index>(columns_.size())) return false;
+  [[nodiscard]] bool are_comments(index_t tag) const {
+    if (hashes_.empty() || tag < 0 || tag >= static_cast<index_t>(columns_.size())) return false;
     const auto at = static_cast<std::size_t>(tag);
     std::vector<std::string_view> row;
     std::set<std::string_view> labels;  // without the form of a tag
@@ -210,7 +210,7 @@ class conll_column_guess {
   conll_options given_;
   std::vector<facts> columns_;
   std::vector<std::string_view> hashes_;
-  index rows_ = 0;
+  index_t rows_ = 0;
   conll_separator separator_ = conll_separator::automatic;
 };
 

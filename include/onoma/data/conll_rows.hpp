@@ -34,10 +34,10 @@ enum class conll_separator {
   while (!text.empty()) {
     const auto first = decode_utf8(text, 0);
     if (!is_invisible(first.code_point)) break;
-    text.remove_prefix(static_cast<std::size_t>(std::max<index>(first.length, 1)));
+    text.remove_prefix(static_cast<std::size_t>(std::max<index_t>(first.length, 1)));
   }
   while (!text.empty()) {
-    const auto at = previous_utf8(text, static_cast<index>(text.size()));
+    const auto at = previous_utf8(text, static_cast<index_t>(text.size()));
     if (!is_invisible(decode_utf8(text, at).code_point)) break;
     text.remove_suffix(text.size() - static_cast<std::size_t>(at));
   }
@@ -87,7 +87,7 @@ class conll_rows {
     if (const auto cr = line_.find('\r'); cr != std::string_view::npos) {
       refuse("lines that end with LF or CRLF", "a CR alone, byte " + std::to_string(cr + 1) + " of the line");
     }
-    if (const index bad = find_invalid_utf8(line_); bad >= 0) {
+    if (const index_t bad = find_invalid_utf8(line_); bad >= 0) {
       refuse("UTF-8", "other bytes from byte " + std::to_string(bad + 1) + " of the line on");
     }
     if (trim_invisible(line_).empty()) {
@@ -123,7 +123,7 @@ class conll_rows {
   /// The line as it stands, without its end.
   [[nodiscard]] std::string_view line() const noexcept { return line_; }
   /// Its number, from 1.
-  [[nodiscard]] index number() const noexcept { return number_; }
+  [[nodiscard]] index_t number() const noexcept { return number_; }
   /// Never `automatic` behind the first row.
   [[nodiscard]] conll_separator separator() const noexcept { return separator_; }
   /// Columns of a row; 0 before the first.
@@ -160,7 +160,7 @@ class conll_rows {
   std::string_view name_;
   std::string_view line_;
   std::vector<std::string_view> columns_;
-  index number_ = 0;
+  index_t number_ = 0;
   std::size_t width_ = 0;
   bool inside_ = false;  // a sentence has a row
   conll_separator separator_;

@@ -17,7 +17,7 @@ namespace onoma::inline ONOMA_ABI {
 /// Where a document stood before it was read; what is not known is empty or 0.
 struct document_origin {
   std::string file;  ///< where it comes from; may be empty
-  index line = 0;    ///< of its beginning, from 1
+  index_t line = 0;    ///< of its beginning, from 1
   std::string id;    ///< the name that its file gives it
 };
 
@@ -39,12 +39,12 @@ struct document {
 /// of the text, begin or end inside of a character, or words that overlap or are out of order.
 inline void complete_spans(document& d) {
   const offset_map places(d.text);
-  const auto size = static_cast<index>(d.text.size());
-  const auto is_place = [&](index byte) {
+  const auto size = static_cast<index_t>(d.text.size());
+  const auto is_place = [&](index_t byte) {
     return byte >= 0 && byte <= size &&
            (byte == size || !is_continuation(d.text[static_cast<std::size_t>(byte)]));
   };
-  const auto check_range = [&](const char* what, byte_span bytes, index low) {
+  const auto check_range = [&](const char* what, byte_span bytes, index_t low) {
     if (bytes.begin >= low && bytes.begin <= bytes.end && is_place(bytes.begin) && is_place(bytes.end))
       return;
     fail(error_code::out_of_range, std::string("a document of ") + std::to_string(size) + " bytes",
@@ -52,7 +52,7 @@ inline void complete_spans(document& d) {
              " on",
          std::to_string(bytes.begin) + " to " + std::to_string(bytes.end));
   };
-  index behind = 0;
+  index_t behind = 0;
   for (const auto word : d.words) {
     check_range("words", word, behind);
     behind = word.end;

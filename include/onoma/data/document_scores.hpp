@@ -26,7 +26,7 @@ namespace onoma::inline ONOMA_ABI {
   }
   std::vector<entity_span> expected;
   std::vector<entity_span> found;
-  index offset = 0;
+  index_t offset = 0;
   const auto add = [&](const document& d, std::vector<entity_span>& all) {
     for (const auto& e : d.spans)
       all.push_back({offset + e.span.bytes.begin, offset + e.span.bytes.end, e.label});
@@ -38,10 +38,10 @@ namespace onoma::inline ONOMA_ABI {
     }
     add(gold[i], expected);
     add(predicted[i], found);
-    offset += static_cast<index>(gold[i].text.size()) + 1;
+    offset += static_cast<index_t>(gold[i].text.size()) + 1;
   }
   auto report = evaluate_entities(std::move(expected), std::move(found), zero_division);
-  report.sentences = static_cast<index>(gold.size());
+  report.sentences = static_cast<index_t>(gold.size());
   return report;
 }
 

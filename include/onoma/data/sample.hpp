@@ -14,11 +14,11 @@ namespace onoma::inline ONOMA_ABI {
 
 /// The numbers 0 .. count - 1 in random order (Fisher and Yates), by key alone.
 /// @throws onoma::error (invalid_argument) for a negative count.
-[[nodiscard]] inline std::vector<index> shuffled_order(index count, std::uint64_t key) {
+[[nodiscard]] inline std::vector<index_t> shuffled_order(index_t count, std::uint64_t key) {
   check(count >= 0, error_code::invalid_argument, "shuffled_order", "a count of at least 0",
         "a negative one");
-  std::vector<index> order(static_cast<std::size_t>(count));
-  std::iota(order.begin(), order.end(), index{0});
+  std::vector<index_t> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), index_t{0});
   random_stream random(key);
   for (std::size_t i = order.size(); i > 1; --i) {
     std::swap(order[i - 1], order[random.below(static_cast<std::uint32_t>(i))]);
@@ -33,11 +33,11 @@ template <class T>
                                                               double fraction, std::uint64_t key) {
   check(fraction >= 0.0 && fraction <= 1.0, error_code::invalid_argument, "split",
         "a fraction from 0 to 1", "another number");
-  const auto count = static_cast<index>(items.size());
-  const auto taken = static_cast<index>(fraction * static_cast<double>(count) + 0.5);
+  const auto count = static_cast<index_t>(items.size());
+  const auto taken = static_cast<index_t>(fraction * static_cast<double>(count) + 0.5);
   std::vector<bool> second(items.size(), false);
   const auto order = shuffled_order(count, key);
-  for (index i = 0; i < taken; ++i) {
+  for (index_t i = 0; i < taken; ++i) {
     second[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = true;
   }
   std::pair<std::vector<T>, std::vector<T>> parts;

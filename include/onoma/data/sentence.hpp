@@ -17,7 +17,7 @@ struct sentence {
   std::vector<std::string> words;  ///< in the order of the text
   std::vector<std::string> tags;  ///< one for each word, or none at all
   bool begins_document = false;  ///< first one after a -DOCSTART- line (or of a file without any)
-  index line = 0;  ///< of the first word in its file, from 1 (word i: line + i); 0: from no file
+  index_t line = 0;  ///< of the first word in its file, from 1 (word i: line + i); 0: from no file
 };
 
 /// The tags of every sentence, for metrics.
@@ -38,7 +38,7 @@ inline void check_same_words(const std::vector<sentence>& first, std::string_vie
     const bool there = s < all.size() && word < all[s].words.size();
     std::string text(name);
     if (s < all.size() && all[s].line > 0) {
-      text += ":" + std::to_string(all[s].line + static_cast<index>(word));
+      text += ":" + std::to_string(all[s].line + static_cast<index_t>(word));
     }
     text += ", sentence " + std::to_string(s + 1) + ": ";
     return text + (there ? "the word '" + all[s].words[word] + "'" : s < all.size() ? "its end" : "none");

@@ -40,8 +40,8 @@ namespace onoma::inline ONOMA_ABI {
       const auto place = found.find("span");
       const bool pair = place != found.end() && place->is_array() && place->size() == 2 &&
                         (*place)[0].is_number_integer() && (*place)[1].is_number_integer();
-      const auto begin = pair ? (*place)[0].get<index>() : 0;
-      const auto end = pair ? (*place)[1].get<index>() : 0;
+      const auto begin = pair ? (*place)[0].get<index_t>() : 0;
+      const auto end = pair ? (*place)[1].get<index_t>() : 0;
       if (begin < 0 || begin >= end || end > places.code_points()) {
         fail(error_code::out_of_range, where,
              "spans inside of " + std::to_string(places.code_points()) + " code points",

@@ -70,7 +70,7 @@ struct tag_view {
     kept.push_back(spans[i]);
   }
   std::sort(view.left_out.begin(), view.left_out.end());
-  view.tags = encode_tags(kept, static_cast<index>(d.words.size()), scheme);
+  view.tags = encode_tags(kept, static_cast<index_t>(d.words.size()), scheme);
   return view;
 }
 
@@ -106,9 +106,9 @@ struct tag_view {
   d.continues = !s.begins_document;
   for (const auto& word : s.words) {
     if (!d.words.empty()) d.text += ' ';
-    const auto begin = static_cast<index>(d.text.size());
+    const auto begin = static_cast<index_t>(d.text.size());
     d.text += word;
-    d.words.push_back({begin, static_cast<index>(d.text.size())});
+    d.words.push_back({begin, static_cast<index_t>(d.text.size())});
   }
   for (auto& found : decode_bio(s.tags).entities) {
     entity e;
@@ -140,7 +140,7 @@ struct tag_view {
 /// inside of one, so that tags can say the spans exactly. Empty words are left out.
 [[nodiscard]] inline std::vector<byte_span> cut_words(std::span<const byte_span> words,
                                                       const std::vector<entity>& spans) {
-  std::vector<index> borders;
+  std::vector<index_t> borders;
   for (const auto& e : spans) {
     borders.push_back(e.span.bytes.begin);
     borders.push_back(e.span.bytes.end);

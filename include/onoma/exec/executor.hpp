@@ -15,8 +15,8 @@ namespace onoma::inline ONOMA_ABI {
 /// start further parallel work. `concurrency()` is how many may run at once, the same at every call;
 /// fewer than 1 count as 1.
 template <class E>
-concept executor = requires(E& e, index count, function_ref<void(index)> task) {
-  { e.concurrency() } -> std::convertible_to<index>;
+concept executor = requires(E& e, index_t count, function_ref<void(index_t)> task) {
+  { e.concurrency() } -> std::convertible_to<index_t>;
   e.parallel_for(count, task);
 };
 
@@ -24,10 +24,10 @@ concept executor = requires(E& e, index count, function_ref<void(index)> task) {
 class inline_executor {
  public:
   /// One call at a time.
-  [[nodiscard]] index concurrency() const noexcept { return 1; }
+  [[nodiscard]] index_t concurrency() const noexcept { return 1; }
   /// Calls `task(i)` for 0, 1, ... in this order.
-  void parallel_for(index count, function_ref<void(index)> task) const {
-    for (index i = 0; i < count; ++i) task(i);
+  void parallel_for(index_t count, function_ref<void(index_t)> task) const {
+    for (index_t i = 0; i < count; ++i) task(i);
   }
 };
 
@@ -42,21 +42,21 @@ class executor_ref {
     requires(!std::same_as<E, executor_ref>)
   executor_ref(E& e) noexcept  // NOLINT: a reference type, converts implicitly
       : object_(std::addressof(e)),
-        concurrency_([](void* o) { return static_cast<index>(static_cast<E*>(o)->concurrency()); }),
-        run_([](void* o, index count, function_ref<void(index)> task) {
+        concurrency_([](void* o) { return static_cast<index_t>(static_cast<E*>(o)->concurrency()); }),
+        run_([](void* o, index_t count, function_ref<void(index_t)> task) {
           static_cast<E*>(o)->parallel_for(count, task);
         }) {}
 
   /// Whether it refers to one.
   [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
   /// As that of the executor, at least 1.
-  [[nodiscard]] index concurrency() const {
-    return object_ == nullptr ? 1 : std::max<index>(1, concurrency_(object_));
+  [[nodiscard]] index_t concurrency() const {
+    return object_ == nullptr ? 1 : std::max<index_t>(1, concurrency_(object_));
   }
   /// As that of the executor; a single call is made on the calling thread.
-  void parallel_for(index count, function_ref<void(index)> task) const {
+  void parallel_for(index_t count, function_ref<void(index_t)> task) const {
     if (object_ == nullptr || count <= 1) {
-      for (index i = 0; i < count; ++i) task(i);
+      for (index_t i = 0; i < count; ++i) task(i);
     } else {
       run_(object_, count, task);
     }
@@ -64,8 +64,8 @@ class executor_ref {
 
  private:
   void* object_ = nullptr;
-  index (*concurrency_)(void*) = nullptr;
-  void (*run_)(void*, index, function_ref<void(index)>) = nullptr;
+  index_t (*concurrency_)(void*) = nullptr;
+  void (*run_)(void*, index_t, function_ref<void(index_t)>) = nullptr;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -23,14 +23,14 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// CPUs that this process may run on now, at least 1.
-[[nodiscard]] inline index available_cpus() {
+[[nodiscard]] inline index_t available_cpus() {
 #if defined(__linux__)
   cpu_set_t cpus;
   if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0) {
-    return std::max<index>(1, CPU_COUNT(&cpus));
+    return std::max<index_t>(1, CPU_COUNT(&cpus));
   }
 #endif
-  return std::max<index>(1, static_cast<index>(std::thread::hardware_concurrency()));
+  return std::max<index_t>(1, static_cast<index_t>(std::thread::hardware_concurrency()));
 }
 
 /// `threads` threads including the caller, who takes part in every `parallel_for`.
@@ -46,7 +46,7 @@ class thread_pool {
  public:
   /// @throws onoma::error (invalid_argument) unless 1 <= threads <= 1024, (unsupported) if the system does
   /// not start as many.
-  explicit thread_pool(index threads)
+  explicit thread_pool(index_t threads)
       : spin_limit_(threads <= available_cpus() ? longest_spin : 0) {
     if (threads < 1 || threads > 1024) {
       fail(error_code::invalid_argument, "thread_pool", "1 to 1024 threads",
@@ -54,9 +54,9 @@ class thread_pool {
     }
     workers_.reserve(static_cast<std::size_t>(threads - 1));
     try {
-      for (index i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+      for (index_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
     } catch (const std::system_error& problem) {
-      const index started = concurrency();
+      const index_t started = concurrency();
       stop();
       fail(error_code::unsupported, "thread_pool", std::to_string(threads) + " threads",
            std::to_string(started) + ", then: " + problem.what());
@@ -69,14 +69,14 @@ class thread_pool {
   thread_pool& operator=(const thread_pool&) = delete;
 
   /// The number of threads, with the caller.
-  [[nodiscard]] index concurrency() const noexcept {
-    return static_cast<index>(workers_.size()) + 1;
+  [[nodiscard]] index_t concurrency() const noexcept {
+    return static_cast<index_t>(workers_.size()) + 1;
   }
 
   /// Calls `task(i)` once for every i in [0, count); returns when all calls have returned.
-  void parallel_for(index count, function_ref<void(index)> task) {
+  void parallel_for(index_t count, function_ref<void(index_t)> task) {
     if (workers_.empty() || count <= 1) {
-      for (index i = 0; i < count; ++i) task(i);
+      for (index_t i = 0; i < count; ++i) task(i);
       return;
     }
     task_ = &task;
@@ -122,7 +122,7 @@ class thread_pool {
 
   void run_tasks() {
     for (;;) {
-      const index i = next_.fetch_add(1, std::memory_order_relaxed);
+      const index_t i = next_.fetch_add(1, std::memory_order_relaxed);
       if (i >= count_) return;
       (*task_)(i);
     }
@@ -164,10 +164,10 @@ class thread_pool {
 
   const int spin_limit_;
   std::vector<std::thread> workers_;
-  const function_ref<void(index)>* task_ = nullptr;
-  index count_ = 0;
+  const function_ref<void(index_t)>* task_ = nullptr;
+  index_t count_ = 0;
   // On cache lines of their own: the counter is written by all threads.
-  alignas(64) std::atomic<index> next_{0};
+  alignas(64) std::atomic<index_t> next_{0};
   alignas(64) std::atomic<std::int32_t> joined_{0};
   alignas(64) std::atomic<std::uint32_t> generation_{0};
   std::atomic<std::int32_t> sleepers_{0};

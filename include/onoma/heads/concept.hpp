@@ -25,8 +25,8 @@ struct transform_settings {
 
 /// What a head must know of its encoder and its labels.
 struct head_settings {
-  index hidden = 0;                               ///< H
-  index labels = 0;                               ///< L
+  index_t hidden = 0;                               ///< H
+  index_t labels = 0;                               ///< L
   double dropout = 0.0;                           ///< on the hidden states that it scores
   std::optional<transform_settings> transform{};  ///< that its family has before the scores
 };
@@ -68,8 +68,8 @@ concept encoder_head = requires(
   /// may stand there instead. Other tensors of a head are used where a checkpoint without one has them.
   { H::tensor_prefixes } -> std::convertible_to<std::span<const std::string_view>>;
   requires std::constructible_from<H, const head_settings&>;
-  { head.columns() } -> std::same_as<index>;
-  { head.check(batch) } -> std::same_as<index>;
+  { head.columns() } -> std::same_as<index_t>;
+  { head.check(batch) } -> std::same_as<index_t>;
   { head.wanted(batch, rows) };
   { head.scores(run, m) } -> std::same_as<mat<typename B::scalar>>;
   { head.normalise(run, m) };

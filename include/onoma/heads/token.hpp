@@ -39,7 +39,7 @@ struct token_targets {
   }
 
   /// How many tokens of a sequence the loss counts.
-  [[nodiscard]] static index count(const item& of_sequence) {
+  [[nodiscard]] static index_t count(const item& of_sequence) {
     return std::count_if(of_sequence.begin(), of_sequence.end(),
                          [](std::int32_t label) { return label != ignored_label; });
   }
@@ -55,8 +55,8 @@ using tagged_batch = training_batch<token_targets>;
 
 /// How many tokens have a label. @throws onoma::error (out_of_range) for a label that is neither an id below
 /// `labels` nor `ignored_label`.
-inline index check_labels(const tagged_batch& batch, index labels) {
-  index labelled = 0;
+inline index_t check_labels(const tagged_batch& batch, index_t labels) {
+  index_t labelled = 0;
   for (const auto label : batch.targets.labels) {
     if (label == ignored_label) continue;
     if (label < 0 || label >= labels) {
@@ -80,7 +80,7 @@ inline void labelled_rows(const tagged_batch& batch, std::vector<std::int32_t>& 
 }
 
 /// The labels of `rows` hidden states: of all tokens, or of those of `labelled_rows`.
-inline void labels_of_rows(const tagged_batch& batch, index rows, std::vector<std::int32_t>& labels) {
+inline void labels_of_rows(const tagged_batch& batch, index_t rows, std::vector<std::int32_t>& labels) {
   labels = batch.targets.labels;
   if (rows != batch.tokens.tokens()) std::erase(labels, ignored_label);
 }
@@ -128,11 +128,11 @@ class token_head {
   }
 
   /// L
-  [[nodiscard]] index columns() const noexcept { return labels_; }
+  [[nodiscard]] index_t columns() const noexcept { return labels_; }
 
   /// How many tokens have a label.
   /// @throws onoma::error (out_of_range) as `check_labels`.
-  index check(const tagged_batch& batch) const { return check_labels(batch, labels_); }
+  index_t check(const tagged_batch& batch) const { return check_labels(batch, labels_); }
   /// See `labelled_rows`.
   void wanted(const tagged_batch& batch, std::vector<std::int32_t>& rows) const { labelled_rows(batch, rows); }
 
@@ -179,7 +179,7 @@ class token_head {
 
   std::optional<head_transform<B>> transform_;
   linear<B> classifier_;  // [L, H]
-  index labels_;
+  index_t labels_;
   float dropout_;
 };
 

@@ -22,7 +22,7 @@ class head_transform {
   };
 
   /// Of H elements, without memory for its parameters yet.
-  head_transform(index hidden, const transform_settings& s)
+  head_transform(index_t hidden, const transform_settings& s)
       : dense_(hidden, hidden, s.bias),
         norm_(hidden, s.norm_eps, s.norm_bias),
         hidden_(hidden),
@@ -60,7 +60,7 @@ class head_transform {
  private:
   linear<B> dense_;  // [H, H]
   layer_norm<B> norm_;
-  index hidden_;
+  index_t hidden_;
   activation function_;
 };
 

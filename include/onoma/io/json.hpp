@@ -158,12 +158,12 @@ template <class T>
     }
     return static_cast<T>(number);
   } else {
-    static_assert(std::is_same_v<T, index>, "bool, string, floating point or index");
+    static_assert(std::is_same_v<T, index_t>, "bool, string, floating point or index");
     if (!value.is_number_integer()) detail::wrong_type(key, where, "an integer", value);
     if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) {
       detail::wrong_type(key, where, "an integer in range", value);
     }
-    return static_cast<index>(value.get<std::int64_t>());
+    return static_cast<index_t>(value.get<std::int64_t>());
   }
 }
 

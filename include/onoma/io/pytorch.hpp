@@ -91,8 +91,8 @@ class pytorch_file {
   struct storage {
     dtype type;
     std::span<const std::byte> bytes;
-    [[nodiscard]] index elements() const {
-      return static_cast<index>(bytes.size()) / size_of(type);
+    [[nodiscard]] index_t elements() const {
+      return static_cast<index_t>(bytes.size()) / size_of(type);
     }
   };
 
@@ -277,35 +277,35 @@ class pytorch_file {
     return stored;
   }
 
-  static index read_integer(const std::string& where, const value& v) {
+  static index_t read_integer(const std::string& where, const value& v) {
     // 2^47: larger than any file, and products with the size of an element stay small.
     if (v.type != value::kind::integer || v.number < 0 || v.number > (std::int64_t{1} << 47)) {
       fail(error_code::format, where, "a size or offset", "something else");
     }
-    return static_cast<index>(v.number);
+    return static_cast<index_t>(v.number);
   }
-  static std::vector<index> read_integers(const context& at, const std::string& where,
+  static std::vector<index_t> read_integers(const context& at, const std::string& where,
                                           const value& v) {
     const auto* tuple = at.tree.find(v, node::kind::tuple);
     if (tuple == nullptr || tuple->items.size() > 16) {
       fail(error_code::format, where, "a tuple of at most 16 sizes", "something else");
     }
-    std::vector<index> numbers;
+    std::vector<index_t> numbers;
     for (const auto& item : tuple->items) numbers.push_back(read_integer(where, item));
     return numbers;
   }
 
   /// The tensor's elements are elements of the storage, and no more than that in number: a stride
   /// of 0 could repeat one without end.
-  static void check_inside(const std::string& where, const storage& from, index offset,
-                           const std::vector<index>& shape, const std::vector<index>& strides) {
-    const index limit = from.elements();
+  static void check_inside(const std::string& where, const storage& from, index_t offset,
+                           const std::vector<index_t>& shape, const std::vector<index_t>& strides) {
+    const index_t limit = from.elements();
     const bool empty = std::find(shape.begin(), shape.end(), 0) != shape.end();
     // An empty tensor has no element to be inside; its other sizes still must not overflow.
-    const index most = empty ? index{1} << 55 : limit;
+    const index_t most = empty ? index_t{1} << 55 : limit;
     bool inside = offset <= limit;
-    index last = offset;
-    index count = 1;
+    index_t last = offset;
+    index_t count = 1;
     for (std::size_t i = 0; i < shape.size() && inside; ++i) {
       inside = shape[i] == 0 || count <= most / shape[i];
       count *= inside ? shape[i] : 0;
@@ -320,8 +320,8 @@ class pytorch_file {
     }
   }
 
-  static bool is_row_major(const std::vector<index>& shape, const std::vector<index>& strides) {
-    index expected = 1;
+  static bool is_row_major(const std::vector<index_t>& shape, const std::vector<index_t>& strides) {
+    index_t expected = 1;
     for (std::size_t i = shape.size(); i-- > 0;) {
       if (shape[i] != 1 && strides[i] != expected) return false;
       expected *= shape[i];
@@ -332,7 +332,7 @@ class pytorch_file {
   std::span<const std::byte> copy_strided(context& at, const std::string& where,
                                           std::span<const std::byte> from,
                                           const tensor_view& tensor,
-                                          const std::vector<index>& strides, std::size_t bytes) {
+                                          const std::vector<index_t>& strides, std::size_t bytes) {
     if (bytes > at.may_copy) {
       fail(error_code::unsupported, where, "fewer tensors that are not row-major",
            "copies larger than the file");
@@ -340,8 +340,8 @@ class pytorch_file {
     at.may_copy -= bytes;
     auto& copy = copies_.emplace_back(bytes);
     const auto size = static_cast<std::size_t>(size_of(tensor.type));
-    std::vector<index> place(tensor.shape.size(), 0);
-    index source = 0;
+    std::vector<index_t> place(tensor.shape.size(), 0);
+    index_t source = 0;
     for (std::size_t out = 0; out < bytes; out += size) {
       std::memcpy(copy.data() + out, from.data() + static_cast<std::size_t>(source) * size, size);
       for (std::size_t axis = place.size(); axis-- > 0;) {

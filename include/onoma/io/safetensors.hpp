@@ -33,19 +33,19 @@ static_assert(std::endian::native == std::endian::little, "safetensors data is l
 struct tensor_view {
   std::string name;                  ///< as the file has it
   dtype type = dtype::f32;           ///< the format of its numbers
-  std::vector<index> shape;          ///< extents, the slowest first
+  std::vector<index_t> shape;          ///< extents, the slowest first
   std::span<const std::byte> bytes;  ///< of all numbers
 
   /// The product of the extents.
-  [[nodiscard]] index elements() const {
-    index count = 1;
-    for (const index extent : shape) count *= extent;
+  [[nodiscard]] index_t elements() const {
+    index_t count = 1;
+    for (const index_t extent : shape) count *= extent;
     return count;
   }
 };
 
 /// "[2, 3]", for messages.
-[[nodiscard]] inline std::string to_string(const std::vector<index>& shape) {
+[[nodiscard]] inline std::string to_string(const std::vector<index_t>& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
     text.append(i == 0 ? "" : ", ").append(std::to_string(shape[i]));
@@ -60,7 +60,7 @@ inline void to_float(const tensor_view& tensor, float* out) {
     fail(error_code::unsupported, "converting tensor '" + tensor.name + "' to float",
          "F32, F16, BF16 or F64", std::string(to_string(tensor.type)));
   }
-  const index count = tensor.elements();
+  const index_t count = tensor.elements();
   convert(stored_matrix{tensor.bytes.data(), tensor.type, 1, count}, 0, count, out);
 }
 
@@ -156,14 +156,14 @@ class safetensors_file {
         !value.contains("data_offsets")) {
       fail(error_code::format, where, "dtype, shape and data_offsets", describe(value));
     }
-    index elements = 1;
+    index_t elements = 1;
     for (const json& entry : value["shape"]) {
       if (!entry.is_number_unsigned() || entry.get<std::uint64_t>() > INT32_MAX) {
         fail(error_code::format, where, "extents from 0 to 2^31 - 1", describe(value["shape"]));
       }
-      const auto extent = entry.get<index>();
+      const auto extent = entry.get<index_t>();
       // 2^55 elements: no file is that large, and no product below overflows.
-      if (extent != 0 && elements > (index{1} << 55) / extent) {
+      if (extent != 0 && elements > (index_t{1} << 55) / extent) {
         fail(error_code::format, where, "a shape that fits in memory", describe(value["shape"]));
       }
       elements *= extent;

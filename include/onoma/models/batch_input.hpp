@@ -25,14 +25,14 @@ class batch_input {
     }
     const auto layout = batch.layout();
     positions_.resize(static_cast<std::size_t>(batch.tokens()));
-    for (index b = 0; b < layout.count(); ++b) {
+    for (index_t b = 0; b < layout.count(); ++b) {
       if (layout.length(b) > config.max_length()) {
         fail(error_code::out_of_range, "length of sequence " + std::to_string(b),
              "at most " + std::to_string(config.max_length()) + " tokens",
              std::to_string(layout.length(b)));
       }
       auto position = static_cast<std::int32_t>(config.first_position());
-      for (index n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
+      for (index_t n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
         // A padding token that a text spells out stays at the row of the padding token.
         const bool padding =
             config.positions_follow_padding && batch.ids()[n] == config.padding_id;
@@ -50,13 +50,13 @@ class batch_input {
   }
   /// Sequences first to last.
   template <backend B>
-  [[nodiscard]] encoder_input upload(const pass<B>& run, index first, index last) {
+  [[nodiscard]] encoder_input upload(const pass<B>& run, index_t first, index_t last) {
     const auto all = batch_->layout();
-    const index begin = all.begin(first);
+    const index_t begin = all.begin(first);
     offsets_.clear();
-    for (index b = first; b <= last; ++b) offsets_.push_back(all.offsets[b] - all.offsets[first]);
-    const index tokens = offsets_.back();
-    const vec<const std::int32_t> offsets{offsets_.data(), static_cast<index>(offsets_.size())};
+    for (index_t b = first; b <= last; ++b) offsets_.push_back(all.offsets[b] - all.offsets[first]);
+    const index_t tokens = offsets_.back();
+    const vec<const std::int32_t> offsets{offsets_.data(), static_cast<index_t>(offsets_.size())};
     return {{run.upload({batch_->ids().data + begin, tokens}),
              run.upload({positions_.data() + begin, tokens})},
             {run.upload(offsets), sequences::of(offsets).longest}};

@@ -117,22 +117,22 @@ struct checkpoint_match {
 namespace detail {
 
 /// The shape that one of `pieces` tensors of a parameter must have.
-inline std::vector<index> piece_shape(const parameter_entry& entry, std::size_t pieces) {
-  const auto n = static_cast<index>(pieces);
+inline std::vector<index_t> piece_shape(const parameter_entry& entry, std::size_t pieces) {
+  const auto n = static_cast<index_t>(pieces);
   if (entry.is_matrix) return {entry.rows / n, entry.cols};
   return {entry.cols / n};
 }
 
 /// What is wrong with an I8 tensor [M, K] and its scales; empty if nothing.
 inline std::string int8_damage(const tensor_view& codes, const tensor_view& scales) {
-  if (scales.type != dtype::f32 || scales.shape != std::vector<index>{codes.shape[0]}) {
+  if (scales.type != dtype::f32 || scales.shape != std::vector<index_t>{codes.shape[0]}) {
     return scales.name + " " + std::string(to_string(scales.type)) + " " + to_string(scales.shape) +
            " instead of F32 [" + std::to_string(codes.shape[0]) + "]";
   }
   if (codes.shape[1] > longest_quantized_row) {
     return codes.name + " with rows of more than " + std::to_string(longest_quantized_row);
   }
-  for (index i = 0; i < codes.shape[0]; ++i) {
+  for (index_t i = 0; i < codes.shape[0]; ++i) {
     const float scale = scale_of({codes.bytes.data(), codes.type, 0, 0, scales.bytes.data()}, i);
     if (!(scale >= 0.0F) || std::isinf(scale)) {
       return scales.name + " with " + std::to_string(scale) + " at " + std::to_string(i);
@@ -268,7 +268,7 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
                                 entry.rows, entry.cols};
       return use(std::span(&whole, 1), false);
     }
-    const auto pieces = static_cast<index>(source->tensors.size());
+    const auto pieces = static_cast<index_t>(source->tensors.size());
     std::vector<stored_matrix> rows;
     for (std::size_t i = 0; i < source->tensors.size(); ++i) {
       const auto* tensor = source->tensors[i];

@@ -18,14 +18,14 @@ class config_reader {
   explicit config_reader(const json& config) : config_(config), rest_(config) {}
 
   /// Reads an integer from 1 to `high`. @throws onoma::error (missing, format).
-  void require_size(std::string_view key, index high, index& value) {
-    value = require<index>(config_, key, where);
+  void require_size(std::string_view key, index_t high, index_t& value) {
+    value = require<index_t>(config_, key, where);
     read_size(key, high, value);
   }
 
   /// The settings below keep their value where the key is absent or null, which is how transformers
   /// writes "unset".
-  void read_size(std::string_view key, index high, index& value) {
+  void read_size(std::string_view key, index_t high, index_t& value) {
     value = take(key, value);
     if (value < 1 || value > high) refuse(key, "1 to " + std::to_string(high), value);
   }

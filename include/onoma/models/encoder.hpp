@@ -95,7 +95,7 @@ class encoder {
 
   embedding<B> embeddings_;
   stack layers_;
-  index count_;
+  index_t count_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

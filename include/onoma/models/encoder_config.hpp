@@ -32,7 +32,7 @@ namespace detail {
 /// The labels of id2label ({"0": "O", ...}), in the order of their ids; empty if it is not there. As in
 /// transformers two ids may have one name, and label2id has no say: where it contradicts, that is a remark.
 inline std::vector<std::string> read_labels(config_reader& reader, std::vector<std::string>& remarks) {
-  std::map<index, std::string> by_id;
+  std::map<index_t, std::string> by_id;
   if (const auto* id2label = reader.find_object("id2label")) {
     for (const auto& [key, label] : id2label->items()) {
       if (!label.is_string()) reader.refuse("id2label", "strings", label);
@@ -48,7 +48,7 @@ inline std::vector<std::string> read_labels(config_reader& reader, std::vector<s
   std::vector<std::string> labels;
   json inverse = json::object();
   for (auto& [id, label] : by_id) {
-    if (id != static_cast<index>(labels.size())) {
+    if (id != static_cast<index_t>(labels.size())) {
       reader.refuse("id2label", "an entry for id " + std::to_string(labels.size()), id);
     }
     const auto [first, is_new] = inverse.emplace(label, id);
@@ -77,15 +77,15 @@ inline bool are_default_labels(const std::vector<std::string>& labels) {
 /// As many labels as the head has: those of id2label, or transformers' default names.
 inline void read_label_names(config_reader& reader, encoder_config& config) {
   auto labels = read_labels(reader, config.remarks);
-  index count = labels.empty() ? 2 : static_cast<index>(labels.size());  // transformers' default
+  index_t count = labels.empty() ? 2 : static_cast<index_t>(labels.size());  // transformers' default
   reader.read_size("num_labels", 999'999, count);
-  if (!labels.empty() && count != static_cast<index>(labels.size())) {
+  if (!labels.empty() && count != static_cast<index_t>(labels.size())) {
     // As transformers does: the names are of other labels.
     config.remarks.push_back("config.json: num_labels is " + std::to_string(count) + " where id2label has " +
                              std::to_string(labels.size()) + " names: these are not used");
     labels.clear();
   }
-  for (index i = static_cast<index>(labels.size()); i < count; ++i) {
+  for (index_t i = static_cast<index_t>(labels.size()); i < count; ++i) {
     labels.push_back("LABEL_" + std::to_string(i));
   }
   config.labels_are_default = are_default_labels(labels);
@@ -124,7 +124,7 @@ inline encoder_config encoder_config::from_json(const json& source) {
   if (const auto* own = reader.find_object(own_key)) {
     config.own = *own;
     config.head = value_or<std::string>(*own, "head", "token", "config.json: 'onoma'");
-    config.trained_length = value_or<index>(*own, "max_length", 0, "config.json: 'onoma'");
+    config.trained_length = value_or<index_t>(*own, "max_length", 0, "config.json: 'onoma'");
     if (config.trained_length < 0) reader.refuse(own_key, "a max_length of at least 0", *own);
   }
   detail::read_label_names(reader, config);

@@ -74,10 +74,10 @@ class encoder_model {
   /// By id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return config_.labels; }
   /// The longest sequence, special tokens included.
-  [[nodiscard]] index max_length() const noexcept { return config_.max_length(); }
+  [[nodiscard]] index_t max_length() const noexcept { return config_.max_length(); }
   /// Tokens of the windows that texts are cut into unless the caller says otherwise: as in training, where
   /// the folder says so, else as many as the model takes.
-  [[nodiscard]] index window_length() const noexcept {
+  [[nodiscard]] index_t window_length() const noexcept {
     return config_.trained_length > 0 ? std::min(config_.trained_length, max_length()) : max_length();
   }
   /// What loading found.
@@ -114,7 +114,7 @@ class encoder_model {
   encoder_model(token, encoder_config config)
       : config_((config.check(), std::move(config))),
         encoder_(config_),
-        head_(head_settings{config_.hidden, static_cast<index>(config_.labels.size()),
+        head_(head_settings{config_.hidden, static_cast<index_t>(config_.labels.size()),
                             config_.classifier_dropout, config_.transform}) {}
 
  private:
@@ -188,7 +188,7 @@ class encoder_model {
       if (entry.has_value() || match.source_of(entry) == nullptr) continue;
       const auto bytes = device.packed_bytes(parameters_->packed(entry));
       weights.push_back({entry.name, dtype::f32,
-                         {static_cast<index>(bytes.size() / sizeof(float))}, bytes});
+                         {static_cast<index_t>(bytes.size() / sizeof(float))}, bytes});
     }
     return weights;
   }

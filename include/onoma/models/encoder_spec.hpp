@@ -15,7 +15,7 @@ namespace onoma::inline ONOMA_ABI {
 /// What an encoder of pre-norm layers with rotary positions has beside its sizes (ModernBERT, arXiv 2412.13663).
 struct pre_norm_spec {
   std::vector<bool> is_local;      ///< for each layer: whether a token sees its neighbours alone
-  index radius = 64;               ///< how many of them to either side
+  index_t radius = 64;               ///< how many of them to either side
   double global_base = 160000.0;   ///< of the wave lengths of rotary positions, where all tokens are seen
   double local_base = 10000.0;     ///< and where not
   bool attention_bias = false;     ///< of the attention's projections
@@ -28,21 +28,21 @@ struct pre_norm_spec {
 /// Sizes and settings of one encoder. The defaults are those of bert-base-uncased, as transformers'
 /// BertConfig has them.
 struct encoder_spec {
-  index vocabulary = 30522;                ///< V
-  index hidden = 768;                      ///< H
-  index layers = 12;                       ///< how many
-  index heads = 12;                        ///< A, divides H
-  index inner = 3072;                      ///< F
-  index embedding = 0;                     ///< E: width of the tables where they are projected to H; 0: H
-  index max_positions = 512;               ///< P: rows of the position table
-  index types = 2;                         ///< T; 0: no type table
+  index_t vocabulary = 30522;                ///< V
+  index_t hidden = 768;                      ///< H
+  index_t layers = 12;                       ///< how many
+  index_t heads = 12;                        ///< A, divides H
+  index_t inner = 3072;                      ///< F
+  index_t embedding = 0;                     ///< E: width of the tables where they are projected to H; 0: H
+  index_t max_positions = 512;               ///< P: rows of the position table
+  index_t types = 2;                         ///< T; 0: no type table
   activation function = activation::gelu;  ///< of the feed-forward blocks
   double norm_eps = 1e-12;                 ///< of the norms
   double initializer_range = 0.02;         ///< standard deviation of new weights
   double hidden_dropout = 0.1;             ///< behind embeddings and blocks
   double attention_dropout = 0.1;          ///< on the attention probabilities
   bool fixed_positions = false;            ///< sinusoidal position table: not trained
-  index padding_id = 0;                    ///< its word embedding is not trained; -1: none
+  index_t padding_id = 0;                    ///< its word embedding is not trained; -1: none
   bool positions_follow_padding = false;   ///< the first token's position is padding_id + 1, not 0
   bool drops_attention_output = true;      ///< dropout between the attention's output and its add & norm
   bool relative_bias = false;              ///< scores have a bias of relative positions, one for all layers
@@ -52,11 +52,11 @@ struct encoder_spec {
 
   /// Row of the position table that the first token of a sequence takes. RoBERTa counts from behind
   /// the padding token's row (transformers, `create_position_ids_from_input_ids`).
-  [[nodiscard]] index first_position() const noexcept {
+  [[nodiscard]] index_t first_position() const noexcept {
     return positions_follow_padding ? padding_id + 1 : 0;
   }
   /// The longest sequence, special tokens included.
-  [[nodiscard]] index max_length() const noexcept { return max_positions - first_position(); }
+  [[nodiscard]] index_t max_length() const noexcept { return max_positions - first_position(); }
 
   /// @throws onoma::error (invalid_argument) naming the first field outside its domain.
   void check() const {

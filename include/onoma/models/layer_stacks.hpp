@@ -38,7 +38,7 @@ class post_norm_stack {
 
   /// Of these sizes, without memory for its parameters yet.
   explicit post_norm_stack(const encoder_spec& spec) {
-    for (index i = 0; i < spec.layers; ++i) layers_.emplace_back(layer_sizes(spec, i));
+    for (index_t i = 0; i < spec.layers; ++i) layers_.emplace_back(layer_sizes(spec, i));
     if (spec.relative_bias) {
       relative_bias_ = parameter<scalar>::matrix(relative_position_buckets, spec.heads);
       relative_bias_->rule = update_rule::plain;  // a bias, by its name in transformers' Trainer
@@ -50,7 +50,7 @@ class post_norm_stack {
   void visit(const scope& at, Visitor&& visitor) {
     if (relative_bias_) visitor(at / "relative_bias", *relative_bias_);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      layers_[i].visit(at / "layer" / static_cast<index>(i), visitor);
+      layers_[i].visit(at / "layer" / static_cast<index_t>(i), visitor);
     }
   }
   /// Calls visitor(layer) for each linear layer.
@@ -88,7 +88,7 @@ class post_norm_stack {
     if (layer + 1 == layers_.size()) context.wanted = input.wanted;
     return context;
   }
-  static typename post_norm_layer<B>::sizes layer_sizes(const encoder_spec& s, index number) {
+  static typename post_norm_layer<B>::sizes layer_sizes(const encoder_spec& s, index_t number) {
     const auto hidden_dropout = static_cast<float>(s.hidden_dropout);
     return {.number = number,
             .hidden = s.hidden,
@@ -132,7 +132,7 @@ class pre_norm_stack {
         width_(spec.hidden / spec.heads),
         first_(layer_sizes<typename first_layer::sizes>(spec, 0)),
         norm_(spec.hidden, spec.norm_eps, spec.pre_norm->norm_bias) {
-    for (index i = 1; i < spec.layers; ++i) {
+    for (index_t i = 1; i < spec.layers; ++i) {
       layers_.emplace_back(layer_sizes<typename layer::sizes>(spec, i));
     }
   }
@@ -142,7 +142,7 @@ class pre_norm_stack {
   void visit(const scope& at, Visitor&& visitor) {
     first_.visit(at / "layer" / 0, visitor);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      layers_[i].visit(at / "layer" / static_cast<index>(i + 1), visitor);
+      layers_[i].visit(at / "layer" / static_cast<index_t>(i + 1), visitor);
     }
     norm_.visit(at / "final_norm", visitor);
   }
@@ -190,7 +190,7 @@ class pre_norm_stack {
     return context;
   }
   template <class Sizes>
-  static Sizes layer_sizes(const encoder_spec& s, index number) {
+  static Sizes layer_sizes(const encoder_spec& s, index_t number) {
     const auto& own = *s.pre_norm;
     const auto attention_dropout = static_cast<float>(s.attention_dropout);
     const bool local = own.is_local[static_cast<std::size_t>(number)];
@@ -211,7 +211,7 @@ class pre_norm_stack {
   }
 
   pre_norm_spec spec_;
-  index width_;  // D
+  index_t width_;  // D
   first_layer first_;
   std::vector<layer> layers_;  // from the second on
   layer_norm<B> norm_;

@@ -56,7 +56,7 @@ inline std::set<std::string> int8_tensors(const encoder_config& config, const mo
                                           const std::string& where) {
   std::set<std::string> names;
   auto unused = options.keep;
-  for (index layer = 0; layer < config.layers; ++layer) {
+  for (index_t layer = 0; layer < config.layers; ++layer) {
     for (const auto weight : linear_weights) {
       const auto parameter = "layer." + std::to_string(layer) + "." + std::string(weight);
       const auto keeps = [&](const auto& start) { return parameter.starts_with(start); };
@@ -85,20 +85,20 @@ inline std::set<std::string> int8_tensors(const encoder_config& config, const mo
 class tensor_pool {
  public:
   void add_int8(const tensor_view& tensor, const std::string& where) {
-    const index rows = tensor.shape[0];
-    const index cols = tensor.shape[1];
+    const index_t rows = tensor.shape[0];
+    const index_t cols = tensor.shape[1];
     std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
     to_float(tensor, values.data());
     auto& codes = storage_.emplace_back(values.size());
     auto& scales = storage_.emplace_back(static_cast<std::size_t>(rows) * sizeof(float));
-    for (index i = 0; i < rows; ++i) {
+    for (index_t i = 0; i < rows; ++i) {
       const float scale = quantize_row(values.data() + i * cols, cols,
                                        reinterpret_cast<std::int8_t*>(codes.data()) + i * cols);
       if (!(scale >= 0.0F)) {
         fail(error_code::format, where + ": tensor '" + tensor.name + "'", "finite weights",
              "an infinity or NaN in row " + std::to_string(i));
       }
-      std::memcpy(scales.data() + i * static_cast<index>(sizeof(float)), &scale, sizeof(float));
+      std::memcpy(scales.data() + i * static_cast<index_t>(sizeof(float)), &scale, sizeof(float));
     }
     tensors_.push_back({tensor.name, dtype::i8, tensor.shape, codes});
     tensors_.push_back({tensor.name + std::string(scale_suffix), dtype::f32, {rows}, scales});

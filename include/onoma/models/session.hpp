@@ -42,14 +42,14 @@ class session {
   /// By id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return model_->labels(); }
   /// The longest sequence in tokens, special ones included.
-  [[nodiscard]] index max_length() const noexcept { return model_->max_length(); }
+  [[nodiscard]] index_t max_length() const noexcept { return model_->max_length(); }
   /// See `encoder_model::window_length`.
-  [[nodiscard]] index window_length() const noexcept { return model_->window_length(); }
+  [[nodiscard]] index_t window_length() const noexcept { return model_->window_length(); }
   /// What computes.
   [[nodiscard]] B& device() const noexcept { return *device_; }
   /// Bytes of activations and scratch that it holds now: they grow to the largest batch, with half as much
   /// to spare.
-  [[nodiscard]] index workspace_size() const noexcept { return workspace_->size(); }
+  [[nodiscard]] index_t workspace_size() const noexcept { return workspace_->size(); }
 
   /// The head's scores, [N, columns] (of token labels: logits before the softmax), in host memory: valid
   /// until the next call.
@@ -97,15 +97,15 @@ class session {
   template <class Finish>
   mat<const scalar> infer(const token_batch& batch, Finish&& finish) {
     input_.set(batch, config());
-    const index columns = model_->head().columns();
+    const index_t columns = model_->head().columns();
     host_.resize(static_cast<std::size_t>(batch.tokens() * columns));
     // In parts of whole sequences, each in the part that its first token falls in.
     const auto layout = batch.layout();
-    const index most = device_->rows_at_once(2 * config().hidden + config().inner);
-    const index parts = (batch.tokens() + most - 1) / most;
-    index last = 0;
-    for (index part = 0; part < parts; ++part) {
-      const index first = last;
+    const index_t most = device_->rows_at_once(2 * config().hidden + config().inner);
+    const index_t parts = (batch.tokens() + most - 1) / most;
+    index_t last = 0;
+    for (index_t part = 0; part < parts; ++part) {
+      const index_t first = last;
       while (last < layout.count() && layout.begin(last) * parts / batch.tokens() <= part) ++last;
       if (first == last) continue;
       workspace_->run(true, [&](arena& activations, arena& scratch) {

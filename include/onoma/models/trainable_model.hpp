@@ -18,10 +18,10 @@ namespace onoma::inline ONOMA_ABI {
 
 /// Bytes that a training step holds (docs/memory.md).
 struct training_memory {
-  index parameters = 0;   ///< values, gradients and the optimizer's two moments
-  index packed = 0;       ///< linear weights as the kernels of both directions read them
-  index activations = 0;  ///< what the forward keeps for the backward
-  index scratch = 0;      ///< what lives within one layer
+  index_t parameters = 0;   ///< values, gradients and the optimizer's two moments
+  index_t packed = 0;       ///< linear weights as the kernels of both directions read them
+  index_t activations = 0;  ///< what the forward keeps for the backward
+  index_t scratch = 0;      ///< what lives within one layer
 };
 
 /// An encoder with a head, for fine-tuning. One model serves one thread at a time. The backend must outlive
@@ -94,13 +94,13 @@ class trainable_model {
   /// By id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return model_->labels(); }
   /// The longest sequence in tokens, special ones included.
-  [[nodiscard]] index max_length() const noexcept { return model_->max_length(); }
+  [[nodiscard]] index_t max_length() const noexcept { return model_->max_length(); }
   /// What loading found, and which parameters are new.
   [[nodiscard]] const load_report& report() const noexcept { return model_->report(); }
   /// What computes.
   [[nodiscard]] B& device() const noexcept { return *device_; }
   /// How long the windows are that the model is trained on: saved with it, for those who run it.
-  void set_trained_length(index tokens) noexcept { model_->config_.trained_length = tokens; }
+  void set_trained_length(index_t tokens) noexcept { model_->config_.trained_length = tokens; }
 
   /// For optimizers. The reference survives a move of the model.
   [[nodiscard]] parameter_store<B>& parameters() noexcept { return *model_->parameters_; }
@@ -139,13 +139,13 @@ class trainable_model {
   /// accumulate, what it counts in all of them.
   /// @throws onoma::error (out_of_range) for an id outside the vocabulary, a sequence that is too long, or a
   /// target that is none of the head's.
-  loss_result forward_loss(const batch_type& batch, index divisor = 0) {
+  loss_result forward_loss(const batch_type& batch, index_t divisor = 0) {
     pending_ = false;
     input_.set(batch.tokens, config());
-    const index labelled = model_->head().check(batch);
+    const index_t labelled = model_->head().check(batch);
     model_->head().wanted(batch, wanted_);
     parameters().pack_changed();
-    const auto scale = static_cast<double>(std::max<index>(divisor > 0 ? divisor : labelled, 1));
+    const auto scale = static_cast<double>(std::max<index_t>(divisor > 0 ? divisor : labelled, 1));
     saved_.masks = {true, seed_, step_++};
     const auto loss = workspace_->run(true, [&](arena& activations, arena& scratch) {
       return run_loss(training_pass(activations, scratch), batch, scale);
@@ -171,10 +171,10 @@ class trainable_model {
                                                         model_options options = {}) {
     trainable_model model(std::move(config), options, device);
     training_memory memory;
-    const index parameters = parameter_layout::of<scalar>(*model.model_, true).size();
-    memory.parameters = 4 * parameters * static_cast<index>(sizeof(scalar));
+    const index_t parameters = parameter_layout::of<scalar>(*model.model_, true).size();
+    memory.parameters = 4 * parameters * static_cast<index_t>(sizeof(scalar));
     model.model_->visit_linears([&](const linear<B>& layer) {
-      memory.packed += 2 * layer.weight().size() * static_cast<index>(sizeof(scalar));
+      memory.packed += 2 * layer.weight().size() * static_cast<index_t>(sizeof(scalar));
     });
     arena activations;
     arena forward_scratch;
@@ -192,7 +192,7 @@ class trainable_model {
 
   /// Bytes of activations and scratch that this model holds now: they grow to the largest batch, with
   /// half as much to spare.
-  [[nodiscard]] index workspace_size() const noexcept { return workspace_->size(); }
+  [[nodiscard]] index_t workspace_size() const noexcept { return workspace_->size(); }
 
  private:
   struct saved {
@@ -235,7 +235,7 @@ class trainable_model {
   loss_result run_loss(const pass<B>& run, const batch_type& batch, double divisor) {
     auto input = input_.upload(run);
     if (!wanted_.empty()) {
-      input.wanted = run.upload({wanted_.data(), static_cast<index>(wanted_.size())});
+      input.wanted = run.upload({wanted_.data(), static_cast<index_t>(wanted_.size())});
     }
     const auto hidden = model_->body().forward(run, input, saved_.body);
     return model_->head().forward_loss(run, batch, hidden, divisor, saved_.head);

@@ -65,13 +65,13 @@ struct aggregate_options {
 /// What `aggregate` found.
 struct aggregated {
   std::vector<entity> entities;  ///< in the order of the text; `text` and `span.bytes` are filled in
-  index repairs = 0;             ///< I- tags that continued nothing (strategy `word`)
+  index_t repairs = 0;             ///< I- tags that continued nothing (strategy `word`)
 };
 
 namespace detail {
 
 struct best_label {
-  index id;
+  index_t id;
   float score;
 };
 
@@ -85,7 +85,7 @@ inline bool is_ignored(const std::vector<std::string>& ignored, const std::strin
 }
 
 inline entity make_entity(std::string_view text, std::string label, double score, byte_span bytes,
-                          index first, index last) {
+                          index_t first, index_t last) {
   entity e;
   e.text = std::string(text.substr(static_cast<std::size_t>(bytes.begin),
                                    static_cast<std::size_t>(bytes.size())));
@@ -105,30 +105,30 @@ constexpr bool forms_words(aggregation strategy) noexcept {
 
 /// A token, or a word that Hugging Face's heuristic put together.
 struct unit {
-  index label;
+  index_t label;
   double score;
   byte_span bytes;
-  index first;
-  index last;
+  index_t first;
+  index_t last;
 };
 
-inline unit unite(const scored_window& w, index first, index last, aggregation strategy) {
+inline unit unite(const scored_window& w, index_t first, index_t last, aggregation strategy) {
   const auto bytes = byte_span{w.offsets[static_cast<std::size_t>(first)].begin,
                                w.offsets[static_cast<std::size_t>(last)].end};
   if (strategy == aggregation::average) {
     std::vector<float> mean(static_cast<std::size_t>(w.probabilities.cols), 0.0F);
-    for (index i = first; i <= last; ++i) {
+    for (index_t i = first; i <= last; ++i) {
       for (std::size_t l = 0; l < mean.size(); ++l) {
-        mean[l] += w.probabilities(i, static_cast<index>(l));
+        mean[l] += w.probabilities(i, static_cast<index_t>(l));
       }
     }
     for (float& value : mean) value /= static_cast<float>(last - first + 1);
-    const auto best = argmax({mean.data(), static_cast<index>(mean.size())});
+    const auto best = argmax({mean.data(), static_cast<index_t>(mean.size())});
     return {best.id, static_cast<double>(best.score), bytes, first, last};
   }
   auto best = argmax(w.probabilities.row(first));
   if (strategy == aggregation::max) {
-    for (index i = first + 1; i <= last; ++i) {
+    for (index_t i = first + 1; i <= last; ++i) {
       const auto other = argmax(w.probabilities.row(i));
       if (other.score > best.score) best = other;
     }
@@ -155,12 +155,12 @@ inline std::vector<unit> hf_units(std::string_view text, const scored_window& w,
   const aggregation strategy = options.strategy;
   const bool words = forms_words(strategy);
   std::vector<unit> units;
-  std::optional<index> open;
-  index previous = 0;
+  std::optional<index_t> open;
+  index_t previous = 0;
   const auto close = [&] {
     if (open) units.push_back(unite(w, *open, previous, strategy));
   };
-  for (index i = 0; i < w.probabilities.rows; ++i) {
+  for (index_t i = 0; i < w.probabilities.rows; ++i) {
     const auto at = static_cast<std::size_t>(i);
     if (w.special[at] != 0) continue;
     if (!(open && words && hf_continues(text, w, at, options.continuing_prefix))) {
@@ -259,7 +259,7 @@ inline void check_window(std::string_view text, const scored_window& w, const ta
   check(fits, error_code::shape_mismatch, "aggregate",
         "an offset, word id, special mark, piece and unknown mark per row of probabilities",
         "other sizes");
-  const auto size = static_cast<index>(text.size());
+  const auto size = static_cast<index_t>(text.size());
   for (const std::int32_t word : w.word_ids) {
     if (word < -1) {
       fail(error_code::out_of_range, "aggregate", "word ids from 0, or -1 for none",
@@ -279,8 +279,8 @@ inline void check_window(std::string_view text, const scored_window& w, const ta
 
 /// The likeliest label of one word.
 struct word_label {
-  index word = 0;      ///< its id
-  index label = 0;     ///< its label's id
+  index_t word = 0;      ///< its id
+  index_t label = 0;     ///< its label's id
   float score = 0.0F;  ///< the label's score: a probability where the scores are
   byte_span bytes;     ///< its tokens' places, from the first to the last
 };
@@ -291,10 +291,10 @@ struct word_label {
 [[nodiscard]] inline std::vector<word_label> label_words(std::span<const scored_window> windows) {
   const auto ids = detail::ids_of(windows);
   std::vector<word_label> words(ids.size());
-  std::vector<index> context(ids.size(), -1);  // tokens to the nearer edge of the window of the label
+  std::vector<index_t> context(ids.size(), -1);  // tokens to the nearer edge of the window of the label
   for (const auto& w : windows) {
-    const index tokens = w.probabilities.rows;
-    for (index i = 0; i < tokens; ++i) {
+    const index_t tokens = w.probabilities.rows;
+    for (index_t i = 0; i < tokens; ++i) {
       const auto at = static_cast<std::size_t>(i);
       if (w.word_ids[at] < 0) continue;
       const auto n = static_cast<std::size_t>(
@@ -308,7 +308,7 @@ struct word_label {
                         : bytes;
       // A window may begin inside a word: its first piece there is not the word's.
       const bool first = i == 0 || w.word_ids[at - 1] != w.word_ids[at];
-      const index near = std::min(i, tokens - 1 - i);
+      const index_t near = std::min(i, tokens - 1 - i);
       if (starts && first && near > context[n]) {
         const auto best = detail::argmax(w.probabilities.row(i));
         word.word = ids[n];
@@ -328,7 +328,7 @@ inline aggregated aggregate_by_word(std::string_view text, std::span<const score
   aggregated result;
   tag_reader reader;
   double sum = 0.0;
-  index count = 0;
+  index_t count = 0;
   for (const auto& word : label_words(windows)) {  // those without any token are not there: they break nothing
     const std::string& label = tags.label(word.label);
     const bool ignored = is_ignored(options.ignored, label) ||

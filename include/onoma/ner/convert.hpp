@@ -16,11 +16,11 @@ namespace onoma::inline ONOMA_ABI {
 /// The tags of a scheme for entities that do not overlap, in any order: the inverse of reading them.
 /// @throws onoma::error (invalid_argument) where they overlap, leave the sequence or are empty.
 [[nodiscard]] inline std::vector<std::string> encode_tags(std::span<const entity_span> entities,
-                                                          index size, tag_scheme scheme) {
+                                                          index_t size, tag_scheme scheme) {
   std::vector<const entity_span*> owner(static_cast<std::size_t>(size), nullptr);
   for (const auto& entity : entities) {
     bool fits = entity.begin >= 0 && entity.begin < entity.end && entity.end <= size;
-    for (index i = entity.begin; fits && i < entity.end; ++i) {
+    for (index_t i = entity.begin; fits && i < entity.end; ++i) {
       fits = owner[static_cast<std::size_t>(i)] == nullptr;
       owner[static_cast<std::size_t>(i)] = &entity;
     }
@@ -32,11 +32,11 @@ namespace onoma::inline ONOMA_ABI {
     }
   }
   // IOB1 and IOE1 mark a border only between two neighbours of one type.
-  const auto is_type = [&](index i, const std::string& type) {
+  const auto is_type = [&](index_t i, const std::string& type) {
     return i >= 0 && i < size && owner[static_cast<std::size_t>(i)] != nullptr &&
            owner[static_cast<std::size_t>(i)]->type == type;
   };
-  const auto prefix = [&](const entity_span& e, index i) {
+  const auto prefix = [&](const entity_span& e, index_t i) {
     const bool first = i == e.begin;
     const bool last = i == e.end - 1;
     switch (scheme) {
@@ -50,7 +50,7 @@ namespace onoma::inline ONOMA_ABI {
     return 'I';
   };
   std::vector<std::string> tags(static_cast<std::size_t>(size), "O");
-  for (index i = 0; i < size; ++i) {
+  for (index_t i = 0; i < size; ++i) {
     const entity_span* entity = owner[static_cast<std::size_t>(i)];
     if (entity == nullptr) continue;
     tags[static_cast<std::size_t>(i)] = std::string(1, prefix(*entity, i)) + "-" + entity->type;
@@ -60,14 +60,14 @@ namespace onoma::inline ONOMA_ABI {
 
 /// BIO tags of entities. @throws onoma::error (invalid_argument) as `encode_tags`.
 [[nodiscard]] inline std::vector<std::string> bio_tags(std::span<const entity_span> entities,
-                                                       index size) {
+                                                       index_t size) {
   return encode_tags(entities, size, tag_scheme::iob2);
 }
 
 /// One sequence in another scheme.
 struct converted_tags {
   std::vector<std::string> tags;  ///< as many as before
-  index repairs = 0;  ///< tags that had to change for the sequence to be one of its scheme
+  index_t repairs = 0;  ///< tags that had to change for the sequence to be one of its scheme
 };
 
 /// Rewrites a sequence of any scheme as BIO. Nothing is lost: what the scheme's rules would call
@@ -92,7 +92,7 @@ struct converted_tags {
     if (tag[0] == 'L') tag[0] = 'E';
   }
   const auto entities = lenient_entities(readable);
-  const auto size = static_cast<index>(tags.size());
+  const auto size = static_cast<index_t>(tags.size());
   const auto valid = encode_tags(entities, size, from);
   converted_tags result{bio_tags(entities, size), 0};
   for (std::size_t i = 0; i < tags.size(); ++i) result.repairs += tags[i] != valid[i] ? 1 : 0;
@@ -103,9 +103,9 @@ struct converted_tags {
 /// have `tags`), and returns the number of repairs. All or nothing.
 /// @throws onoma::error (invalid_argument) naming the sentence.
 template <class Sentences>
-index convert_to_bio(Sentences& sentences, tag_scheme from) {
+index_t convert_to_bio(Sentences& sentences, tag_scheme from) {
   std::vector<std::vector<std::string>> rewritten;
-  index repairs = 0;
+  index_t repairs = 0;
   for (const auto& s : sentences) {
     try {
       auto converted = to_bio(s.tags, from);

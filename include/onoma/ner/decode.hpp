@@ -40,18 +40,18 @@ class tag_reader {
   /// The type of the word read last, unless that was outside.
   [[nodiscard]] std::string_view type() const noexcept { return type_; }
   /// Tags that should continue an entity and had none: each opened one.
-  [[nodiscard]] index repairs() const noexcept { return repairs_; }
+  [[nodiscard]] index_t repairs() const noexcept { return repairs_; }
 
  private:
   std::string_view type_;
   bool open_ = false;
-  index repairs_ = 0;
+  index_t repairs_ = 0;
 };
 
 /// The entities of a sequence of tags.
 struct decoded_tags {
   std::vector<entity_span> entities;  ///< in order, never overlapping
-  index repairs = 0;                  ///< I- tags that continued nothing: each opened an entity
+  index_t repairs = 0;                  ///< I- tags that continued nothing: each opened an entity
 };
 
 /// An I- tag after O or after another type opens an entity, as conlleval and seqeval's default mode
@@ -60,7 +60,7 @@ struct decoded_tags {
   decoded_tags result;
   tag_reader reader;
   for (std::size_t i = 0; i < tags.size(); ++i) {
-    const auto at = static_cast<index>(i);
+    const auto at = static_cast<index_t>(i);
     switch (reader.read(tags[i])) {
       case tag_reader::step::outside: break;
       case tag_reader::step::opens:

@@ -14,8 +14,8 @@ struct entity {
   std::string label;   ///< the type, without B- or I-; the whole label for aggregation::none
   double score = 0.0;  ///< mean probability of its words (or pieces), 0 to 1; 1 for what data say
   text_span span;      ///< where it stands, in bytes, code points and UTF-16 units
-  index first = 0;     ///< first word (or, for the token-based strategies, token)
-  index last = 0;      ///< last word (or token), inclusive
+  index_t first = 0;     ///< first word (or, for the token-based strategies, token)
+  index_t last = 0;      ///< last word (or token), inclusive
 };
 
 }  // namespace onoma::inline ONOMA_ABI

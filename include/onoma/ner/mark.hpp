@@ -33,7 +33,7 @@ enum class mark_style {
 [[nodiscard]] inline std::string mark_entities(std::string_view text, std::span<const entity> entities,
                                                mark_style style = mark_style::brackets) {
   std::string out;
-  index at = 0;
+  index_t at = 0;
   for (const auto& e : entities) {
     const auto bytes = e.span.bytes;
     if (bytes.begin < at) continue;

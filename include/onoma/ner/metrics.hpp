@@ -23,16 +23,16 @@ namespace onoma::inline ONOMA_ABI {
 using tag_sequences = std::vector<std::vector<std::string>>;  ///< the tags of each sentence
 
 /// Counts by gold type and predicted type.
-using confusion_table = std::map<std::string, std::map<std::string, index>>;
+using confusion_table = std::map<std::string, std::map<std::string, index_t>>;
 
 /// Scores of one type or one average.
 struct entity_score {
   double precision = 0.0;  ///< correct of those predicted
   double recall = 0.0;     ///< correct of those that are there
   double f1 = 0.0;         ///< harmonic mean of both
-  index support = 0;       ///< entities in the gold tags
-  index predicted = 0;     ///< entities in the predicted tags
-  index correct = 0;       ///< in both: same sentence, words and type (0 for macro and weighted)
+  index_t support = 0;       ///< entities in the gold tags
+  index_t predicted = 0;     ///< entities in the predicted tags
+  index_t correct = 0;       ///< in both: same sentence, words and type (0 for macro and weighted)
 };
 
 /// How tags are read. Without a scheme: seqeval's default mode (conlleval's transitions). With one:
@@ -51,12 +51,13 @@ struct ner_report {
   entity_score macro;     ///< mean over types, of the gold or the predicted tags
   entity_score weighted;  ///< mean over types, weighted by support
   double token_accuracy = 0.0;  ///< of single tags
-  index tokens = 0;  ///< tags that were compared
-  index sentences = 0;  ///< sequences that were compared
-  index skipped_words = 0;  ///< words that count on neither side, since no model sees them (predict/evaluate.hpp)
+  index_t tokens = 0;  ///< tags that were compared
+  index_t sentences = 0;  ///< sequences that were compared
+  /// Words that count on neither side, since no model sees them (predict/evaluate.hpp).
+  index_t skipped_words = 0;
   /// Tags, gold and predicted, whose prefix is none of B, I, E and S. The default mode, like
   /// seqeval's, still scores them, wrongly; seqeval warns of some. They need strict mode.
-  index misread_tags = 0;
+  index_t misread_tags = 0;
   confusion_table word_confusion;  ///< words by type, "O" included; B- and I- are not told apart
   /// Entities of the same words by type; `no_entity` stands opposite missed and spurious ones.
   confusion_table entity_confusion;
@@ -67,7 +68,7 @@ struct ner_report {
 
 namespace detail {
 
-inline double quotient(index numerator, index denominator, double zero_division) {
+inline double quotient(index_t numerator, index_t denominator, double zero_division) {
   return denominator == 0 ? zero_division
                           : static_cast<double>(numerator) / static_cast<double>(denominator);
 }
@@ -125,10 +126,10 @@ inline bool is_misread(std::string_view tag) {
 
 /// The entities of all sentences, whose words are counted through, with one place between two sentences.
 inline std::vector<entity_span> entities_of(const tag_sequences& sentences, const metric_options& options,
-                                            index& misread_tags) {
+                                            index_t& misread_tags) {
   std::vector<entity_span> entities;
   lenient_reader lenient;
-  index offset = 0;
+  index_t offset = 0;
   for (const auto& tags : sentences) {
     if (options.strict) {
       for (auto& found : strict_entities(tags, *options.strict)) {
@@ -138,7 +139,7 @@ inline std::vector<entity_span> entities_of(const tag_sequences& sentences, cons
       misread_tags += std::count_if(tags.begin(), tags.end(), is_misread);
       lenient.read_all(tags, entities);
     }
-    offset += static_cast<index>(tags.size()) + 1;
+    offset += static_cast<index_t>(tags.size()) + 1;
   }
   return entities;
 }
@@ -254,7 +255,7 @@ inline void check_zero_division(double value) {
   detail::check_sequences(gold, predicted);
   ner_report report;
   report.mode = options.strict ? "strict " + std::string(to_string(*options.strict)) : "default";
-  report.sentences = static_cast<index>(gold.size());
+  report.sentences = static_cast<index_t>(gold.size());
   std::map<std::string, entity_score> types;
   detail::count_entities(detail::entities_of(gold, options, report.misread_tags),
                          detail::entities_of(predicted, options, report.misread_tags), types,
@@ -263,7 +264,7 @@ inline void check_zero_division(double value) {
     const auto parts = split_tag(tag);
     return parts.prefix == 'O' ? std::string("O") : std::string(parts.type);
   };
-  index equal = 0;
+  index_t equal = 0;
   for (std::size_t i = 0; i < gold.size(); ++i) {
     for (std::size_t w = 0; w < gold[i].size(); ++w) {
       ++report.tokens;

@@ -15,8 +15,8 @@ namespace onoma::inline ONOMA_ABI {
 namespace detail {
 
 /// Right-aligned in `width` columns; one code point counts as one, as in Python.
-inline std::string padded_left(std::string_view text, index width) {
-  const index gap = std::max<index>(0, width - count_code_points(text));
+inline std::string padded_left(std::string_view text, index_t width) {
+  const index_t gap = std::max<index_t>(0, width - count_code_points(text));
   return std::string(static_cast<std::size_t>(gap), ' ') + std::string(text);
 }
 
@@ -26,7 +26,7 @@ inline std::string confusion_text(const confusion_table& table) {
     names.insert(gold);
     for (const auto& [predicted, count] : row) names.insert(predicted);
   }
-  index width = 6;
+  index_t width = 6;
   for (const auto& name : names) width = std::max(width, count_code_points(name));
   std::string text = padded_left("gold \\ predicted", width + 10);
   for (const auto& name : names) text += "  " + padded_left(name, width);
@@ -35,7 +35,7 @@ inline std::string confusion_text(const confusion_table& table) {
     text += padded_left(gold, width + 10);
     const auto row = table.find(gold);
     for (const auto& predicted : names) {
-      index count = 0;
+      index_t count = 0;
       if (row != table.end()) {
         const auto cell = row->second.find(predicted);
         if (cell != row->second.end()) count = cell->second;
@@ -52,7 +52,7 @@ inline std::string confusion_text(const confusion_table& table) {
 /// The table that seqeval's `classification_report` prints, to the letter: types, then the three
 /// averages. `digits` after the point.
 [[nodiscard]] inline std::string to_text(const ner_report& report, int digits = 2) {
-  index width = std::max<index>(12, digits);
+  index_t width = std::max<index_t>(12, digits);
   for (const auto& [name, score] : report.types) {
     width = std::max(width, count_code_points(name));
   }

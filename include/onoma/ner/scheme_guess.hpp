@@ -19,8 +19,8 @@ namespace onoma::inline ONOMA_ABI {
 /// What `guess_scheme` found.
 struct scheme_guess {
   std::optional<tag_scheme> scheme;  ///< none: no tag with a prefix, or BMES, which has no conversion
-  index misplaced = 0;  ///< tags that the scheme would not have put there, such as I- behind O in IOB2
-  index foreign = 0;    ///< tags whose prefix it does not have, or that have none
+  index_t misplaced = 0;  ///< tags that the scheme would not have put there, such as I- behind O in IOB2
+  index_t foreign = 0;    ///< tags whose prefix it does not have, or that have none
 };
 
 /// Counts what tells schemes apart. @see guess_scheme
@@ -60,12 +60,12 @@ class scheme_counter {
   }
 
   static constexpr std::string_view prefix_names = "BIESLUM";
-  index prefixes_[7] = {};
+  index_t prefixes_[7] = {};
   // At the borders of entities whose neighbour is none of their type:
-  index begins_ = 0;         // B-
-  index begins_inside_ = 0;  // I-
-  index ends_ = 0;           // E-
-  index ends_inside_ = 0;    // I-
+  index_t begins_ = 0;         // B-
+  index_t begins_inside_ = 0;  // I-
+  index_t ends_ = 0;           // E-
+  index_t ends_inside_ = 0;    // I-
 };
 
 /// The scheme of a corpus, any range of elements that have `tags` (`std::vector<sentence>`), and how much of

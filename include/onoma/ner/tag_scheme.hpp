@@ -15,8 +15,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// An entity of a sequence: words [begin, end).
 struct entity_span {
-  index begin = 0;   ///< first word
-  index end = 0;     ///< behind the last
+  index_t begin = 0;   ///< first word
+  index_t end = 0;     ///< behind the last
   std::string type;  ///< without a prefix
   /// Whether place and type are equal.
   friend bool operator==(const entity_span&, const entity_span&) = default;
@@ -152,14 +152,14 @@ struct strict_tag {
                                                               tag_scheme scheme) {
   const auto rules = detail::rules_of(scheme);
   const auto prefixes = prefixes_of(scheme);
-  const auto size = static_cast<index>(tags.size());
+  const auto size = static_cast<index_t>(tags.size());
   const detail::strict_tag outside{'O', "_"};
-  const auto at = [&](index i) {
+  const auto at = [&](index_t i) {
     return i < size ? detail::read_strict(tags[static_cast<std::size_t>(i)]) : outside;
   };
   std::vector<entity_span> entities;
   auto previous = outside;
-  for (index i = 0; i <= size;) {
+  for (index_t i = 0; i <= size;) {
     const auto current = at(i);
     if (prefixes.find(current.prefix) == std::string_view::npos) {
       fail(error_code::invalid_argument,
@@ -167,7 +167,7 @@ struct strict_tag {
            "a prefix of " + std::string(prefixes), "'" + tags[static_cast<std::size_t>(i)] + "'");
     }
     if (detail::matches(rules.start, previous, current)) {
-      index end = i + 1;
+      index_t end = i + 1;
       while (end < size && detail::matches(rules.inside, at(end - 1), at(end))) ++end;
       if (detail::matches(rules.end, at(end - 1), at(end))) {
         entities.push_back({i, end, std::string(current.type)});
@@ -229,8 +229,8 @@ class lenient_reader {
   }
 
   detail::strict_tag previous_{'O', ""};
-  index begin_ = 0;  // of the entity that is open, or of one before: a reader of odd tags may not move it
-  index at_ = 0;
+  index_t begin_ = 0;  // of the entity that is open, or of one before: a reader of odd tags may not move it
+  index_t at_ = 0;
 };
 
 /// The entities of one sequence by `lenient_reader`. In several sequences that are read as one an odd tag

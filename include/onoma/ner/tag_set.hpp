@@ -54,7 +54,7 @@ class tag_set {
     for (std::size_t i = 0; i < labels_.size(); ++i) {
       check(!labels_[i].empty(), error_code::invalid_argument, "tag_set", "labels with a name",
             "an empty one");
-      ids_[labels_[i]] = static_cast<index>(i);
+      ids_[labels_[i]] = static_cast<index_t>(i);
     }
   }
 
@@ -98,11 +98,11 @@ class tag_set {
   }
 
   /// L, the number of labels.
-  [[nodiscard]] index size() const noexcept { return static_cast<index>(labels_.size()); }
+  [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(labels_.size()); }
   /// By id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return labels_; }
   /// @throws onoma::error (out_of_range).
-  [[nodiscard]] const std::string& label(index id) const {
+  [[nodiscard]] const std::string& label(index_t id) const {
     if (id < 0 || id >= size()) {
       fail(error_code::out_of_range, "tag_set::label", "an id below " + std::to_string(size()),
            std::to_string(id));
@@ -110,12 +110,12 @@ class tag_set {
     return labels_[static_cast<std::size_t>(id)];
   }
   /// The id of a label; of several with this name the last, as in the label2id that Python makes of them.
-  [[nodiscard]] std::optional<index> find(std::string_view label) const {
+  [[nodiscard]] std::optional<index_t> find(std::string_view label) const {
     const auto found = ids_.find(std::string(label));
     return found == ids_.end() ? std::nullopt : std::optional(found->second);
   }
   /// The same. @throws onoma::error (out_of_range) naming the label and those there are.
-  [[nodiscard]] index id(std::string_view label) const {
+  [[nodiscard]] index_t id(std::string_view label) const {
     if (const auto found = find(label)) return *found;
     std::string known;
     for (const auto& name : labels_) known.append(known.empty() ? "one of " : " ").append(name);
@@ -124,7 +124,7 @@ class tag_set {
 
  private:
   std::vector<std::string> labels_;
-  std::unordered_map<std::string, index> ids_;
+  std::unordered_map<std::string, index_t> ids_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -28,10 +28,10 @@ class attention {
 
   /// Sizes and settings.
   struct sizes {
-    index hidden = 0;         ///< H
-    index heads = 1;          ///< A, of queries
-    index kv_heads = 0;       ///< G, of keys and values: a divisor of A; 0: A
-    index width = 0;          ///< D; 0: H / A
+    index_t hidden = 0;         ///< H
+    index_t heads = 1;          ///< A, of queries
+    index_t kv_heads = 0;       ///< G, of keys and values: a divisor of A; 0: A
+    index_t width = 0;          ///< D; 0: H / A
     bool bias = true;         ///< of the projections
     attention_reach reach{};  ///< how far queries see
   };
@@ -142,9 +142,9 @@ class attention {
             .bias = context.bias};
   }
 
-  index heads_;
-  index kv_heads_;
-  index width_;
+  index_t heads_;
+  index_t kv_heads_;
+  index_t width_;
   attention_reach reach_;
   linear<B> query_key_value_;  // [(A + 2 G) D, H]: the rows of q, then of k, then of v
   linear<B> output_;           // [H, A D]

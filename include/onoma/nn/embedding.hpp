@@ -27,18 +27,18 @@ class embedding {
 
   /// Sizes and settings.
   struct sizes {
-    index vocabulary = 0;          ///< V
-    index positions = 0;           ///< P; 0: no table
-    index types = 0;               ///< 0: no table
-    index width = 0;               ///< E, of the tables
-    index hidden = 0;              ///< H; if it is not E, a projection follows
+    index_t vocabulary = 0;          ///< V
+    index_t positions = 0;           ///< P; 0: no table
+    index_t types = 0;               ///< 0: no table
+    index_t width = 0;               ///< E, of the tables
+    index_t hidden = 0;              ///< H; if it is not E, a projection follows
     double eps = 1e-12;            ///< of the norms
     bool norm_bias = true;         ///< of the norm
     float dropout = 0.0F;          ///< behind the norm
     bool fixed_positions = false;  ///< the position table is not trained
     // Rows that are not trained, as torch.nn.Embedding's padding_idx; -1: none.
-    index padding = -1;           ///< row of the word table that does not learn; -1: none
-    index position_padding = -1;  ///< row of the position table that does not learn; -1: none
+    index_t padding = -1;           ///< row of the word table that does not learn; -1: none
+    index_t position_padding = -1;  ///< row of the position table that does not learn; -1: none
   };
 
   /// Backward scatters into the rows that were read.
@@ -118,7 +118,7 @@ class embedding {
     freeze(run.device, position_, position_padding_);
   }
 
-  void freeze(B& device, const parameter<scalar>& table, index row) const {
+  void freeze(B& device, const parameter<scalar>& table, index_t row) const {
     // A dry run that only measures has no gradients.
     if (row < 0 || !table.gradient) return;
     device.fill(table.gradient.slice(row * width_, width_), scalar(0));
@@ -136,10 +136,10 @@ class embedding {
   parameter<scalar> type_;      // [T, E], or no rows
   layer_norm<B> norm_;
   std::optional<linear<B>> projection_;  // [H, E]
-  index width_;
-  index hidden_;
-  index padding_;
-  index position_padding_;
+  index_t width_;
+  index_t hidden_;
+  index_t padding_;
+  index_t position_padding_;
   float dropout_;
 };
 

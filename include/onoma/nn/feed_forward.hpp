@@ -21,7 +21,7 @@ class feed_forward {
   };
 
   /// From H to F and back, without memory for its parameters yet.
-  feed_forward(index hidden, index inner, activation function)
+  feed_forward(index_t hidden, index_t inner, activation function)
       : expand_(hidden, inner), contract_(inner, hidden), inner_(inner), function_(function) {}
 
   /// Calls visitor(scope, parameter) for each parameter, in a fixed order.
@@ -70,7 +70,7 @@ class feed_forward {
  private:
   linear<B> expand_;    // [F, H]
   linear<B> contract_;  // [H, F]
-  index inner_;
+  index_t inner_;
   activation function_;
 };
 

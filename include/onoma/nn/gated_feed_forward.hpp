@@ -15,8 +15,8 @@ class gated_feed_forward {
 
   /// Sizes and settings.
   struct sizes {
-    index hidden = 0;                        ///< H
-    index inner = 0;                         ///< F
+    index_t hidden = 0;                        ///< H
+    index_t inner = 0;                         ///< F
     activation function = activation::gelu;  ///< between the products
     bool bias = true;                        ///< of the projections
   };
@@ -94,7 +94,7 @@ class gated_feed_forward {
 
   linear<B> expand_;    // [2F, H]: the rows of Wi, then of Wg
   linear<B> contract_;  // [H, F]
-  index inner_;
+  index_t inner_;
   activation function_;
 };
 

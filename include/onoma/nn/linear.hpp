@@ -15,7 +15,7 @@ class linear {
   using scalar = typename B::scalar;
 
   /// [outputs, inputs] and a bias, without memory for them yet.
-  linear(index inputs, index outputs, bool bias = true)
+  linear(index_t inputs, index_t outputs, bool bias = true)
       : weight_(parameter<scalar>::weight(outputs, inputs)) {
     if (bias) bias_ = parameter<scalar>::vector(outputs, initial_value::zeros);
   }

@@ -23,7 +23,7 @@ class norm {
   };
 
   /// `bias`: whether layer normalisation adds beta. RMS normalisation has none.
-  norm(index size, double eps, bool bias = has_mean)
+  norm(index_t size, double eps, bool bias = has_mean)
       : gamma_(parameter<scalar>::vector(size, initial_value::ones)),
         eps_(static_cast<scalar>(eps)) {
     if (bias && has_mean) beta_ = parameter<scalar>::vector(size, initial_value::zeros);
@@ -130,7 +130,7 @@ class no_norm {
   struct saved {};
 
   /// Takes what norms take.
-  no_norm(index /*size*/, double /*eps*/, bool /*bias*/ = false) {}
+  no_norm(index_t /*size*/, double /*eps*/, bool /*bias*/ = false) {}
 
   /// There are no parameters.
   template <class Visitor>

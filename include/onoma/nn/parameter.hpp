@@ -42,13 +42,13 @@ enum class read_as {
 /// so does the `value` of a weight that is packed.
 template <class T>
 struct parameter {
-  index rows = 0;                              ///< 1 for a vector
-  index cols = 0;                              ///< elements in a row
+  index_t rows = 0;                              ///< 1 for a vector
+  index_t cols = 0;                              ///< elements in a row
   bool is_matrix = false;                      ///< else a vector
   initial_value start = initial_value::zeros;  ///< what it begins with where no file has it
   update_rule rule = update_rule::plain;       ///< how the optimizer treats it
   read_as reading = read_as::values;           ///< how a forward reads it
-  index entry = -1;                            ///< its number in the layout, once a store has bound it
+  index_t entry = -1;                            ///< its number in the layout, once a store has bound it
   vec<const T> value{};                        ///< [rows * cols] in backend memory
   vec<T> gradient{};                           ///< likewise
   /// Of a table in training: [rows], not 0 for the rows of `gradient` that a step may have added to.
@@ -57,7 +57,7 @@ struct parameter {
   vec<std::uint8_t> used{};
 
   /// A matrix that is read as it lies.
-  [[nodiscard]] static parameter matrix(index rows, index cols) {
+  [[nodiscard]] static parameter matrix(index_t rows, index_t cols) {
     return {.rows = rows,
             .cols = cols,
             .is_matrix = true,
@@ -65,24 +65,24 @@ struct parameter {
             .rule = update_rule::decayed};
   }
   /// A matrix whose rows are looked up.
-  [[nodiscard]] static parameter table(index rows, index cols) {
+  [[nodiscard]] static parameter table(index_t rows, index_t cols) {
     auto p = matrix(rows, cols);
     p.reading = read_as::rows;
     return p;
   }
   /// The weight of a linear layer.
-  [[nodiscard]] static parameter weight(index outputs, index inputs) {
+  [[nodiscard]] static parameter weight(index_t outputs, index_t inputs) {
     auto p = matrix(outputs, inputs);
     p.reading = read_as::packed;
     return p;
   }
   /// A vector: a bias, or the weight of a norm.
-  [[nodiscard]] static parameter vector(index size, initial_value start) {
+  [[nodiscard]] static parameter vector(index_t size, initial_value start) {
     return {.rows = 1, .cols = size, .start = start};
   }
 
   /// Elements.
-  [[nodiscard]] index size() const noexcept { return rows * cols; }
+  [[nodiscard]] index_t size() const noexcept { return rows * cols; }
   /// [rows, cols]
   [[nodiscard]] mat<const T> value_matrix() const noexcept { return {value.data, rows, cols}; }
   /// [rows, cols]
@@ -96,18 +96,18 @@ struct parameter {
 /// Where one parameter lies in the flat buffers, and its name in the model.
 struct parameter_entry {
   std::string name;  ///< "layer.3.attention.output.weight"
-  index rows = 0;    ///< as those of the parameter, and so are the next five
-  index cols = 0;    ///< elements in a row
+  index_t rows = 0;    ///< as those of the parameter, and so are the next five
+  index_t cols = 0;    ///< elements in a row
   bool is_matrix = false;                      ///< else a vector
   initial_value start = initial_value::zeros;  ///< what it begins with where no file has it
   update_rule rule = update_rule::plain;       ///< how the optimizer treats it
   read_as reading = read_as::values;           ///< how a forward reads it
-  index place = 0;      ///< among all parameters, in elements: names its stream of random numbers
-  index offset = 0;     ///< in the flat buffers; -1: they leave it out
-  index first_row = 0;  ///< of a table, among the rows of all tables
+  index_t place = 0;      ///< among all parameters, in elements: names its stream of random numbers
+  index_t offset = 0;     ///< in the flat buffers; -1: they leave it out
+  index_t first_row = 0;  ///< of a table, among the rows of all tables
 
   /// Elements.
-  [[nodiscard]] index size() const noexcept { return rows * cols; }
+  [[nodiscard]] index_t size() const noexcept { return rows * cols; }
   /// False for what inference keeps elsewhere: tables and packed weights.
   [[nodiscard]] bool has_place() const noexcept { return offset >= 0; }
   /// False for a packed weight in inference: no one but its layer has it.
@@ -122,14 +122,14 @@ struct parameter_entry {
 /// so that a checkpoint is checked first.
 class parameter_layout {
  public:
-  static constexpr index alignment = 16;  ///< of each parameter, in elements: 64 bytes of float
+  static constexpr index_t alignment = 16;  ///< of each parameter, in elements: 64 bytes of float
 
   /// `model.visit(scope, f)` calls f(scope, parameter&) for each parameter, in a fixed order.
   /// Without `training`, tables and packed weights have no place.
   template <class T, class Model>
   [[nodiscard]] static parameter_layout of(Model& model, bool training) {
     parameter_layout layout;
-    index place = 0;
+    index_t place = 0;
     for (const auto rule : update_rules) {
       model.visit(scope{}, [&](const scope& at, const parameter<T>& p) {
         if (p.rule != rule) return;
@@ -149,23 +149,23 @@ class parameter_layout {
   /// All parameters, in the order in which they lie.
   [[nodiscard]] std::span<const parameter_entry> entries() const noexcept { return entries_; }
   /// Elements of a flat buffer, padding included.
-  [[nodiscard]] index size() const noexcept { return size_; }
+  [[nodiscard]] index_t size() const noexcept { return size_; }
   /// One past the last element with this rule.
-  [[nodiscard]] index end(update_rule rule) const noexcept {
+  [[nodiscard]] index_t end(update_rule rule) const noexcept {
     return ends_[static_cast<std::size_t>(rule)];
   }
   /// Rows of all tables together.
-  [[nodiscard]] index table_rows() const noexcept { return table_rows_; }
+  [[nodiscard]] index_t table_rows() const noexcept { return table_rows_; }
 
   /// For training: calls alone(entry) for each parameter with this rule for which is_alone(entry), and
   /// range(offset, count) for the ranges of the flat buffers that the others make, in the order of
   /// places.
   template <class IsAlone, class Alone, class Range>
   void for_each_part(update_rule rule, IsAlone&& is_alone, Alone&& alone, Range&& range) const {
-    index first = rule == update_rule::decayed
+    index_t first = rule == update_rule::decayed
                       ? 0
                       : end(static_cast<update_rule>(static_cast<int>(rule) - 1));
-    const auto range_until = [&](index last) {
+    const auto range_until = [&](index_t last) {
       if (last > first) range(first, last - first);
     };
     for (const auto& entry : entries_) {
@@ -178,14 +178,14 @@ class parameter_layout {
   }
 
  private:
-  static constexpr index padded(index size) {
+  static constexpr index_t padded(index_t size) {
     return (size + alignment - 1) / alignment * alignment;
   }
 
   std::vector<parameter_entry> entries_;
-  index size_ = 0;
-  index table_rows_ = 0;
-  index ends_[std::size(update_rules)] = {};
+  index_t size_ = 0;
+  index_t table_rows_ = 0;
+  index_t ends_[std::size(update_rules)] = {};
 };
 
 /// What a parameter starts with where no checkpoint provides it: normal ones are drawn from
@@ -230,7 +230,7 @@ class parameter_store {
       gradients_.emplace_back(backend.allocate(bytes(layout_.size())));
       used_ = backend.allocate(static_cast<std::size_t>(layout_.table_rows()));
     }
-    index number = 0;
+    index_t number = 0;
     for (const auto rule : update_rules) {
       model.visit(scope{}, [&](const scope&, parameter<scalar>& p) {
         if (p.rule != rule) return;
@@ -296,7 +296,7 @@ class parameter_store {
       layout_.for_each_part(
           rule, [](const parameter_entry& entry) { return entry.reading == read_as::rows; },
           [&](const parameter_entry& table) { backend_->clear(gradient_table(table)); },
-          [&](index first, index count) {
+          [&](index_t first, index_t count) {
             backend_->fill(gradients().slice(first, count), scalar(0));
           });
     }
@@ -378,7 +378,7 @@ class parameter_store {
   }
 
  private:
-  static std::size_t bytes(index elements) {
+  static std::size_t bytes(index_t elements) {
     return static_cast<std::size_t>(elements) * sizeof(scalar);
   }
   vec<scalar> flat(const typename B::buffer& buffer) const noexcept {
@@ -411,8 +411,8 @@ class parameter_store {
   std::vector<typename B::buffer> gradients_;  // none or one
   typename B::buffer used_;                    // marks of rows, with gradients
   std::vector<typename B::buffer> tables_;     // copies of tables that the flat buffer leaves out
-  std::map<index, vec<const scalar>> table_values_;  // of all such tables, by their entry's `place`
-  std::map<index, packed_weight> packed_;            // of all linear weights, likewise
+  std::map<index_t, vec<const scalar>> table_values_;  // of all such tables, by their entry's `place`
+  std::map<index_t, packed_weight> packed_;            // of all linear weights, likewise
   bool is_packed_ = false;  // in training: they are what the values are
   bool reads_pieces_ = false;
   double gradient_scale_ = 1.0;

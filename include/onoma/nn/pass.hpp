@@ -37,7 +37,7 @@ struct pass {
   /// Memory for a value that backward will read.
   [[nodiscard]] arena& kept() const noexcept { return training ? activations : scratch; }
   /// An uninitialised matrix in that memory.
-  [[nodiscard]] mat<scalar> keep(index rows, index cols) const {
+  [[nodiscard]] mat<scalar> keep(index_t rows, index_t cols) const {
     return kept().template take<scalar>(rows, cols);
   }
   /// x = dropout(x), which inference, with a backend that may not know how, never does.
@@ -71,8 +71,8 @@ class workspace {
       : device_(&device), activations_(device.allocate(1)), scratch_(device.allocate(1)) {}
 
   /// Bytes of both blocks, including what is spare.
-  [[nodiscard]] index size() const noexcept {
-    return static_cast<index>(activations_.size() + scratch_.size());
+  [[nodiscard]] index_t size() const noexcept {
+    return static_cast<index_t>(activations_.size() + scratch_.size());
   }
 
   /// Runs a pass twice: on measuring arenas with the kernels switched off, which gives its size
@@ -97,14 +97,14 @@ class workspace {
   }
 
  private:
-  void grow(typename B::buffer& buffer, index bytes) {
+  void grow(typename B::buffer& buffer, index_t bytes) {
     const auto needed = static_cast<std::size_t>(bytes);
     if (buffer.size() >= needed) return;
     buffer = device_->allocate(1);  // first, so that old and new never exist together
     buffer = device_->allocate(needed + needed / 2);
   }
   static arena over(typename B::buffer& buffer) {
-    return {buffer.data(), static_cast<index>(buffer.size())};
+    return {buffer.data(), static_cast<index_t>(buffer.size())};
   }
 
   B* device_;

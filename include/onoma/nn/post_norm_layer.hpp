@@ -17,10 +17,10 @@ class post_norm_layer {
 
   /// Sizes and settings.
   struct sizes {
-    index number = 0;                              ///< counted from 0: names the dropout masks
-    index hidden = 0;                              ///< H
-    index heads = 1;                               ///< A
-    index inner = 0;                               ///< F
+    index_t number = 0;                              ///< counted from 0: names the dropout masks
+    index_t hidden = 0;                              ///< H
+    index_t heads = 1;                               ///< A
+    index_t inner = 0;                               ///< F
     activation function = activation::gelu;        ///< between the products
     double eps = 1e-12;                            ///< of the norms
     float attention_probabilities_dropout = 0.0F;  ///< on the attention probabilities
@@ -67,7 +67,7 @@ class post_norm_layer {
     const arena_scope release(run.scratch);
     const auto m = masks(run);
 
-    const index wanted = context.wanted.empty() ? x.rows : context.wanted.size;
+    const index_t wanted = context.wanted.empty() ? x.rows : context.wanted.size;
     const auto a = run.keep(wanted, x.cols);
     attention_.forward(run, x, context, m.probabilities, a, keep.attention_block);
     mat<const scalar> residual = x;

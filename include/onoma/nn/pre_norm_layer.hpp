@@ -18,7 +18,7 @@ class pre_norm_layer {
 
   /// Sizes and settings.
   struct sizes {
-    index number = 0;                                      ///< counted from 0: names the dropout masks
+    index_t number = 0;                                      ///< counted from 0: names the dropout masks
     typename attention<B>::sizes attention{};              ///< of the attention
     typename gated_feed_forward<B>::sizes feed_forward{};  ///< of the feed-forward block
     double eps = 1e-5;                                     ///< of the norms
@@ -68,7 +68,7 @@ class pre_norm_layer {
     const auto m = masks(run);
 
     const auto n = attention_norm_.forward_beside(run, x, {}, {}, keep.attention_norm);
-    const index wanted = context.wanted.empty() ? x.rows : context.wanted.size;
+    const index_t wanted = context.wanted.empty() ? x.rows : context.wanted.size;
     const auto z = run.keep(wanted, x.cols);
     attention_.forward(run, n, context, m.probabilities, z, keep.attention_block);
     mat<const scalar> residual = x;

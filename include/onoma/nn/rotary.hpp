@@ -13,7 +13,7 @@ namespace onoma::inline ONOMA_ABI {
 template <inference_backend B>
 [[nodiscard]] rotary_angles<typename B::scalar> angles_of(const pass<B>& run,
                                                           vec<const std::int32_t> positions,
-                                                          double base, index width) {
+                                                          double base, index_t width) {
   const rotary_angles<typename B::scalar> angles{run.keep(positions.size, width / 2),
                                                  run.keep(positions.size, width / 2)};
   run.device.rotary(positions, base, angles);

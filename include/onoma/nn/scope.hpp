@@ -24,7 +24,7 @@ class scope {
     return scope(std::move(name));
   }
   /// A part with a number: layers are counted from 0.
-  [[nodiscard]] scope operator/(index part) const { return *this / std::to_string(part); }
+  [[nodiscard]] scope operator/(index_t part) const { return *this / std::to_string(part); }
 
   /// The parts with dots between them.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }

@@ -14,9 +14,9 @@ namespace onoma::inline ONOMA_ABI {
 /// The entities of one text, and what happened on the way to them.
 struct tagged_text {
   std::vector<entity> entities;  ///< in the order of the text
-  index windows = 1;             ///< > 1: the text was longer than the model takes
-  index repairs = 0;             ///< I- tags that continued nothing and opened an entity
-  index unknown_tokens = 0;      ///< pieces that the vocabulary does not have
+  index_t windows = 1;             ///< > 1: the text was longer than the model takes
+  index_t repairs = 0;             ///< I- tags that continued nothing and opened an entity
+  index_t unknown_tokens = 0;      ///< pieces that the vocabulary does not have
 
   /// The first entity: the result is a range of them.
   [[nodiscard]] auto begin() const noexcept { return entities.begin(); }

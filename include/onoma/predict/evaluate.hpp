@@ -32,7 +32,7 @@ template <class Model>
                                                          const prediction_options& options = {}) {
   auto& run = session_of(model);
   const auto encode = window_options(run, options);
-  const auto labels = static_cast<index>(run.labels().size());
+  const auto labels = static_cast<index_t>(run.labels().size());
   std::vector<predicted_words> result;
   result.reserve(sentences.size());
   tokenizer::workspace work(tokens);
@@ -95,7 +95,7 @@ template <class Model>
   const auto found = predict_words(model, tokens, sentences, options);
   tag_sequences gold(sentences.size());
   tag_sequences predicted(sentences.size());
-  index skipped = 0;
+  index_t skipped = 0;
   for (std::size_t s = 0; s < sentences.size(); ++s) {
     if (sentences[s].tags.size() != found[s].size()) {
       fail(error_code::shape_mismatch, "evaluate_on: sentence " + std::to_string(s + 1),

@@ -96,11 +96,11 @@ class token_tagger final : public entity_model {
   /// Words of white space are no part of an entity, and do not end one.
   [[nodiscard]] tagged_text tag_words(std::span<const std::string> words) override {
     std::string text;
-    std::vector<index> begins;
+    std::vector<index_t> begins;
     begins.reserve(words.size());
     for (const auto& word : words) {
       if (!begins.empty()) text += ' ';
-      begins.push_back(static_cast<index>(text.size()));
+      begins.push_back(static_cast<index_t>(text.size()));
       text += word;
     }
     std::vector<scored_text> scored(1);
@@ -112,7 +112,7 @@ class token_tagger final : public entity_model {
     for (auto& window : scored[0].windows) {
       for (std::size_t i = 0; i < window.offsets.size(); ++i) {
         if (window.word_ids[i] < 0) continue;
-        const index begin = begins[static_cast<std::size_t>(window.word_ids[i])];
+        const index_t begin = begins[static_cast<std::size_t>(window.word_ids[i])];
         window.offsets[i].begin += begin;
         window.offsets[i].end += begin;
       }
@@ -135,7 +135,7 @@ class token_tagger final : public entity_model {
 
   [[nodiscard]] tagged_text find_entities(const std::string& text, const scored_text& scored) const {
     tagged_text result;
-    result.windows = static_cast<index>(scored.windows.size());
+    result.windows = static_cast<index_t>(scored.windows.size());
     const auto windows = scored.views(tokens_.get(), shared_->tags.size());
     for (const auto& window : windows) {
       for (const auto unknown : window.unknown) result.unknown_tokens += unknown;

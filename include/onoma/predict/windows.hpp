@@ -20,9 +20,9 @@ namespace onoma::inline ONOMA_ABI {
 
 /// How texts are cut into windows and put into batches.
 struct prediction_options {
-  index max_length = 0;     ///< tokens per window; 0: as the model was trained, or as many as it takes
-  index stride = 64;        ///< tokens that windows of a long text share
-  index max_tokens = 2048;  ///< tokens per batch: fewer than some hundred cost time
+  index_t max_length = 0;     ///< tokens per window; 0: as the model was trained, or as many as it takes
+  index_t stride = 64;        ///< tokens that windows of a long text share
+  index_t max_tokens = 2048;  ///< tokens per batch: fewer than some hundred cost time
 };
 
 /// How texts are encoded for a model.
@@ -32,7 +32,7 @@ template <class Session>
   o.max_length = options.max_length > 0 ? std::min(options.max_length, model.max_length())
                                         : model.window_length();
   // A model with room for few tokens cannot share as many as the default says.
-  o.stride = std::min(options.stride, std::max<index>(0, (o.max_length - 2) / 2));
+  o.stride = std::min(options.stride, std::max<index_t>(0, (o.max_length - 2) / 2));
   return o;
 }
 
@@ -42,7 +42,7 @@ struct scored_text {
   std::vector<std::vector<float>> probabilities;  ///< [N, L] of each window, once they are scored
 
   /// What `label_words` reads: views of this.
-  [[nodiscard]] std::vector<scored_window> views(index labels) const {
+  [[nodiscard]] std::vector<scored_window> views(index_t labels) const {
     std::vector<scored_window> all(windows.size());
     for (std::size_t w = 0; w < windows.size(); ++w) {
       const encoding& e = windows[w];
@@ -54,7 +54,7 @@ struct scored_text {
     return all;
   }
   /// What `aggregate` reads: the same, with the pieces' texts.
-  [[nodiscard]] std::vector<scored_window> views(const tokenizer& tokens, index labels) const {
+  [[nodiscard]] std::vector<scored_window> views(const tokenizer& tokens, index_t labels) const {
     auto all = views(labels);
     for (std::size_t w = 0; w < windows.size(); ++w) {
       for (const auto id : windows[w].ids) {
@@ -70,7 +70,7 @@ struct scored_text {
 /// results do not depend on how they are put together.
 /// @throws onoma::error as the model's `probabilities`.
 template <class Session>
-void score_windows(Session& model, std::span<scored_text> texts, index max_tokens) {
+void score_windows(Session& model, std::span<scored_text> texts, index_t max_tokens) {
   std::vector<std::pair<scored_text*, std::size_t>> pending;  // the windows of the batch
   token_batch batch;
   const auto score = [&] {
@@ -78,7 +78,7 @@ void score_windows(Session& model, std::span<scored_text> texts, index max_token
     const auto found = model.probabilities(batch);
     const auto layout = batch.layout();
     for (std::size_t b = 0; b < pending.size(); ++b) {
-      const auto at = static_cast<index>(b);
+      const auto at = static_cast<index_t>(b);
       const auto* first = found.row_data(layout.begin(at));
       pending[b].first->probabilities[pending[b].second].assign(first,
                                                                 first + layout.length(at) * found.cols);
@@ -90,7 +90,7 @@ void score_windows(Session& model, std::span<scored_text> texts, index max_token
     text.probabilities.resize(text.windows.size());
     for (std::size_t w = 0; w < text.windows.size(); ++w) {
       const auto& ids = text.windows[w].ids;
-      if (batch.tokens() + static_cast<index>(ids.size()) > max_tokens) score();
+      if (batch.tokens() + static_cast<index_t>(ids.size()) > max_tokens) score();
       batch.add(ids);
       pending.emplace_back(&text, w);
     }

@@ -14,11 +14,11 @@ using floats = xsimd::batch<float, Arch>;
 
 /// Floats in a vector.
 template <class Arch>
-inline constexpr index width = static_cast<index>(floats<Arch>::size);
+inline constexpr index_t width = static_cast<index_t>(floats<Arch>::size);
 
 /// `count` rounded up to whole vectors.
 template <class Arch>
-[[nodiscard]] constexpr index padded(index count) {
+[[nodiscard]] constexpr index_t padded(index_t count) {
   return (count + width<Arch> - 1) / width<Arch> * width<Arch>;
 }
 
@@ -36,14 +36,14 @@ inline void store(float* p, floats<Arch> v) {
 
 #if defined(__AVX512F__)
 /// The first `count` <= 16 lanes.
-[[nodiscard]] inline __mmask16 first_lanes(index count) {
+[[nodiscard]] inline __mmask16 first_lanes(index_t count) {
   return static_cast<__mmask16>((1U << count) - 1U);
 }
 #endif
 
 /// The first `count` < width elements; the others are zero.
 template <class Arch>
-[[nodiscard]] inline floats<Arch> load_partial(const float* p, index count) {
+[[nodiscard]] inline floats<Arch> load_partial(const float* p, index_t count) {
 #if defined(__AVX512F__)
   if constexpr (width<Arch> == 16) return _mm512_maskz_loadu_ps(first_lanes(count), p);
 #endif
@@ -54,7 +54,7 @@ template <class Arch>
 
 /// Writes the first `count` < width elements.
 template <class Arch>
-inline void store_partial(float* p, floats<Arch> v, index count) {
+inline void store_partial(float* p, floats<Arch> v, index_t count) {
 #if defined(__AVX512F__)
   if constexpr (width<Arch> == 16) return _mm512_mask_storeu_ps(p, first_lanes(count), v);
 #endif
@@ -65,7 +65,7 @@ inline void store_partial(float* p, floats<Arch> v, index count) {
 
 /// The first `count` < width elements of v; the others are zero.
 template <class Arch>
-[[nodiscard]] inline floats<Arch> keep_first(floats<Arch> v, index count) {
+[[nodiscard]] inline floats<Arch> keep_first(floats<Arch> v, index_t count) {
 #if defined(__AVX512F__)
   if constexpr (width<Arch> == 16) return _mm512_maskz_mov_ps(first_lanes(count), v);
 #endif
@@ -102,13 +102,13 @@ template <class Arch>
 
 /// `load` or, at the end of a row (count < width), `load_partial`.
 template <class Arch>
-[[nodiscard]] inline floats<Arch> load_some(const float* p, index count) {
+[[nodiscard]] inline floats<Arch> load_some(const float* p, index_t count) {
   return count == width<Arch> ? load<Arch>(p) : load_partial<Arch>(p, count);
 }
 
 /// `store` or, at the end of a row (count < width), `store_partial`.
 template <class Arch>
-inline void store_some(float* p, floats<Arch> v, index count) {
+inline void store_some(float* p, floats<Arch> v, index_t count) {
   if (count == width<Arch>) {
     store<Arch>(p, v);
   } else {
@@ -118,8 +118,8 @@ inline void store_some(float* p, floats<Arch> v, index count) {
 
 /// y[i] = f(a[i], ...) for i in [0, count): whole vectors, then one partial.
 template <class Arch, class F, class... Inputs>
-inline void map_row(index count, float* y, F f, const Inputs*... a) {
-  index i = 0;
+inline void map_row(index_t count, float* y, F f, const Inputs*... a) {
+  index_t i = 0;
   for (; i + width<Arch> <= count; i += width<Arch>) store<Arch>(y + i, f(load<Arch>(a + i)...));
   if (i < count) {
     store_partial<Arch>(y + i, f(load_partial<Arch>(a + i, count - i)...), count - i);
@@ -128,13 +128,13 @@ inline void map_row(index count, float* y, F f, const Inputs*... a) {
 
 /// Sum over i of f(a[i], ...). Four accumulators: an addition takes four cycles and one can begin in each.
 template <class Arch, class F, class... Inputs>
-[[nodiscard]] inline float sum_row(index count, F f, const Inputs*... a) {
-  constexpr index w = width<Arch>;
+[[nodiscard]] inline float sum_row(index_t count, F f, const Inputs*... a) {
+  constexpr index_t w = width<Arch>;
   floats<Arch> s0(0.0F);
   floats<Arch> s1(0.0F);
   floats<Arch> s2(0.0F);
   floats<Arch> s3(0.0F);
-  index i = 0;
+  index_t i = 0;
   for (; i + 4 * w <= count; i += 4 * w) {
     s0 += f(load<Arch>(a + i)...);
     s1 += f(load<Arch>(a + i + w)...);

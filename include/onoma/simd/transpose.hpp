@@ -63,42 +63,42 @@ inline void transpose_registers(__m256 (&x)[8]) {
 /// x[i][j] <-> x[j][i] for a square of vectors.
 template <class Arch>
 inline void transpose_square(floats<Arch> (&x)[static_cast<std::size_t>(width<Arch>)]) {
-  constexpr index w = width<Arch>;
+  constexpr index_t w = width<Arch>;
   typename floats<Arch>::register_type registers[static_cast<std::size_t>(w)];
   if constexpr (requires { transpose_registers(registers); }) {
 #pragma GCC unroll 16
-    for (index i = 0; i < w; ++i) registers[i] = x[i];
+    for (index_t i = 0; i < w; ++i) registers[i] = x[i];
     transpose_registers(registers);
 #pragma GCC unroll 16
-    for (index i = 0; i < w; ++i) x[i] = floats<Arch>(registers[i]);
+    for (index_t i = 0; i < w; ++i) x[i] = floats<Arch>(registers[i]);
   } else {
     float from[static_cast<std::size_t>(w)][static_cast<std::size_t>(w)];
     float to[static_cast<std::size_t>(w)][static_cast<std::size_t>(w)];
-    for (index i = 0; i < w; ++i) store<Arch>(from[i], x[i]);
-    for (index i = 0; i < w; ++i) {
-      for (index j = 0; j < w; ++j) to[j][i] = from[i][j];
+    for (index_t i = 0; i < w; ++i) store<Arch>(from[i], x[i]);
+    for (index_t i = 0; i < w; ++i) {
+      for (index_t j = 0; j < w; ++j) to[j][i] = from[i][j];
     }
-    for (index i = 0; i < w; ++i) x[i] = load<Arch>(to[i]);
+    for (index_t i = 0; i < w; ++i) x[i] = load<Arch>(to[i]);
   }
 }
 
 /// to[c * to_stride + r] = from[r * stride + c] for a matrix [rows, columns]. Rows of `to` are written
 /// as whole vectors, with zeros from `rows` up to `padded(rows)`.
 template <class Arch>
-inline void transpose(const float* from, index stride, index rows, index columns, float* to,
-                      index to_stride) {
-  constexpr index w = width<Arch>;
-  for (index r = 0; r < rows; r += w) {
-    for (index c = 0; c < columns; c += w) {
-      const index count = columns - c < w ? columns - c : w;
+inline void transpose(const float* from, index_t stride, index_t rows, index_t columns, float* to,
+                      index_t to_stride) {
+  constexpr index_t w = width<Arch>;
+  for (index_t r = 0; r < rows; r += w) {
+    for (index_t c = 0; c < columns; c += w) {
+      const index_t count = columns - c < w ? columns - c : w;
       floats<Arch> square[static_cast<std::size_t>(w)];
 #pragma GCC unroll 16
-      for (index i = 0; i < w; ++i) {
+      for (index_t i = 0; i < w; ++i) {
         square[i] = r + i < rows ? load_some<Arch>(from + (r + i) * stride + c, count)
                                  : floats<Arch>(0.0F);
       }
       transpose_square<Arch>(square);
-      for (index i = 0; i < count; ++i) store<Arch>(to + (c + i) * to_stride + r, square[i]);
+      for (index_t i = 0; i < count; ++i) store<Arch>(to + (c + i) * to_stride + r, square[i]);
     }
   }
 }

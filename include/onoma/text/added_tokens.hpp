@@ -82,9 +82,9 @@ class added_tokens {
   /// `token(const added_token&, byte_span)` for each token with the white space that it takes.
   template <class Plain, class Token>
   void split(std::string_view text, const Plain& plain, const Token& token) const {
-    index begin = 0;
-    const auto size = static_cast<index>(text.size());
-    for (index at = next_start(text, 0); at < size; at = next_start(text, at)) {
+    index_t begin = 0;
+    const auto size = static_cast<index_t>(text.size());
+    for (index_t at = next_start(text, 0); at < size; at = next_start(text, at)) {
       const auto [place, length] = longest_at(text, at);
       if (place < 0) {
         ++at;
@@ -108,55 +108,55 @@ class added_tokens {
 
  private:
   /// The first place from `at` on where a token may begin, or the end.
-  [[nodiscard]] index next_start(std::string_view text, index at) const {
+  [[nodiscard]] index_t next_start(std::string_view text, index_t at) const {
     auto i = static_cast<std::size_t>(at);
-    if (edges_.empty() || i >= text.size()) return static_cast<index>(text.size());
+    if (edges_.empty() || i >= text.size()) return static_cast<index_t>(text.size());
     if (only_start_ >= 0) {
       const void* found = std::memchr(text.data() + i, only_start_, text.size() - i);
-      return found == nullptr ? static_cast<index>(text.size())
+      return found == nullptr ? static_cast<index_t>(text.size())
                               : static_cast<const char*>(found) - text.data();
     }
     while (i < text.size() && !starts_[static_cast<unsigned char>(text[i])]) ++i;
-    return static_cast<index>(i);
+    return static_cast<index_t>(i);
   }
   [[nodiscard]] static std::uint64_t edge_key(std::int32_t from, char byte) {
     return static_cast<std::uint64_t>(from) << 8 | static_cast<unsigned char>(byte);
   }
   /// Place in `list_`, or -1, and bytes.
-  [[nodiscard]] std::pair<std::int32_t, index> longest_at(std::string_view text, index begin) const {
-    std::pair<std::int32_t, index> longest{-1, 0};
+  [[nodiscard]] std::pair<std::int32_t, index_t> longest_at(std::string_view text, index_t begin) const {
+    std::pair<std::int32_t, index_t> longest{-1, 0};
     std::int32_t at = 0;
     for (auto i = static_cast<std::size_t>(begin); i < text.size(); ++i) {
       const auto edge = edges_.find(edge_key(at, text[i]));
       if (edge == edges_.end()) break;
       at = edge->second;
       const auto place = ends_[static_cast<std::size_t>(at)];
-      if (place >= 0) longest = {place, static_cast<index>(i + 1) - begin};
+      if (place >= 0) longest = {place, static_cast<index_t>(i + 1) - begin};
     }
     return longest;
   }
 
-  [[nodiscard]] static index strip_left(std::string_view text, index begin, index from) {
+  [[nodiscard]] static index_t strip_left(std::string_view text, index_t begin, index_t from) {
     while (begin > from) {
-      const index before = previous_utf8(text, begin);
+      const index_t before = previous_utf8(text, begin);
       if (!unicode::is_whitespace(decode_utf8(text, before).code_point)) break;
       begin = before;
     }
     return begin;
   }
-  [[nodiscard]] static index strip_right(std::string_view text, index end) {
-    while (end < static_cast<index>(text.size())) {
+  [[nodiscard]] static index_t strip_right(std::string_view text, index_t end) {
+    while (end < static_cast<index_t>(text.size())) {
       const auto c = decode_utf8(text, end);
       if (!unicode::is_whitespace(c.code_point)) break;
       end += c.length;
     }
     return end;
   }
-  [[nodiscard]] static bool is_word_before(std::string_view text, index at) {
+  [[nodiscard]] static bool is_word_before(std::string_view text, index_t at) {
     return at > 0 && unicode::is_word(decode_utf8(text, previous_utf8(text, at)).code_point);
   }
-  [[nodiscard]] static bool is_word_after(std::string_view text, index at) {
-    return at < static_cast<index>(text.size()) &&
+  [[nodiscard]] static bool is_word_after(std::string_view text, index_t at) {
+    return at < static_cast<index_t>(text.size()) &&
            unicode::is_word(decode_utf8(text, at).code_point);
   }
 

@@ -21,7 +21,7 @@ namespace onoma::inline ONOMA_ABI {
 struct aligned_text {
   std::string bytes;              ///< UTF-8
   std::vector<byte_span> origin;  ///< of each byte
-  index base = 0;                 ///< where in the original the stretch begins that this was made of
+  index_t base = 0;                 ///< where in the original the stretch begins that this was made of
 
   /// An empty text; the memory stays.
   void clear() {
@@ -45,18 +45,18 @@ struct aligned_text {
                   text.origin.begin() + static_cast<std::ptrdiff_t>(end));
   }
   /// Valid UTF-8 that stands for itself and whose first byte is `first` of the original.
-  void assign(std::string_view text, index first) {
+  void assign(std::string_view text, index_t first) {
     bytes = text;
     base = first;
     origin.resize(bytes.size());
     for (std::size_t i = 0; i < bytes.size();) {
-      const auto length = static_cast<std::size_t>(decode_utf8(bytes, static_cast<index>(i)).length);
-      const byte_span from{base + static_cast<index>(i), base + static_cast<index>(i + length)};
+      const auto length = static_cast<std::size_t>(decode_utf8(bytes, static_cast<index_t>(i)).length);
+      const byte_span from{base + static_cast<index_t>(i), base + static_cast<index_t>(i + length)};
       for (const auto end = i + length; i < end; ++i) origin[i] = from;
     }
   }
   /// Bytes.
-  [[nodiscard]] index size() const { return static_cast<index>(bytes.size()); }
+  [[nodiscard]] index_t size() const { return static_cast<index_t>(bytes.size()); }
 };
 
 /// The most bytes that may become of a text: files whose rules blow texts up are hostile.
@@ -74,17 +74,17 @@ struct rewritten {
 /// The old text, of which the first `dropped` characters go, becomes `characters`. Replacements get
 /// the origins of what they replace, new characters that of the old one before them (tokenizers,
 /// tokenizer/normalizer.rs, transform).
-inline void rewrite(const aligned_text& old, std::span<const rewritten> characters, index dropped,
+inline void rewrite(const aligned_text& old, std::span<const rewritten> characters, index_t dropped,
                     aligned_text& out) {
   out.clear();
   out.base = old.base;
   std::size_t at = 0;
   const auto next = [&] {
     if (at < old.bytes.size()) {
-      at += static_cast<std::size_t>(decode_utf8(old.bytes, static_cast<index>(at)).length);
+      at += static_cast<std::size_t>(decode_utf8(old.bytes, static_cast<index_t>(at)).length);
     }
   };
-  for (index i = 0; i < dropped; ++i) next();
+  for (index_t i = 0; i < dropped; ++i) next();
   for (const auto& character : characters) {
     const std::size_t source = character.change > 0 || at == old.origin.size() ? at - 1 : at;
     const byte_span nothing{old.base, old.base};
@@ -101,7 +101,7 @@ inline constexpr std::size_t word_padding = 16;
 struct word_view {
   const char* data = nullptr;         ///< its first byte
   std::uint32_t size = 0;             ///< bytes
-  index base = 0;                     ///< where it stands in the original, without `origin`
+  index_t base = 0;                     ///< where it stands in the original, without `origin`
   const byte_span* origin = nullptr;  ///< of each byte, or null
 
   /// The word.

@@ -68,7 +68,7 @@ class batch_tokenizer {
   /// so that a long line does not make the others wait.
   template <class Encode>
   void each(std::size_t count, const Encode& encode) {
-    const auto threads = static_cast<std::size_t>(std::max<index>(1, threads_.concurrency()));
+    const auto threads = static_cast<std::size_t>(std::max<index_t>(1, threads_.concurrency()));
     const std::size_t stretch = std::clamp<std::size_t>(count / (8 * threads), 1, 32);
     const std::size_t stretches = (count + stretch - 1) / stretch;
     const auto workers = std::min(threads, stretches);
@@ -79,7 +79,7 @@ class batch_tokenizer {
       std::exception_ptr what;
     };
     std::vector<failure> failures(workers, failure{count, nullptr});
-    const auto work = [&](index worker) {
+    const auto work = [&](index_t worker) {
       const auto w = static_cast<std::size_t>(worker);
       for (std::size_t s = next++; s < stretches; s = next++) {
         const std::size_t end = std::min(count, (s + 1) * stretch);
@@ -93,7 +93,7 @@ class batch_tokenizer {
         }
       }
     };
-    threads_.parallel_for(static_cast<index>(workers), work);
+    threads_.parallel_for(static_cast<index_t>(workers), work);
     const auto first = std::min_element(
         failures.begin(), failures.end(),
         [](const failure& a, const failure& b) { return a.line < b.line; });

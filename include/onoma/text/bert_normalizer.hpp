@@ -87,10 +87,10 @@ class bert_normalizer {
   /// The normalised form of a run of code points in `b.run`. `text` is valid UTF-8 whose first byte
   /// is `base` of the whole. No step looks across a code point whose class is not `context` or
   /// `removed`: it begins with a starter that nothing reorders, and marks behind it are dropped.
-  void normalize(std::string_view text, index base, buffers& b) const {
+  void normalize(std::string_view text, index_t base, buffers& b) const {
     auto& run = b.run;
     run.clear();
-    for (index i = 0; i < static_cast<index>(text.size());) {
+    for (index_t i = 0; i < static_cast<index_t>(text.size());) {
       const auto c = decode_utf8(text, i);
       const byte_span from{base + i, base + i + c.length};
       i += c.length;

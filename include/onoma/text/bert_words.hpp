@@ -37,7 +37,7 @@ class bert_words {
   /// Calls `sink(const word_view&)` for each word of `text`, valid UTF-8 whose first byte is `base`
   /// of the whole.
   template <class Sink>
-  void split(std::string_view text, index base, buffers& b, const Sink& sink) const {
+  void split(std::string_view text, index_t base, buffers& b, const Sink& sink) const {
     // A block stays in the first-level cache; one that holds no break is looked at again, twice as
     // long, so that the time stays linear in the text.
     constexpr std::size_t usual_block = 4096;
@@ -46,7 +46,7 @@ class bert_words {
       const auto part = text.substr(begin, block);
       const bool last = begin + part.size() == text.size();
       const std::size_t done =
-          split_block(part, base + static_cast<index>(begin), last, b, sink);
+          split_block(part, base + static_cast<index_t>(begin), last, b, sink);
       block = done > 0 ? usual_block : 2 * block;
       begin += done;
     }
@@ -55,12 +55,12 @@ class bert_words {
  private:
   /// Returns the bytes that were split: all of the last block, else up to the last break.
   template <class Sink>
-  std::size_t split_block(std::string_view text, index base, bool last, buffers& b,
+  std::size_t split_block(std::string_view text, index_t base, bool last, buffers& b,
                           const Sink& sink) const {
     const bool odd = classify(text, b);
     const auto unit = [&](std::size_t begin, std::size_t end) {
       if (begin == end) return;
-      const index at = base + static_cast<index>(begin);
+      const index_t at = base + static_cast<index_t>(begin);
       if (odd && has_odd(b, begin, end)) {
         split_unicode(text.substr(begin, end - begin), at, b, sink);
       } else {
@@ -75,7 +75,7 @@ class bert_words {
         const std::size_t at = 64 * i + static_cast<std::size_t>(bit);
         unit(begin, at);
         if ((marks >> bit & 1U) != 0) {
-          sink(word_view{b.copy.data() + at, 1, base + static_cast<index>(at), nullptr});
+          sink(word_view{b.copy.data() + at, 1, base + static_cast<index_t>(at), nullptr});
         }
         begin = at + 1;
       }
@@ -119,7 +119,7 @@ class bert_words {
   }
 
   template <class Sink>
-  void split_unicode(std::string_view text, index base, buffers& b, const Sink& sink) const {
+  void split_unicode(std::string_view text, index_t base, buffers& b, const Sink& sink) const {
     b.text.clear();
     b.words.clear();
     std::uint32_t begin = 0;
@@ -133,8 +133,8 @@ class bert_words {
       if (what != bert_class::space) b.text.push(c, from);
       if (what == bert_class::alone) finish();
     };
-    const auto size = static_cast<index>(text.size());
-    for (index i = 0; i < size;) {
+    const auto size = static_cast<index_t>(text.size());
+    for (index_t i = 0; i < size;) {
       const auto c = decode_utf8(text, i);
       const auto e = normalizer_[c.code_point];
       if (e.what != bert_class::context) {
@@ -142,7 +142,7 @@ class bert_words {
         i += c.length;
         continue;
       }
-      index end = i;
+      index_t end = i;
       while (end < size) {
         const auto next = decode_utf8(text, end);
         const auto what = normalizer_[next.code_point].what;

@@ -38,7 +38,7 @@ class byte_alphabet {
   /// The bytes of a piece, or nothing if a character is not of the alphabet. `piece` is UTF-8.
   [[nodiscard]] std::optional<std::string> decode(std::string_view piece) const {
     std::string bytes;
-    for (index i = 0; i < static_cast<index>(piece.size());) {
+    for (index_t i = 0; i < static_cast<index_t>(piece.size());) {
       const auto c = decode_utf8(piece, i);
       i += c.length;
       if (c.code_point >= bytes_.size() || bytes_[c.code_point] < 0) return std::nullopt;
@@ -54,16 +54,16 @@ class byte_alphabet {
 
 /// Characters of white space at the ends of a piece, in the byte alphabet or plain.
 struct outer_spaces {
-  index leading = 0;   ///< at the beginning
-  index trailing = 0;  ///< at the end
+  index_t leading = 0;   ///< at the beginning
+  index_t trailing = 0;  ///< at the end
 };
 
 /// Of a piece of the vocabulary.
 [[nodiscard]] inline outer_spaces spaces_of(std::string_view piece) {
   outer_spaces found;
-  index run = 0;
+  index_t run = 0;
   bool only_spaces = true;
-  for (index i = 0; i < static_cast<index>(piece.size());) {
+  for (index_t i = 0; i < static_cast<index_t>(piece.size());) {
     const auto c = decode_utf8(piece, i);
     i += c.length;
     const bool blank = c.code_point == 0x120U || unicode::is_whitespace(c.code_point);
@@ -80,16 +80,16 @@ struct outer_spaces {
 /// process_offsets).
 [[nodiscard]] inline byte_span without_spaces(std::string_view text, byte_span offset,
                                               outer_spaces spaces) {
-  const auto inside = [text](index i) {
-    return i < static_cast<index>(text.size()) && is_continuation(text[static_cast<std::size_t>(i)]);
+  const auto inside = [text](index_t i) {
+    return i < static_cast<index_t>(text.size()) && is_continuation(text[static_cast<std::size_t>(i)]);
   };
-  for (index i = 0; i < spaces.leading && offset.begin < offset.end; ++i) {
+  for (index_t i = 0; i < spaces.leading && offset.begin < offset.end; ++i) {
     do {
       ++offset.begin;
     } while (inside(offset.begin));
   }
-  index end = offset.end;
-  for (index i = 0; i < spaces.trailing; ++i) {
+  index_t end = offset.end;
+  for (index_t i = 0; i < spaces.trailing; ++i) {
     if (end == 0) return offset;
     do {
       --end;
@@ -192,7 +192,7 @@ class byte_level_words {
   /// of the whole. Views are of raw bytes; a piece of a character stands for all of it.
   /// `spaced`: a space is added in front, whatever the options say, and stands for nothing.
   template <class Sink>
-  void split(std::string_view text, index base, bool spaced, buffers& b, const Sink& sink) const {
+  void split(std::string_view text, index_t base, bool spaced, buffers& b, const Sink& sink) const {
     if (text.empty()) return;
     // The words near the end need readable bytes behind them, and an added space one in front.
     const bool prefix = spaced || (options_.add_prefix_space && text.front() != ' ');

@@ -130,7 +130,7 @@ class charsmap {
         return;
       }
       for (std::size_t i = begin; i < end;) {
-        const auto c = decode_utf8(in_.bytes, static_cast<index>(i));
+        const auto c = decode_utf8(in_.bytes, static_cast<index_t>(i));
         out_.push(c.code_point, origin(at_));
         advance(1);
         i += static_cast<std::size_t>(c.length);
@@ -147,7 +147,7 @@ class charsmap {
              "a text of at most " + std::to_string(limit_) + " bytes", "more");
       }
       std::size_t characters = 0;
-      for (index i = 0; i < static_cast<index>(text.size()); ++characters) {
+      for (index_t i = 0; i < static_cast<index_t>(text.size()); ++characters) {
         const auto c = decode_utf8(text, i);
         const bool is_new = characters >= count;
         last_begin_ = out_.bytes.size();
@@ -172,7 +172,7 @@ class charsmap {
     }
     void advance(std::size_t characters) {
       for (; characters > 0 && at_ < in_.bytes.size(); --characters) {
-        at_ += static_cast<std::size_t>(decode_utf8(in_.bytes, static_cast<index>(at_)).length);
+        at_ += static_cast<std::size_t>(decode_utf8(in_.bytes, static_cast<index_t>(at_)).length);
       }
     }
     [[nodiscard]] byte_span origin(std::size_t at) const {
@@ -204,7 +204,7 @@ class charsmap {
     grapheme_state state;
     std::size_t end = begin;
     while (end < text.size()) {
-      const auto c = decode_utf8(text, static_cast<index>(end));
+      const auto c = decode_utf8(text, static_cast<index_t>(end));
       if (state.begins(class_of(c.code_point)) && end > begin) break;
       end += static_cast<std::size_t>(c.length);
     }
@@ -221,7 +221,7 @@ class charsmap {
       }
     }
     for (std::size_t i = begin; i < end;) {
-      const auto length = static_cast<std::size_t>(decode_utf8(text, static_cast<index>(i)).length);
+      const auto length = static_cast<std::size_t>(decode_utf8(text, static_cast<index_t>(i)).length);
       if (const auto found = find(text.substr(i, length))) {
         to.replace(1, *found);
       } else {

@@ -19,13 +19,13 @@ struct encoding {
   std::vector<std::uint8_t> special;   ///< 1 for tokens that the tokenizer added
 
   /// How many pieces.
-  [[nodiscard]] index size() const noexcept { return static_cast<index>(ids.size()); }
+  [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(ids.size()); }
 };
 
 /// How to encode. Nothing is ever cut off: what does not fit into one window goes on in the next.
 struct encode_options {
-  index max_length = 0;            ///< tokens per window with special tokens; 0: one window without limit
-  index stride = 0;                ///< tokens that a window repeats from the one before
+  index_t max_length = 0;            ///< tokens per window with special tokens; 0: one window without limit
+  index_t stride = 0;                ///< tokens that a window repeats from the one before
   bool add_special_tokens = true;  ///< those in front of a text and behind it
 };
 

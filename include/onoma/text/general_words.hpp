@@ -37,7 +37,7 @@ class general_words {
 
   /// Normalises valid UTF-8 whose first byte is `base` of the whole into `b.text`.
   /// @throws onoma::error (out_of_range) if it grows without measure.
-  void normalize(std::string_view text, index base, buffers& b) const {
+  void normalize(std::string_view text, index_t base, buffers& b) const {
     b.text.assign(text, base);
     normalizers_(b.text, b.normalizers);
   }
@@ -55,7 +55,7 @@ class general_words {
       text.clear();
       text.base = b.text.base;
       if (spaced) {
-        const index at = b.text.origin[part.begin].begin;
+        const index_t at = b.text.origin[part.begin].begin;
         text.append(" ", {at, at});
       }
       text.append(b.text, part.begin, part.end);

@@ -40,7 +40,7 @@ inline text_pattern read_pattern(const json& component, const std::string& where
 /// A string of one character. @throws onoma::error (format).
 inline std::string read_character(const json& component, const char* key, const std::string& where) {
   auto text = require<std::string>(component, key, where);
-  if (text.empty() || decode_utf8(text, 0).length != static_cast<index>(text.size())) {
+  if (text.empty() || decode_utf8(text, 0).length != static_cast<index_t>(text.size())) {
     fail(error_code::format, where + '.' + key, "one character", "'" + text + "'");
   }
   return text;
@@ -191,7 +191,7 @@ inline void read_pre_tokenizer(const json& component, const std::string& where,
                                          read_behavior(component, where),
                                          value_or<bool>(component, "invert", false, where)});
   } else if (type == "FixedLength") {
-    const auto length = value_or<index>(component, "length", 5, where);
+    const auto length = value_or<index_t>(component, "length", 5, where);
     if (length < 1) fail(error_code::format, where + ".length", "1 or more", std::to_string(length));
     steps.emplace_back(p::fixed_length{length});
   } else if (type == "Metaspace") {

@@ -40,10 +40,10 @@ inline std::string model_type(const json& model) {
 inline std::vector<std::string> read_vocabulary(const json& vocab,
                                                 const std::string& where = "model.vocab") {
   if (!vocab.is_object()) fail(error_code::format, where, "an object", describe(vocab));
-  const auto limit = static_cast<index>(2 * vocab.size() + 1024);
+  const auto limit = static_cast<index_t>(2 * vocab.size() + 1024);
   std::vector<std::string> pieces;
   for (const auto& [piece, value] : vocab.items()) {
-    const auto id = json_value<index>(value, piece, where);
+    const auto id = json_value<index_t>(value, piece, where);
     const auto at = static_cast<std::size_t>(id);
     const bool taken = id >= 0 && at < pieces.size() && !pieces[at].empty();
     if (id < 0 || id >= limit || taken) {
@@ -106,7 +106,7 @@ inline wordpiece::options read_wordpiece(const json& model) {
   options.continuing_prefix =
       value_or<std::string>(model, "continuing_subword_prefix", options.continuing_prefix, where);
   options.max_characters =
-      value_or<index>(model, "max_input_chars_per_word", options.max_characters, where);
+      value_or<index_t>(model, "max_input_chars_per_word", options.max_characters, where);
   return options;
 }
 
@@ -165,8 +165,8 @@ inline unigram::options read_unigram(const json& model) {
   unigram::options options;
   for (const json& entry : model.at("vocab")) options.scores.push_back(entry[1].get<double>());
   if (!member(model, "unk_id").is_null()) {
-    const auto unknown = require<index>(model, "unk_id", where);
-    if (unknown < 0 || unknown >= static_cast<index>(options.scores.size())) {
+    const auto unknown = require<index_t>(model, "unk_id", where);
+    if (unknown < 0 || unknown >= static_cast<index_t>(options.scores.size())) {
       fail(error_code::out_of_range, where + ".unk_id",
            "an id below " + std::to_string(options.scores.size()), std::to_string(unknown));
     }

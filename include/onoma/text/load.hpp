@@ -31,7 +31,7 @@ namespace detail {
 /// The merges of a merges.txt, `name`. @throws onoma::error (format) with the line.
 inline merge_list read_merges_txt(std::string_view text, std::string_view name) {
   merge_list merges;
-  for (index number = 1; !text.empty(); ++number) {
+  for (index_t number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
     auto line = text.substr(0, end);
     if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
@@ -284,8 +284,8 @@ class tokenizer_loader {
   }
   /// HerbertTokenizer takes these ids for granted, whatever the vocabulary says.
   static void check_herbert(const settings& s, token_numbers& numbers, const std::string& name) {
-    const auto check_id = [&](const std::string& content, index id) {
-      const index found = numbers.number(content);
+    const auto check_id = [&](const std::string& content, index_t id) {
+      const index_t found = numbers.number(content);
       if (found == id) return;
       fail(error_code::unsupported, name, "'" + content + "' with the id " + std::to_string(id),
            std::to_string(found));
@@ -316,7 +316,7 @@ class tokenizer_loader {
     options.keep_accents = flag("keep_accents", options.keep_accents);
     options.split_by_punct = flag("split_by_punct", options.split_by_punct);
     options.add_prefix_space = flag("add_prefix_space", options.add_prefix_space);
-    options.extra_ids = value_or<index>(config_, "extra_ids", options.extra_ids, config_name());
+    options.extra_ids = value_or<index_t>(config_, "extra_ids", options.extra_ids, config_name());
     const auto tokens = read_tokens(row.special_tokens());
     const mapped_file file(path);
     return in_file(path.string(), [&] {

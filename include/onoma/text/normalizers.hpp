@@ -45,7 +45,7 @@ namespace normalizers {
 /// Calls `each(code point, origin)` for every character.
 template <class Each>
 void for_each_character(const aligned_text& text, const Each& each) {
-  for (index i = 0; i < text.size();) {
+  for (index_t i = 0; i < text.size();) {
     const auto c = decode_utf8(text.bytes, i);
     each(c.code_point, text.origin[static_cast<std::size_t>(i)]);
     i += c.length;
@@ -134,10 +134,10 @@ struct strip {
   /// Writes the new text to `out`.
   void operator()(const aligned_text& in, aligned_text& out, normalizer_buffers&) const {
     // Places of the first and behind the last character that stays.
-    index begin = 0;
-    index end = 0;
+    index_t begin = 0;
+    index_t end = 0;
     bool inside = !left;
-    for (index i = 0; i < in.size();) {
+    for (index_t i = 0; i < in.size();) {
       const auto c = decode_utf8(in.bytes, i);
       const bool space = unicode::is_whitespace(c.code_point);
       if (!inside && !space) {

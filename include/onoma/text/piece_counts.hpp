@@ -10,8 +10,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// How many pieces words have.
 struct piece_counts {
-  index pieces = 0;   ///< of all words
-  index unknown = 0;  ///< of these: what the vocabulary does not have
+  index_t pieces = 0;   ///< of all words
+  index_t unknown = 0;  ///< of these: what the vocabulary does not have
 
   /// 0 to 1; 0 where there are no pieces.
   [[nodiscard]] double unknown_rate() const noexcept {

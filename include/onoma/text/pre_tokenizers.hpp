@@ -188,12 +188,12 @@ struct cut_at_pattern {
 
 /// FixedLength: words of that many characters.
 struct fixed_length {
-  index characters = 5;  ///< of each word; the last may have fewer
+  index_t characters = 5;  ///< of each word; the last may have fewer
   /// Cuts the words further.
   void operator()(cut_text& t, buffers& b) const {
     for (const auto range : t.words) {
       auto begin = range.begin;
-      index count = 0;
+      index_t count = 0;
       for (std::uint32_t i = range.begin; i < range.end;) {
         i += static_cast<std::uint32_t>(decode_utf8(t.text.bytes, i).length);
         if (++count == characters || i == range.end) {

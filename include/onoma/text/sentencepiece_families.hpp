@@ -34,7 +34,7 @@ struct sentencepiece_options {
   bool keep_accents = false;            ///< albert
   bool split_by_punct = false;          ///< deberta_v2
   bool add_prefix_space = true;         ///< a space before the text
-  index extra_ids = 100;                ///< t5: pieces `<extra_id_99>` to `<extra_id_0>` behind the others
+  index_t extra_ids = 100;                ///< t5: pieces `<extra_id_99>` to `<extra_id_0>` behind the others
 };
 
 namespace detail {
@@ -53,7 +53,7 @@ struct scored_pieces {
 /// ALBERT leaves pieces like "1," for last, so that numbers are split from what follows.
 inline bool is_number_with_comma(std::string_view piece) {
   if (piece.size() < 2 || piece.back() != ',') return false;
-  const index at = previous_utf8(piece, static_cast<index>(piece.size()) - 1);
+  const index_t at = previous_utf8(piece, static_cast<index_t>(piece.size()) - 1);
   const auto c = decode_utf8(piece, at).code_point;
   if (c < 0x80U) return c >= '0' && c <= '9';
   return unicode::contains(unicode::digit_ranges, c) || c == 0xB2U || c == 0xB3U || c == 0xB9U;
@@ -84,7 +84,7 @@ inline scored_pieces family_pieces(const sentencepiece_model& model, sentencepie
     result.model.unknown = model.unknown_id;
   }
   if (family == kind::t5) {
-    for (index i = options.extra_ids; i-- > 0;) {
+    for (index_t i = options.extra_ids; i-- > 0;) {
       result.push("<extra_id_" + std::to_string(i) + '>', 0.0);
     }
   }

@@ -70,7 +70,7 @@ class named_tokens {
 
 /// What the files beside a vocabulary say of tokens.
 struct token_files {
-  std::map<index, added_token> numbered;  ///< with the ids that a file gives
+  std::map<index_t, added_token> numbered;  ///< with the ids that a file gives
   std::string where;                      ///< that file
   named_tokens named;                     ///< with a role
   std::vector<special_token> more;        ///< special ones without a role
@@ -210,7 +210,7 @@ class token_file_reader {
     for (const auto& [key, value] : extra.items()) note(key, value);
   }
 
-  void add_numbered(index id, added_token token) {
+  void add_numbered(index_t id, added_token token) {
     const auto [place, is_new] = files_.numbered.try_emplace(id, std::move(token));
     if (is_new) return;
     fail(error_code::format, files_.where, "every id once",
@@ -230,7 +230,7 @@ class token_file_reader {
     if (!listed.is_object()) fail(error_code::format, files_.where, "an object", describe(listed));
     for (const auto& [content, id] : listed.items()) {
       const json entry = {{"content", content}, {"special", listed_special_.contains(content)}};
-      add_numbered(json_value<index>(id, content, files_.where), read_added_token(entry, files_.where));
+      add_numbered(json_value<index_t>(id, content, files_.where), read_added_token(entry, files_.where));
     }
   }
 
@@ -251,9 +251,9 @@ class token_numbers {
     ids_.reserve(pieces.size());
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       if (pieces[i].empty() && !blank_counts) continue;
-      has_repeats_ = !ids_.insert_or_assign(pieces[i], static_cast<index>(i)).second || has_repeats_;
+      has_repeats_ = !ids_.insert_or_assign(pieces[i], static_cast<index_t>(i)).second || has_repeats_;
     }
-    count_ = static_cast<index>(ids_.size());
+    count_ = static_cast<index_t>(ids_.size());
     has_blank_ = ids_.erase(std::string_view()) > 0;
   }
 
@@ -265,7 +265,7 @@ class token_numbers {
   [[nodiscard]] bool has_piece(std::string_view content) const { return ids_.contains(content); }
 
   /// A token that has its id already; its content must outlive this.
-  void take(std::string_view content, index id) {
+  void take(std::string_view content, index_t id) {
     const bool piece = ids_.contains(content);
     ids_.insert_or_assign(content, id);
     if (!piece) last_ = std::max(last_, id);
@@ -273,7 +273,7 @@ class token_numbers {
 
   /// The id of a token: that of its piece, or the next behind the vocabulary and the tokens before it
   /// (tokenizers, added_vocabulary.rs, add_tokens). That vocabulary is as long as it has different pieces.
-  [[nodiscard]] index number(std::string_view content) {
+  [[nodiscard]] index_t number(std::string_view content) {
     const auto piece = ids_.find(content);
     if (piece != ids_.end()) return piece->second;
     last_ = std::max(count_, last_ + 1);
@@ -281,11 +281,11 @@ class token_numbers {
   }
 
  private:
-  std::unordered_map<std::string_view, index> ids_;
-  index count_ = 0;
+  std::unordered_map<std::string_view, index_t> ids_;
+  index_t count_ = 0;
   bool has_blank_ = false;
   bool has_repeats_ = false;
-  index last_ = -1;  // the greatest id of a token that is no piece
+  index_t last_ = -1;  // the greatest id of a token that is no piece
 };
 
 /// The tokens of the files with the ids that transformers gives them: those with a number in the order of
@@ -313,11 +313,11 @@ class token_numbers {
     }
     list.push_back(token);
     list.back().id = static_cast<std::int32_t>(numbers.number(token.content));
-    return index{list.back().id};
+    return index_t{list.back().id};
   };
   for (const auto& [id, token] : files.numbered) {
     if (token.content.empty() || find(token.content) != list.end()) continue;
-    if (const index given = enter(token); given != id) {
+    if (const index_t given = enter(token); given != id) {
       fail(error_code::format, files.where,
            "the id " + std::to_string(given) + " for '" + token.content + "'", std::to_string(id));
     }

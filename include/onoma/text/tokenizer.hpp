@@ -155,7 +155,7 @@ class tokenizer {
     work.clear();
     work.text_words_ = words;
     for (std::size_t i = 0; i < words.size(); ++i) {
-      check_text(words[i], "tokenizer::encode_words", static_cast<index>(i));
+      check_text(words[i], "tokenizer::encode_words", static_cast<index_t>(i));
       add_text(words[i], static_cast<std::int32_t>(i), work);
     }
     make_windows(work, options, windows);
@@ -163,7 +163,7 @@ class tokenizer {
   }
 
   /// V, with added tokens.
-  [[nodiscard]] index vocabulary_size() const noexcept { return parts_->size; }
+  [[nodiscard]] index_t vocabulary_size() const noexcept { return parts_->size; }
   /// The text of a piece, "##" included. @throws onoma::error (out_of_range).
   [[nodiscard]] std::string_view piece(std::int32_t id) const {
     // Added tokens usually repeat pieces of the vocabulary, and may fill its gaps.
@@ -191,14 +191,14 @@ class tokenizer {
   /// This tokenizer for a model with `rows` word embeddings: pieces behind them, of which there may be some,
   /// must not occur then. Encoding refuses texts that give one, by its name. It shares its vocabulary and its
   /// workspaces with this one.
-  [[nodiscard]] tokenizer for_table(index rows) const {
+  [[nodiscard]] tokenizer for_table(index_t rows) const {
     tokenizer limited = *this;
     limited.limit_ = rows;
     return limited;
   }
   /// Special tokens around every window.
-  [[nodiscard]] index special_tokens() const noexcept {
-    return static_cast<index>(parts_->before.size() + parts_->after.size());
+  [[nodiscard]] index_t special_tokens() const noexcept {
+    return static_cast<index_t>(parts_->before.size() + parts_->after.size());
   }
 
  private:
@@ -227,7 +227,7 @@ class tokenizer {
           remarks(std::move(options.remarks)),
           size(pieces.size()) {
       for (const auto* tokens : {&added, &added_normalized}) {
-        for (const auto& token : tokens->list()) size = std::max(size, index{token.id} + 1);
+        for (const auto& token : tokens->list()) size = std::max(size, index_t{token.id} + 1);
       }
       for (const auto& piece : options.before) before.push_back(special_id(piece));
       for (const auto& piece : options.after) after.push_back(special_id(piece));
@@ -298,7 +298,7 @@ class tokenizer {
     std::vector<outer_spaces> spaces;  // of each piece, where offsets are trimmed
     std::vector<std::int32_t> before;
     std::vector<std::int32_t> after;
-    index size;
+    index_t size;
   };
 
   void check(const workspace& work) const {
@@ -308,7 +308,7 @@ class tokenizer {
     }
   }
   /// `word` is the number of a pre-split word, for the message, or -1.
-  static void check_text(std::string_view text, const char* operation, index word = -1) {
+  static void check_text(std::string_view text, const char* operation, index_t word = -1) {
     const auto name = [&] {
       return std::string(operation) + (word < 0 ? "" : ": word " + std::to_string(word));
     };
@@ -351,7 +351,7 @@ class tokenizer {
   /// A stretch without added tokens, but for those that are looked for in normalised text. `spaced`: it
   /// begins a word that a space stands before.
   template <class Words, class Model>
-  void add_stretch(const word_model<Words, Model>& kind, std::string_view stretch, index base,
+  void add_stretch(const word_model<Words, Model>& kind, std::string_view stretch, index_t base,
                    bool spaced, std::int32_t word, workspace& work) const {
     auto& buffers = std::get<typename Words::buffers>(work.words_);
     const auto sink = [&](const word_view& found) {
@@ -426,9 +426,9 @@ class tokenizer {
   /// after the one before, the last ends with the text (tokenizers, tokenizer/encoding.rs).
   void make_windows(const workspace& work, const encode_options& options,
                     std::vector<encoding>& windows) const {
-    const index special = options.add_special_tokens ? special_tokens() : 0;
-    const auto total = static_cast<index>(work.tokens_.size());
-    index room = total;
+    const index_t special = options.add_special_tokens ? special_tokens() : 0;
+    const auto total = static_cast<index_t>(work.tokens_.size());
+    index_t room = total;
     if (options.max_length > 0) {
       room = options.max_length - special;
       if (room < 1 || options.stride < 0 || options.stride >= room) {
@@ -439,9 +439,9 @@ class tokenizer {
       }
     }
     std::size_t count = 0;
-    index begin = 0;
+    index_t begin = 0;
     do {
-      const index end = std::min(begin + room, total);
+      const index_t end = std::min(begin + room, total);
       if (count == windows.size()) windows.emplace_back();
       const auto tokens = std::span(work.tokens_).subspan(static_cast<std::size_t>(begin),
                                                           static_cast<std::size_t>(end - begin));
@@ -516,7 +516,7 @@ class tokenizer {
   }
 
   std::shared_ptr<const parts> parts_;
-  index limit_ = INT32_MAX;  // ids below it may occur
+  index_t limit_ = INT32_MAX;  // ids below it may occur
 };
 
 }  // namespace onoma::inline ONOMA_ABI

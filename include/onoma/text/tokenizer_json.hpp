@@ -28,10 +28,11 @@ inline std::vector<added_token> read_added_tokens(const json& list, std::size_t 
   std::vector<added_token> tokens;
   if (list.is_null()) return tokens;
   if (!list.is_array()) fail(error_code::format, where, "an array", describe(list));
-  const auto limit = static_cast<index>(std::min<std::size_t>(2 * (pieces + list.size()) + 1024, INT32_MAX));
+  const auto limit =
+      static_cast<index_t>(std::min<std::size_t>(2 * (pieces + list.size()) + 1024, INT32_MAX));
   for (const json& entry : list) {
     auto token = read_added_token(entry, where);
-    const auto id = require<index>(entry, "id", where);
+    const auto id = require<index_t>(entry, "id", where);
     if (id < 0 || id >= limit) {
       fail(error_code::out_of_range, where, "ids from 0 to " + std::to_string(limit - 1),
            "'" + token.content + "': " + std::to_string(id));
@@ -55,7 +56,7 @@ inline void read_template(const json& processor, tokenizer::settings& settings) 
       continue;
     }
     const json& special = item.at("SpecialToken");
-    if (value_or<index>(special, "type_id", 0, where) != 0) {
+    if (value_or<index_t>(special, "type_id", 0, where) != 0) {
       fail(error_code::unsupported, where, "type_id 0", describe(special));
     }
     auto& list = behind ? settings.after : settings.before;

@@ -131,7 +131,7 @@ class unicode_form {
   /// The decomposed text with its marks in canonical order.
   void decompose(std::string_view text, std::vector<part>& parts) const {
     parts.clear();
-    for (index i = 0; i < static_cast<index>(text.size());) {
+    for (index_t i = 0; i < static_cast<index_t>(text.size());) {
       const auto c = decode_utf8(text, i);
       i += c.length;
       unicode::append_decomposed(c.code_point, compatible_, parts);

@@ -42,7 +42,7 @@ class unigram {
         scores_(std::move(settings.scores)),
         trie_(pieces),
         bytes_(pieces.whole(), settings.byte_fallback) {
-    if (static_cast<index>(scores_.size()) != pieces.size()) {
+    if (static_cast<index_t>(scores_.size()) != pieces.size()) {
       fail(error_code::shape_mismatch, "unigram",
            std::to_string(pieces.size()) + " scores, one for each piece",
            std::to_string(scores_.size()));

@@ -75,7 +75,7 @@ struct piece_key {
 class piece_table {
  public:
   /// With room for `expected` pieces.
-  explicit piece_table(index expected = 0) {
+  explicit piece_table(index_t expected = 0) {
     std::size_t capacity = 16;
     while (capacity < 2 * static_cast<std::size_t>(expected)) capacity *= 2;
     slots_.assign(capacity, {});
@@ -163,7 +163,7 @@ class vocabulary {
   vocabulary& operator=(const vocabulary&) = delete;
 
   /// V, the number of pieces.
-  [[nodiscard]] index size() const noexcept { return static_cast<index>(ends_.size()); }
+  [[nodiscard]] index_t size() const noexcept { return static_cast<index_t>(ends_.size()); }
   /// @throws onoma::error (out_of_range).
   [[nodiscard]] std::string_view piece(std::int32_t id) const {
     if (id < 0 || id >= size()) {

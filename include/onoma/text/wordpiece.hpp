@@ -22,7 +22,7 @@ class wordpiece {
   struct options {
     std::string unknown = "[UNK]";         ///< the piece of words that have none
     std::string continuing_prefix = "##";  ///< before pieces that do not begin a word
-    index max_characters = 100;            ///< longer words are unknown as a whole
+    index_t max_characters = 100;            ///< longer words are unknown as a whole
   };
 
   /// `pieces` must outlive this. @throws onoma::error (missing) if it lacks the unknown piece.
@@ -39,7 +39,7 @@ class wordpiece {
 
   /// The id of a word that is one piece, or -1: then `split` knows more. The key is whole.
   [[nodiscard]] std::int32_t whole(const piece_key& word) const {
-    return static_cast<index>(word.size) <= options_.max_characters ? whole_->find(word) : -1;
+    return static_cast<index_t>(word.size) <= options_.max_characters ? whole_->find(word) : -1;
   }
 
   /// Appends the pieces of a word that is not empty.
@@ -48,8 +48,8 @@ class wordpiece {
     const auto continues = [&](std::uint32_t at) {  // inside of a code point
       return at < size && is_continuation(word.data[at]);
     };
-    if (static_cast<index>(size) > options_.max_characters) {
-      index characters = 0;
+    if (static_cast<index_t>(size) > options_.max_characters) {
+      index_t characters = 0;
       for (std::uint32_t i = 0; i < size; ++i) characters += continues(i) ? 0 : 1;
       if (characters > options_.max_characters) {
         out.push_back({unknown_, 0, size});

@@ -29,13 +29,13 @@ class word_scanner {
 
   [[nodiscard]] std::vector<byte_span> run() {
     std::vector<byte_span> words;
-    index begin = -1;  // of the open word
-    const auto close = [&](index end) {
+    index_t begin = -1;  // of the open word
+    const auto close = [&](index_t end) {
       if (begin >= 0) words.push_back({begin, end});
       begin = -1;
     };
-    const auto size = static_cast<index>(text_.size());
-    for (index i = 0; i < size;) {
+    const auto size = static_cast<index_t>(text_.size());
+    for (index_t i = 0; i < size;) {
       const character next = read(i);
       const bool clusters = !cluster_.begins(next.grapheme);
       if (next.kind == word::space || next.kind == word::newline) {
@@ -62,13 +62,13 @@ class word_scanner {
 
   struct character {
     std::uint32_t code_point = 0;
-    index length = 0;
+    index_t length = 0;
     word kind = word::other;
     unicode::grapheme_class grapheme = unicode::grapheme_class::other;
   };
 
   /// The character at byte `at`. @throws onoma::error (parse).
-  [[nodiscard]] character read(index at) const {
+  [[nodiscard]] character read(index_t at) const {
     static constexpr auto ascii = [] {
       std::array<unicode::segmentation, 0x80> table{};
       for (std::uint32_t c = 0; c < table.size(); ++c) table[c] = unicode::find_segmentation(c);
@@ -86,7 +86,7 @@ class word_scanner {
   [[nodiscard]] static bool is_letter(word what) { return what == word::letter || what == word::hebrew; }
 
   /// Whether the character at byte `at` goes on with the word; the rules of annex 29 by number.
-  [[nodiscard]] bool joins(const character& next, index at) {
+  [[nodiscard]] bool joins(const character& next, index_t at) {
     const bool after_letter = is_letter(before_);
     switch (next.kind) {
       case word::letter:
@@ -113,7 +113,7 @@ class word_scanner {
   }
 
   /// WB6, WB7a, WB7b, WB12: a sign between two letters or two numbers.
-  [[nodiscard]] bool is_inside(const character& next, index at) {
+  [[nodiscard]] bool is_inside(const character& next, index_t at) {
     const bool apostrophe = next.code_point == '\'' || next.code_point == 0x2019U;
     const auto [behind, end] = read_behind(at + next.length);
     const bool letters = (next.kind == word::mid_letter && next.code_point != ':') ||
@@ -136,10 +136,10 @@ class word_scanner {
   /// The next character that is not part of the one before it, and where it ends.
   struct ahead {
     character what;
-    index end = 0;
+    index_t end = 0;
   };
-  [[nodiscard]] ahead read_behind(index at) const {
-    while (at < static_cast<index>(text_.size())) {
+  [[nodiscard]] ahead read_behind(index_t at) const {
+    while (at < static_cast<index_t>(text_.size())) {
       const character next = read(at);
       at += next.length;
       if (next.kind != word::extend) return {next, at};
@@ -147,9 +147,9 @@ class word_scanner {
     return {{}, at};
   }
   /// 's at the end of a word.
-  [[nodiscard]] bool is_possessive(const character& behind, index end) const {
+  [[nodiscard]] bool is_possessive(const character& behind, index_t end) const {
     if (behind.code_point != 's' && behind.code_point != 'S') return false;
-    if (end == static_cast<index>(text_.size())) return true;
+    if (end == static_cast<index_t>(text_.size())) return true;
     const character next = read(end);
     return !is_letter(next.kind) && next.kind != word::numeric && next.kind != word::connector &&
            next.kind != word::extend;
@@ -235,10 +235,10 @@ inline void assign_words(std::string_view text, std::span<encoding> windows) {
   };
   const auto words_of = [&](byte_span token) -> range {
     const auto first = std::upper_bound(words.begin(), words.end(), token.begin,
-                                        [](index at, byte_span word) { return at < word.end; });
+                                        [](index_t at, byte_span word) { return at < word.end; });
     auto end = first;
     // An empty token belongs to the word that it stands in.
-    const index last = std::max(token.end, token.begin + 1);
+    const index_t last = std::max(token.end, token.begin + 1);
     while (end != words.end() && end->begin < last) ++end;
     return {static_cast<std::size_t>(first - words.begin()), static_cast<std::size_t>(end - words.begin())};
   };

@@ -66,14 +66,14 @@ class adamw {
   void step() { step(options_.learning_rate); }
 
   /// Updates so far; the bias correction depends on it.
-  [[nodiscard]] index steps() const noexcept { return steps_; }
+  [[nodiscard]] index_t steps() const noexcept { return steps_; }
   /// Running means of the gradient and of its square, in backend memory, laid out as the values.
   [[nodiscard]] vec<const scalar> moment1() const noexcept { return flat(moment1_); }
   /// The mean of the squares, likewise.
   [[nodiscard]] vec<const scalar> moment2() const noexcept { return flat(moment2_); }
 
   /// Goes on where another optimizer was after so many steps: with its moments, from host memory.
-  void restore(index steps, const scalar* moment1, const scalar* moment2) {
+  void restore(index_t steps, const scalar* moment1, const scalar* moment2) {
     auto& device = parameters_->backend();
     device.upload(moment1, flat(moment1_));
     device.upload(moment2, flat(moment2_));
@@ -110,7 +110,7 @@ class adamw {
                          parameters_->packed(entry));
           }
         },
-        [&](index first, index count) {
+        [&](index_t first, index_t count) {
           device.adamw(update, values.slice(first, count),
                        parameters_->gradients().slice(first, count),
                        flat(moment1_).slice(first, count), flat(moment2_).slice(first, count));
@@ -122,7 +122,7 @@ class adamw {
   typename B::buffer moment1_;
   typename B::buffer moment2_;
   typename B::buffer seen_;  // a mark for each row of a table that ever had a gradient
-  index steps_ = 0;
+  index_t steps_ = 0;
 };
 
 /// Scales the gradients, if their joint Euclidean norm exceeds `max_norm`, so that it becomes
@@ -138,7 +138,7 @@ double clip_grad_norm(parameter_store<B>& parameters, double max_norm) {
         [&](const parameter_entry& table) {
           squares += device.squared_norm(parameters.gradient_table(table));
         },
-        [&](index first, index count) {
+        [&](index_t first, index_t count) {
           squares += device.squared_norm(parameters.gradients().slice(first, count));
         });
   }

@@ -18,8 +18,8 @@ namespace onoma::inline ONOMA_ABI {
 /// At least one of the two limits is above 0. Batches are packed: a batch's cost is its tokens, so
 /// that `max_tokens` alone gives steps of equal length, and sentences need no sorting by length.
 struct batch_options {
-  index batch_size = 16;    ///< examples per batch; 0: no limit
-  index max_tokens = 0;     ///< tokens per batch; 0: no limit
+  index_t batch_size = 16;    ///< examples per batch; 0: no limit
+  index_t max_tokens = 0;     ///< tokens per batch; 0: no limit
   std::uint64_t seed = 42;  ///< of the order
 };
 
@@ -27,21 +27,21 @@ struct batch_options {
 /// alone. An example longer than `max_tokens` is a batch by itself.
 /// @throws onoma::error (invalid_argument) without any limit.
 template <class Example>
-[[nodiscard]] std::vector<std::vector<index>> plan_batches(
-    const std::vector<Example>& examples, index epoch, const batch_options& options) {
+[[nodiscard]] std::vector<std::vector<index_t>> plan_batches(
+    const std::vector<Example>& examples, index_t epoch, const batch_options& options) {
   check(options.batch_size > 0 || options.max_tokens > 0, error_code::invalid_argument,
         "plan_batches", "batch_size or max_tokens above 0", "neither");
   const auto order =
-      shuffled_order(static_cast<index>(examples.size()),
+      shuffled_order(static_cast<index_t>(examples.size()),
                      derive_key(options.seed, static_cast<std::uint64_t>(epoch), random_place::example_order));
-  std::vector<std::vector<index>> batches;
-  index tokens = 0;
-  for (const index i : order) {
-    const auto length = static_cast<index>(examples[static_cast<std::size_t>(i)].ids.size());
+  std::vector<std::vector<index_t>> batches;
+  index_t tokens = 0;
+  for (const index_t i : order) {
+    const auto length = static_cast<index_t>(examples[static_cast<std::size_t>(i)].ids.size());
     const bool full =
         batches.empty() ||
         (options.batch_size > 0 &&
-         static_cast<index>(batches.back().size()) >= options.batch_size) ||
+         static_cast<index_t>(batches.back().size()) >= options.batch_size) ||
         (options.max_tokens > 0 && tokens + length > options.max_tokens);
     if (full) {
       batches.emplace_back();
@@ -55,10 +55,10 @@ template <class Example>
 
 /// Collects the examples of one planned batch. `batch` keeps its memory between calls.
 template <class Targets>
-void fill_batch(const std::vector<example_of<Targets>>& examples, const std::vector<index>& members,
+void fill_batch(const std::vector<example_of<Targets>>& examples, const std::vector<index_t>& members,
                 training_batch<Targets>& batch) {
   batch.clear();
-  for (const index i : members) {
+  for (const index_t i : members) {
     const auto& example = examples[static_cast<std::size_t>(i)];
     batch.add(example.ids, example.labels);
   }
@@ -66,10 +66,10 @@ void fill_batch(const std::vector<example_of<Targets>>& examples, const std::vec
 
 /// What the loss counts in these examples: of token labels, the labelled tokens.
 template <class Targets>
-[[nodiscard]] index count_targets(const std::vector<example_of<Targets>>& examples,
-                                  const std::vector<index>& members) {
-  index count = 0;
-  for (const index i : members) count += Targets::count(examples[static_cast<std::size_t>(i)].labels);
+[[nodiscard]] index_t count_targets(const std::vector<example_of<Targets>>& examples,
+                                  const std::vector<index_t>& members) {
+  index_t count = 0;
+  for (const index_t i : members) count += Targets::count(examples[static_cast<std::size_t>(i)].labels);
   return count;
 }
 
@@ -79,7 +79,7 @@ template <class Targets>
 class batches {
  public:
   /// The examples must outlive it. @throws onoma::error as `plan_batches`.
-  batches(const std::vector<example_of<Targets>>& examples, index epoch,
+  batches(const std::vector<example_of<Targets>>& examples, index_t epoch,
           const batch_options& options = {})
       : examples_(&examples), plan_(plan_batches(examples, epoch, options)) {}
 
@@ -114,7 +114,7 @@ class batches {
 
  private:
   const std::vector<example_of<Targets>>* examples_;
-  std::vector<std::vector<index>> plan_;
+  std::vector<std::vector<index_t>> plan_;
   training_batch<Targets> batch_;
 };
 

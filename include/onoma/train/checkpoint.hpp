@@ -20,14 +20,14 @@ namespace onoma::inline ONOMA_ABI {
 /// Where a run stands. Dropout and order depend on seed, step and epoch alone, so that this and the
 /// numbers of model and optimizer are the whole state.
 struct training_position {
-  index epoch = 0;              ///< epochs that are finished
-  index batch = 0;              ///< batches of the current epoch that are finished
+  index_t epoch = 0;              ///< epochs that are finished
+  index_t batch = 0;              ///< batches of the current epoch that are finished
   double loss = 0.0;            ///< sum of its steps' losses
-  index step = 0;               ///< optimizer steps
-  index forward = 0;            ///< calls of forward_loss: the step of dropout
+  index_t step = 0;               ///< optimizer steps
+  index_t forward = 0;            ///< calls of forward_loss: the step of dropout
   double best_score = -1.0;     ///< of any epoch so far; below 0: none was scored
-  index best_epoch = 0;         ///< which, from 1; 0: none
-  index epochs_since_best = 0;  ///< for `training_options::patience`
+  index_t best_epoch = 0;         ///< which, from 1; 0: none
+  index_t epochs_since_best = 0;  ///< for `training_options::patience`
 };
 
 /// Writes parameters, both moments, the best parameters so far (may be empty) and the position, as a
@@ -49,7 +49,7 @@ void save_training_state(const std::filesystem::path& path, const parameter_stor
   const auto moment2 = host(optimizer.moment2());
   const auto tensor = [](const char* name, const std::vector<scalar>& v) {
     return tensor_view{name, sizeof(scalar) == 8 ? dtype::f64 : dtype::f32,
-                       {static_cast<index>(v.size())}, std::as_bytes(std::span(v))};
+                       {static_cast<index_t>(v.size())}, std::as_bytes(std::span(v))};
   };
   const json state = {{"epoch", position.epoch},
                       {"batch", position.batch},
@@ -110,14 +110,14 @@ template <backend B>
   detail::check_settings(settings, parse_json(entry("settings"), where), where);
   const json state = parse_json(entry("position"), where);
   training_position position;
-  position.epoch = require<index>(state, "epoch", where);
-  position.batch = require<index>(state, "batch", where);
+  position.epoch = require<index_t>(state, "epoch", where);
+  position.batch = require<index_t>(state, "batch", where);
   position.loss = require<double>(state, "loss", where);
-  position.step = require<index>(state, "step", where);
-  position.forward = require<index>(state, "forward", where);
+  position.step = require<index_t>(state, "step", where);
+  position.forward = require<index_t>(state, "forward", where);
   position.best_score = require<double>(state, "best_score", where);
-  position.best_epoch = require<index>(state, "best_epoch", where);
-  position.epochs_since_best = require<index>(state, "epochs_since_best", where);
+  position.best_epoch = require<index_t>(state, "best_epoch", where);
+  position.epochs_since_best = require<index_t>(state, "epochs_since_best", where);
 
   const auto read = [&](const char* name, bool optional) {
     std::vector<scalar> values;

@@ -43,7 +43,7 @@ template <class Targets>
 
 /// How sentences become examples.
 struct dataset_options {
-  index max_length = 256;  ///< tokens per example; longer sentences become several
+  index_t max_length = 256;  ///< tokens per example; longer sentences become several
   align_options align{};   ///< which pieces of a word have its label
 };
 

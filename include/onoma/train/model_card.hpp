@@ -21,8 +21,8 @@ struct model_card {
   struct part {
     std::string name;     ///< "train", "dev", "test"
     std::string file;     ///< its name, without folders
-    index sentences = 0;  ///< how many
-    index words = 0;      ///< of all of them
+    index_t sentences = 0;  ///< how many
+    index_t words = 0;      ///< of all of them
   };
   /// The scores of a part.
   struct score {

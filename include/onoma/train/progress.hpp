@@ -19,7 +19,7 @@ namespace onoma::inline ONOMA_ABI {
 
 namespace detail {
 
-inline std::string ratio(index part, index whole) {
+inline std::string ratio(index_t part, index_t whole) {
   return std::to_string(part) + "/" + std::to_string(whole);
 }
 
@@ -27,7 +27,7 @@ inline std::string ratio(index part, index whole) {
 
 /// One line that a terminal can overwrite: bar, step, loss, tokens per second, time left.
 [[nodiscard]] inline std::string progress_bar(const training_progress& p, int width = 28) {
-  const auto total = std::max<index>(p.total_steps, 1);
+  const auto total = std::max<index_t>(p.total_steps, 1);
   const auto filled = static_cast<int>(p.step * width / total);
   std::string bar;
   for (int i = 0; i < width; ++i) bar += i < filled ? "\u2588" : "\u2591";

@@ -15,14 +15,14 @@ enum class decay { linear, constant };
 /// Source: transformers, optimization.py, get_linear_schedule_with_warmup.
 struct schedule {
   double learning_rate = 5e-5;         ///< the highest
-  index warmup_steps = 0;              ///< steps in which the rate rises
-  index total_steps = 0;               ///< where a linear decay ends
+  index_t warmup_steps = 0;              ///< steps in which the rate rises
+  index_t total_steps = 0;               ///< where a linear decay ends
   decay after_warmup = decay::linear;  ///< what follows
 
   /// The rate of the update that follows `step` others.
-  [[nodiscard]] double operator()(index step) const {
-    const auto ratio = [](index a, index b) {
-      return static_cast<double>(a) / static_cast<double>(std::max<index>(b, 1));
+  [[nodiscard]] double operator()(index_t step) const {
+    const auto ratio = [](index_t a, index_t b) {
+      return static_cast<double>(a) / static_cast<double>(std::max<index_t>(b, 1));
     };
     if (step < warmup_steps) return learning_rate * ratio(step, warmup_steps);
     if (after_warmup == decay::constant) return learning_rate;

@@ -21,7 +21,7 @@ namespace onoma::inline ONOMA_ABI {
 template <class T, class Model>
 concept training_task = requires(T& task, const T& constant, Model& model) {
   { constant.examples() } -> std::same_as<const std::vector<example_of<typename Model::targets>>&>;
-  { constant.window_length() } -> std::same_as<index>;
+  { constant.window_length() } -> std::same_as<index_t>;
   { constant.settings() } -> std::same_as<json>;
   { constant.has_dev() } -> std::same_as<bool>;
   { task.evaluate(model) } -> std::same_as<ner_report>;
@@ -46,7 +46,7 @@ class tagging_task {
   /// The training sentences as examples.
   [[nodiscard]] const std::vector<training_example>& examples() const noexcept { return examples_; }
   /// Tokens per example and per window of dev sentences.
-  [[nodiscard]] index window_length() const noexcept { return options_.max_length; }
+  [[nodiscard]] index_t window_length() const noexcept { return options_.max_length; }
   /// What a training state must agree on to be resumed.
   [[nodiscard]] json settings() const {
     return {{"max length", options_.max_length},

@@ -26,27 +26,27 @@ namespace onoma::inline ONOMA_ABI {
 
 /// The recipe of a run, and what it keeps on disk.
 struct training_options {
-  index epochs = 3;                  ///< passes over the training data
+  index_t epochs = 3;                  ///< passes over the training data
   double learning_rate = 5e-5;       ///< the highest of the schedule
   double warmup = 0.1;               ///< part of all steps
   double weight_decay = 0.01;        ///< not on biases and LayerNorm weights
   double max_grad_norm = 1.0;        ///< 0: no clipping
-  index accumulation = 1;            ///< batches per optimizer step
+  index_t accumulation = 1;            ///< batches per optimizer step
   batch_options batch{};             ///< its seed is also that of dropout
   dataset_options data{};            ///< of the tagging task that the trainer makes of sentences
-  index patience = 0;                ///< stop after so many epochs without a better dev score; 0: never
+  index_t patience = 0;                ///< stop after so many epochs without a better dev score; 0: never
   std::filesystem::path checkpoint;  ///< file of the training state; empty: none is written
-  index checkpoint_every = 0;        ///< steps between two of them; 0: after each epoch only
+  index_t checkpoint_every = 0;        ///< steps between two of them; 0: after each epoch only
 };
 
 /// What a run reports while it goes on.
 struct training_progress {
   /// A report comes after each of both.
   enum class kind { step, epoch } what = kind::step;  ///< after which it comes
-  index epoch = 0;                  ///< from 1
-  index epochs = 0;                 ///< of the whole run
-  index step = 0;                   ///< optimizer steps so far
-  index total_steps = 0;            ///< of the whole run
+  index_t epoch = 0;                  ///< from 1
+  index_t epochs = 0;                 ///< of the whole run
+  index_t step = 0;                   ///< optimizer steps so far
+  index_t total_steps = 0;            ///< of the whole run
   double loss = 0.0;                ///< mean of this step's labelled tokens; for an epoch: of all its steps
   double learning_rate = 0.0;       ///< of this step; for an epoch: of the next
   double gradient_norm = 0.0;       ///< before clipping
@@ -86,11 +86,11 @@ class trainer {
     check(!task_.examples().empty(), error_code::invalid_argument, "trainer", "training sentences", "none");
     model.set_trained_length(task_.window_length());
     // The number of batches can differ by epoch only with max_tokens; the first epoch stands for all.
-    const index per_epoch = steps_of(plan_batches(task_.examples(), 0, options_.batch));
+    const index_t per_epoch = steps_of(plan_batches(task_.examples(), 0, options_.batch));
     schedule_.learning_rate = options_.learning_rate;
     schedule_.total_steps = per_epoch * options_.epochs;
     // Rounded up, as transformers' Trainer does (TrainingArguments.get_warmup_steps).
-    schedule_.warmup_steps = static_cast<index>(
+    schedule_.warmup_steps = static_cast<index_t>(
         std::ceil(options_.warmup * static_cast<double>(schedule_.total_steps)));
   }
 
@@ -106,7 +106,7 @@ class trainer {
   /// Those of the task.
   [[nodiscard]] const auto& examples() const noexcept { return task_.examples(); }
   /// Optimizer steps of all epochs.
-  [[nodiscard]] index total_steps() const noexcept { return schedule_.total_steps; }
+  [[nodiscard]] index_t total_steps() const noexcept { return schedule_.total_steps; }
 
   /// Continues from a training state. @throws onoma::error as `load_training_state`.
   void resume(const std::filesystem::path& path) {
@@ -196,14 +196,14 @@ class trainer {
   }
 
   /// Optimizer steps of an epoch.
-  [[nodiscard]] index steps_of(const std::vector<std::vector<index>>& plan) const {
-    return (static_cast<index>(plan.size()) + options_.accumulation - 1) / options_.accumulation;
+  [[nodiscard]] index_t steps_of(const std::vector<std::vector<index_t>>& plan) const {
+    return (static_cast<index_t>(plan.size()) + options_.accumulation - 1) / options_.accumulation;
   }
 
   /// Returns false if the callback asked to stop.
   bool run_epoch(const callback& report, training_result& result) {
     const auto plan = plan_batches(task_.examples(), position_.epoch, options_.batch);
-    while (position_.batch < static_cast<index>(plan.size())) {
+    while (position_.batch < static_cast<index_t>(plan.size())) {
       auto progress = step(plan);
       result.losses.push_back(progress.loss);
       if (report && !report(progress)) return false;
@@ -220,22 +220,22 @@ class trainer {
     return go_on;
   }
 
-  training_progress step(const std::vector<std::vector<index>>& plan) {
+  training_progress step(const std::vector<std::vector<index_t>>& plan) {
     const auto first = static_cast<std::size_t>(position_.batch);
     const auto last =
         std::min(plan.size(), first + static_cast<std::size_t>(options_.accumulation));
-    index labelled = 0;
+    index_t labelled = 0;
     for (std::size_t i = first; i < last; ++i) labelled += count_targets(task_.examples(), plan[i]);
     double sum = 0.0;
     for (std::size_t i = first; i < last; ++i) {
       fill_batch(task_.examples(), plan[i], batch_);
       model_.set_dropout(options_.batch.seed, static_cast<std::uint64_t>(position_.forward++));
-      sum += model_.forward_loss(batch_, std::max<index>(labelled, 1)).sum;
+      sum += model_.forward_loss(batch_, std::max<index_t>(labelled, 1)).sum;
       model_.backward();
       tokens_done_ += batch_.tokens.tokens();
     }
     training_progress progress;
-    progress.loss = sum / static_cast<double>(std::max<index>(labelled, 1));
+    progress.loss = sum / static_cast<double>(std::max<index_t>(labelled, 1));
     progress.learning_rate = schedule_(position_.step);
     if (options_.max_grad_norm > 0.0) {
       progress.gradient_norm = clip_grad_norm(model_.parameters(), options_.max_grad_norm);
@@ -246,13 +246,13 @@ class trainer {
     }
     optimizer_.step(progress.learning_rate);
     ++position_.step;
-    position_.batch = static_cast<index>(last);
+    position_.batch = static_cast<index_t>(last);
     position_.loss += progress.loss;
     fill(progress, training_progress::kind::step, position_.epoch + 1);
     return progress;
   }
 
-  void fill(training_progress& progress, typename training_progress::kind what, index epoch) const {
+  void fill(training_progress& progress, typename training_progress::kind what, index_t epoch) const {
     progress.what = what;
     progress.epoch = epoch;
     progress.epochs = options_.epochs;
@@ -260,8 +260,8 @@ class trainer {
     progress.total_steps = schedule_.total_steps;
     progress.tokens_per_second = rate();
     progress.seconds = seconds();
-    const auto done = static_cast<double>(std::max<index>(1, position_.step - first_step_));
-    const auto left = static_cast<double>(std::max<index>(0, progress.total_steps - position_.step));
+    const auto done = static_cast<double>(std::max<index_t>(1, position_.step - first_step_));
+    const auto left = static_cast<double>(std::max<index_t>(0, progress.total_steps - position_.step));
     progress.seconds_left = progress.seconds / done * left;
   }
 
@@ -300,8 +300,8 @@ class trainer {
   typename Model::batch_type batch_;
   clock::time_point started_;
   double paused_ = 0.0;
-  index tokens_done_ = 0;
-  index first_step_ = 0;
+  index_t tokens_done_ = 0;
+  index_t first_step_ = 0;
 };
 
 /// Sentences make a tagging task.

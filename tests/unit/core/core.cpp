@@ -18,7 +18,7 @@
 
 namespace test {
 
-using onoma::index;
+using onoma::index_t;
 
 TEST_CASE("Philox gives the published vectors") {
   // Random123's known answers for philox4x32-10: zeros, and all bits set.
@@ -125,9 +125,9 @@ TEST_CASE("errors say what was expected and what was found") {
 
 TEST_CASE("buckets of relative positions begin where transformers' do") {
   // MPNetEncoder.relative_position_bucket, in float32: the first distance of each bucket from 8 on.
-  const onoma::index first[] = {8, 12, 16, 23, 32, 46, 64, 91};
-  onoma::index bucket = 7;
-  for (onoma::index n = 0; n < 1'000'000; n = n < 300 ? n + 1 : 2 * n) {
+  const onoma::index_t first[] = {8, 12, 16, 23, 32, 46, 64, 91};
+  onoma::index_t bucket = 7;
+  for (onoma::index_t n = 0; n < 1'000'000; n = n < 300 ? n + 1 : 2 * n) {
     if (n < 8) {
       CHECK(onoma::relative_position_bucket(-n) == n);
     } else {

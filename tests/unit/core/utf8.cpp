@@ -18,7 +18,7 @@ TEST_CASE("every code point survives encoding and decoding") {
     std::string text;
     onoma::append_utf8(text, c);
     const auto d = onoma::decode_utf8(text, 0);
-    if (d.code_point != c || d.length != static_cast<onoma::index>(text.size())) FAIL("at " << c);
+    if (d.code_point != c || d.length != static_cast<onoma::index_t>(text.size())) FAIL("at " << c);
   }
 }
 
@@ -35,9 +35,9 @@ TEST_CASE("bytes, code points and UTF-16 units") {
   // a, e with acute (2 bytes), CJK (3), emoji (4 bytes, 2 units), b
   const std::string text = "a\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80" "b";
   const onoma::offset_map map(text);
-  const onoma::index bytes[] = {0, 1, 3, 6, 10, 11};
-  const onoma::index units[] = {0, 1, 2, 3, 5, 6};
-  for (onoma::index i = 0; i < 6; ++i) {
+  const onoma::index_t bytes[] = {0, 1, 3, 6, 10, 11};
+  const onoma::index_t units[] = {0, 1, 2, 3, 5, 6};
+  for (onoma::index_t i = 0; i < 6; ++i) {
     CHECK(map.code_point_at(bytes[i]) == i);
     CHECK(map.utf16_at(bytes[i]) == units[i]);
   }
@@ -51,10 +51,10 @@ TEST_CASE("places in code points and UTF-16 units lead back to bytes") {
                                  "\xF0\x9F\x98\x80\xF0\x9F\x98\x80",
                                  "eleven plain \xC3\xA9 letters \xF0\x9F\x98\x80 and more"}) {
     const onoma::offset_map map(text);
-    CHECK(map.bytes() == static_cast<onoma::index>(text.size()));
-    onoma::index code_points = 0;
-    onoma::index units = 0;
-    for (onoma::index at = 0;; at += onoma::decode_utf8(text, at).length) {
+    CHECK(map.bytes() == static_cast<onoma::index_t>(text.size()));
+    onoma::index_t code_points = 0;
+    onoma::index_t units = 0;
+    for (onoma::index_t at = 0;; at += onoma::decode_utf8(text, at).length) {
       CHECK(map.byte_of_code_point(code_points) == at);
       CHECK(map.byte_of_utf16(units) == at);
       if (at == map.bytes()) break;
@@ -65,10 +65,10 @@ TEST_CASE("places in code points and UTF-16 units lead back to bytes") {
     }
     CHECK(map.code_points() == code_points);
     CHECK(map.utf16_units() == units);
-    for (const onoma::index place : {onoma::index{-1}, code_points + 1}) {
+    for (const onoma::index_t place : {onoma::index_t{-1}, code_points + 1}) {
       CHECK_THROWS_AS((void)map.byte_of_code_point(place), onoma::error);
     }
-    for (const onoma::index place : {onoma::index{-1}, units + 1}) {
+    for (const onoma::index_t place : {onoma::index_t{-1}, units + 1}) {
       CHECK_THROWS_AS((void)map.byte_of_utf16(place), onoma::error);
     }
   }
@@ -78,7 +78,7 @@ TEST_CASE("text counted in code points") {
   const std::string text = "a\xC3\xA9\xE4\xB8\xAD\xF0\x9F\x98\x80" "b";
   CHECK(onoma::count_code_points("") == 0);
   CHECK(onoma::count_code_points(text) == 5);
-  onoma::index at = 0;
+  onoma::index_t at = 0;
   for (std::string_view rest = text; !rest.empty(); rest = onoma::behind_first_code_point(rest)) {
     CHECK(onoma::utf8_length(rest.front()) == onoma::decode_utf8(text, at).length);
     at += onoma::utf8_length(rest.front());

@@ -22,16 +22,16 @@ using onoma::tag_scheme;
 /// Sentences of one word per tag, in lines of a file.
 std::vector<onoma::sentence> tagged(const std::vector<strings>& sentences) {
   std::vector<onoma::sentence> all;
-  index line = 1;
+  index_t line = 1;
   for (const auto& tags : sentences) {
     all.push_back({strings(tags.size(), "w"), tags, false, line});
-    line += static_cast<index>(tags.size()) + 1;
+    line += static_cast<index_t>(tags.size()) + 1;
   }
   return all;
 }
 
 /// As many sentences of "O" and each of these tags.
-std::vector<onoma::sentence> many(index count, const strings& tags) {
+std::vector<onoma::sentence> many(index_t count, const strings& tags) {
   return tagged(std::vector<strings>(static_cast<std::size_t>(count), tags));
 }
 
@@ -99,8 +99,8 @@ TEST_CASE("schemes are told by prefixes and transitions") {
     std::vector<onoma::sentence> data;
     for (int s = 0; s < 50; ++s) {
       std::vector<onoma::entity_span> entities;
-      for (index at = g.between(0, 2); at < 10; at += g.between(0, 2)) {
-        const index end = std::min<index>(10, at + g.between(1, 3));
+      for (index_t at = g.between(0, 2); at < 10; at += g.between(0, 2)) {
+        const index_t end = std::min<index_t>(10, at + g.between(1, 3));
         entities.push_back({at, end, types[g.between(0, 1)]});
         at = end;
       }
@@ -168,7 +168,7 @@ TEST_CASE("corpora are what their descriptions say") {
   CHECK(check("btc/train_dev_test_conll/btc.train").remarks.empty());
   CHECK(check("crossner/ner_data/ai/train.txt").remarks.empty());
   CHECK(check("sec-filings/CONLL-format/data/train/FIN5.txt").scheme.scheme == tag_scheme::iob1);
-  index orphans = 0;
+  index_t orphans = 0;
   for (const char* part : {"cyner/train.txt", "cyner/valid.txt", "cyner/test.txt"}) {
     orphans += check(part).scheme.misplaced;
   }

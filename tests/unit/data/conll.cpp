@@ -207,7 +207,7 @@ TEST_CASE("orders are permutations, equal for equal keys") {
   const auto a = onoma::shuffled_order(100, 7);
   CHECK(a == onoma::shuffled_order(100, 7));
   CHECK(a != onoma::shuffled_order(100, 8));
-  CHECK(std::set<onoma::index>(a.begin(), a.end()).size() == 100);
+  CHECK(std::set<onoma::index_t>(a.begin(), a.end()).size() == 100);
   const auto parts = onoma::split(a, 0.25, 3);
   CHECK(parts.first.size() == 75);
   CHECK(parts.second.size() == 25);

@@ -19,7 +19,7 @@ namespace {
 
 using strings = std::vector<std::string>;
 
-onoma::entity span(index begin, index end, const char* label) {
+onoma::entity span(index_t begin, index_t end, const char* label) {
   onoma::entity e;
   e.label = label;
   e.span.bytes = {begin, end};
@@ -59,8 +59,8 @@ TEST_CASE("what follows from the bytes of a span is filled in") {
   onoma::document joined{
       .text = "ab", .spans = {span(0, 1, "X"), span(1, 2, "X")}, .words = {{0, 1}, {1, 2}}};
   onoma::complete_spans(joined);
-  CHECK(std::pair(joined.spans[0].first, joined.spans[0].last) == std::pair<index, index>(0, 0));
-  CHECK(std::pair(joined.spans[1].first, joined.spans[1].last) == std::pair<index, index>(1, 1));
+  CHECK(std::pair(joined.spans[0].first, joined.spans[0].last) == std::pair<index_t, index_t>(0, 0));
+  CHECK(std::pair(joined.spans[1].first, joined.spans[1].last) == std::pair<index_t, index_t>(1, 1));
   for (const auto& bad :
        {span(1, 4, "X"), span(-1, 2, "X"), span(0, 18, "X"), span(4, 2, "X"), span(0, 6, "X")}) {
     auto other = d;
@@ -138,10 +138,10 @@ TEST_CASE("random sentences come back to the last empty word") {
     s.begins_document = g.between(0, 1) == 1;
     s.line = g.between(0, 9);
     std::vector<onoma::entity_span> entities;
-    const index size = g.between(0, 9);
-    for (index i = 0; i < size; ++i) s.words.emplace_back(words[g.between(0, 5)]);
-    for (index at = g.between(0, 2); at < size; at += g.between(0, 1)) {
-      const index end = std::min(size, at + g.between(1, 3));
+    const index_t size = g.between(0, 9);
+    for (index_t i = 0; i < size; ++i) s.words.emplace_back(words[g.between(0, 5)]);
+    for (index_t at = g.between(0, 2); at < size; at += g.between(0, 1)) {
+      const index_t end = std::min(size, at + g.between(1, 3));
       entities.push_back({at, end, types[g.between(0, 2)]});
       at = end;
     }
@@ -186,7 +186,7 @@ TEST_CASE("sentences of corpora are documents without loss") {
   ONOMA_REQUIRE_DATA_DIR(data);
   for (const char* file :
        {"ewt/dev.conll", "btc/train_dev_test_conll/btc.dev", "uner/zh-gsd/zh_gsd-ud-dev.iob2"}) {
-    index changed = 0;
+    index_t changed = 0;
     for (const auto& s : onoma::read_conll(data / "corpora" / file)) {
       const auto back = onoma::to_sentence(onoma::to_document(s));
       REQUIRE(back.words == s.words);

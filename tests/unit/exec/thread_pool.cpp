@@ -21,17 +21,17 @@
 
 namespace test {
 
-using onoma::index;
+using onoma::index_t;
 
 TEST_CASE("every index once, for many short calls") {
-  for (const index threads : {1, 2, 4, 9}) {
+  for (const index_t threads : {1, 2, 4, 9}) {
     onoma::thread_pool pool(threads);
     CHECK(pool.concurrency() == threads);
     const onoma::executor_ref executor(pool);
     for (int round = 0; round < 2000; ++round) {
-      const index count = round % 23;
+      const index_t count = round % 23;
       std::vector<std::atomic<int>> calls(static_cast<std::size_t>(count));
-      executor.parallel_for(count, [&](index i) { ++calls[static_cast<std::size_t>(i)]; });
+      executor.parallel_for(count, [&](index_t i) { ++calls[static_cast<std::size_t>(i)]; });
       for (const auto& c : calls) REQUIRE(c == 1);
     }
   }
@@ -40,8 +40,8 @@ TEST_CASE("every index once, for many short calls") {
 TEST_CASE("a host without threads to name still runs everything") {
   struct {
     [[nodiscard]] int concurrency() const { return 0; }  // as std::thread::hardware_concurrency may
-    void parallel_for(index count, onoma::function_ref<void(index)> task) const {
-      for (index i = 0; i < count; ++i) task(i);
+    void parallel_for(index_t count, onoma::function_ref<void(index_t)> task) const {
+      for (index_t i = 0; i < count; ++i) task(i);
     }
   } host;
   const onoma::executor_ref executor(host);
@@ -55,17 +55,17 @@ TEST_CASE("workers sleep and wake again") {
   std::atomic<int> sum{0};
   for (int round = 0; round < 5; ++round) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    pool.parallel_for(10, [&](index i) { sum += static_cast<int>(i); });
+    pool.parallel_for(10, [&](index_t i) { sum += static_cast<int>(i); });
   }
   CHECK(sum == 5 * 45);
 }
 
 TEST_CASE("more threads than CPUs: calls neither wait for workers that sleep nor lose one") {
   onoma::thread_pool pool(4 * onoma::available_cpus() + 1);
-  for (index round = 0; round < 3000; ++round) {
-    std::atomic<index> sum{0};  // gone when the call is over: a late worker would write to it
-    const index count = 2 + round % 40;
-    pool.parallel_for(count, [&](index i) {
+  for (index_t round = 0; round < 3000; ++round) {
+    std::atomic<index_t> sum{0};  // gone when the call is over: a late worker would write to it
+    const index_t count = 2 + round % 40;
+    pool.parallel_for(count, [&](index_t i) {
       std::this_thread::yield();  // the caller runs out of indices while others are still at it
       sum += i;
     });
@@ -116,7 +116,7 @@ TEST_CASE("without an executor the calling thread does the work") {
   const onoma::executor_ref none;
   CHECK(none.concurrency() == 1);
   int sum = 0;
-  none.parallel_for(4, [&](index i) { sum += static_cast<int>(i); });
+  none.parallel_for(4, [&](index_t i) { sum += static_cast<int>(i); });
   CHECK(sum == 6);
   CHECK_THROWS_AS(onoma::thread_pool(0), onoma::error);
 }

@@ -87,14 +87,14 @@ TEST_CASE("values have the type that is asked for") {
   const auto object = onoma::parse_json(
       R"({"i": 3, "d": 2.5, "s": "x", "b": true, "n": null, "big": 18446744073709551615, "huge": 1e300})",
       "x");
-  CHECK(onoma::require<onoma::index>(object, "i", "x") == 3);
+  CHECK(onoma::require<onoma::index_t>(object, "i", "x") == 3);
   CHECK(onoma::require<double>(object, "i", "x") == 3.0);
   CHECK(onoma::require<std::string>(object, "s", "x") == "x");
   CHECK(onoma::require<bool>(object, "b", "x"));
-  CHECK(onoma::value_or<onoma::index>(object, "n", 7, "x") == 7);
-  CHECK(onoma::value_or<onoma::index>(object, "none", 8, "x") == 8);
-  CHECK_THROWS_AS(static_cast<void>(onoma::require<onoma::index>(object, "d", "x")), onoma::error);
-  CHECK_THROWS_AS(static_cast<void>(onoma::require<onoma::index>(object, "big", "x")), onoma::error);
+  CHECK(onoma::value_or<onoma::index_t>(object, "n", 7, "x") == 7);
+  CHECK(onoma::value_or<onoma::index_t>(object, "none", 8, "x") == 8);
+  CHECK_THROWS_AS(static_cast<void>(onoma::require<onoma::index_t>(object, "d", "x")), onoma::error);
+  CHECK_THROWS_AS(static_cast<void>(onoma::require<onoma::index_t>(object, "big", "x")), onoma::error);
   CHECK_THROWS_AS(static_cast<void>(onoma::require<float>(object, "huge", "x")), onoma::error);
   CHECK_THROWS_AS(static_cast<void>(onoma::require<bool>(object, "s", "x")), onoma::error);
   CHECK_THROWS_AS(static_cast<void>(onoma::require<bool>(object, "none", "x")), onoma::error);

@@ -15,7 +15,7 @@ namespace test {
 namespace {
 
 using namespace std::string_literals;
-using onoma::index;
+using onoma::index_t;
 
 const std::filesystem::path files = std::filesystem::path(ONOMA_TEST_DATA_DIR) / "torch-files";
 

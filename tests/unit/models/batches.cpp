@@ -11,11 +11,11 @@
 namespace test {
 namespace {
 
-using onoma::index;
+using onoma::index_t;
 
-std::vector<std::int32_t> ids_of(index sequence, index length) {
+std::vector<std::int32_t> ids_of(index_t sequence, index_t length) {
   std::vector<std::int32_t> ids;
-  for (index i = 0; i < length; ++i) {
+  for (index_t i = 0; i < length; ++i) {
     ids.push_back(static_cast<std::int32_t>((7 * sequence + 3 * i) % 50));
   }
   return ids;
@@ -30,9 +30,9 @@ TEST_CASE_TEMPLATE("a large batch gives what its sequences give alone", B,
   auto m = onoma::token_classifier_session<B>::load(
       std::filesystem::path(ONOMA_TEST_DATA_DIR) / "bert-tiny", device);
   onoma::token_batch batch;
-  std::vector<index> lengths;
+  std::vector<index_t> lengths;
   // Some empty, also at the ends, and the longest that there is.
-  for (index b = 0; batch.tokens() < 3 * device.rows_at_once(1); ++b) {
+  for (index_t b = 0; batch.tokens() < 3 * device.rows_at_once(1); ++b) {
     lengths.push_back(b % 5 == 0 ? 0 : b % 5 == 3 ? m.max_length() : b % m.max_length());
     batch.add(ids_of(b, lengths.back()));
   }
@@ -49,9 +49,9 @@ TEST_CASE_TEMPLATE("a large batch gives what its sequences give alone", B,
   bool all_equal = true;
   for (std::size_t b = 0; b < lengths.size(); ++b) {
     onoma::token_batch one;
-    one.add(ids_of(static_cast<index>(b), lengths[b]));
+    one.add(ids_of(static_cast<index_t>(b), lengths[b]));
     const auto alone = m.logits(one);
-    const index count = alone.rows * alone.cols;
+    const index_t count = alone.rows * alone.cols;
     all_equal = all_equal && std::equal(alone.data, alone.data + count, at);
     at += count;
     const auto alone_scores = m.probabilities(one);
@@ -70,7 +70,7 @@ TEST_CASE("a batch without tokens has no logits") {
   CHECK(m.logits(batch).rows == 0);
   batch.add({});
   CHECK(m.logits(batch).rows == 0);
-  CHECK(m.logits(batch).cols == static_cast<index>(m.labels().size()));
+  CHECK(m.logits(batch).cols == static_cast<index_t>(m.labels().size()));
 }
 
 }  // namespace test

@@ -15,7 +15,7 @@ namespace test {
 namespace {
 
 namespace fs = std::filesystem;
-using onoma::index;
+using onoma::index_t;
 using backend = onoma::reference_backend<float>;
 using model = onoma::token_classifier<backend>;
 
@@ -27,7 +27,7 @@ struct altered {
     for (const auto& tensor : source.tensors().tensors()) tensors.push_back(tensor);
   }
   /// Adds a tensor of zeros.
-  void add(const std::string& name, std::vector<index> shape,
+  void add(const std::string& name, std::vector<index_t> shape,
            onoma::dtype type = onoma::dtype::f32) {
     onoma::tensor_view tensor{name, type, std::move(shape), {}};
     tensor.bytes =

@@ -12,7 +12,7 @@ namespace test {
 namespace {
 
 using onoma::encoder_config;
-using onoma::index;
+using onoma::index_t;
 using onoma::json;
 
 /// A configuration that names all sizes under BERT's keys.

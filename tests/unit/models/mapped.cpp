@@ -20,7 +20,7 @@ namespace test {
 namespace {
 
 namespace fs = std::filesystem;
-using onoma::index;
+using onoma::index_t;
 using backend = onoma::cpu_backend;
 using session = onoma::token_classifier_session<backend>;
 using trainable = onoma::token_classifier<backend>;
@@ -127,14 +127,14 @@ TEST_CASE("a text touches its own rows of a table, not the table") {
   config.heads = 2;
   config.inner = 16;
   config.labels = {"O", "B-X"};
-  const index table_bytes = config.vocabulary * config.hidden * 4;
+  const index_t table_bytes = config.vocabulary * config.hidden * 4;
   backend device;
   trainable(config, device).save(folder.path / "model");
   auto m = session::load(folder.path / "model", device);
   CHECK(m.model().parameters().reads_pieces());
   static_cast<void>(logits_of(m));
   // A mapping is a line with the file's name; `Rss: ... kB` follows.
-  index resident = -1;
+  index_t resident = -1;
   std::ifstream maps("/proc/self/smaps");
   bool inside = false;
   for (std::string line; resident < 0 && std::getline(maps, line);) {

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using model = onoma::token_classifier_session<onoma::cpu_backend>;
 using onoma::error_code;
-using onoma::index;
+using onoma::index_t;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
 
@@ -76,7 +76,7 @@ TEST_CASE("every set of kernels has caches of its own") {
   const temporary_folder folder;
   const auto cache = folder.path / "cache";
   const auto& found = onoma::find_dispatched_kernels();
-  for (index i = 0; i < found.count; ++i) {
+  for (index_t i = 0; i < found.count; ++i) {
     INFO(found.available[i]->name);
     onoma::cpu_backend device({}, *found.available[i]);
     auto plain = model::load(data / "bert-tiny", device, with_cache({}));

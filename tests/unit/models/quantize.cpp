@@ -20,7 +20,7 @@ namespace test {
 namespace {
 
 namespace fs = std::filesystem;
-using onoma::index;
+using onoma::index_t;
 using backend = onoma::cpu_backend;
 using model = onoma::token_classifier<backend>;
 
@@ -29,9 +29,9 @@ const fs::path data = ONOMA_TEST_DATA_DIR;
 onoma::token_batch some_batch() {
   onoma::token_batch batch;
   batch.clear();
-  for (const index length : {1, 9, 16, 3}) {
+  for (const index_t length : {1, 9, 16, 3}) {
     std::vector<std::int32_t> ids;
-    for (index i = 0; i < length; ++i) ids.push_back(static_cast<std::int32_t>((7 * i + length) % 50));
+    for (index_t i = 0; i < length; ++i) ids.push_back(static_cast<std::int32_t>((7 * i + length) % 50));
     batch.add(ids);
   }
   return batch;

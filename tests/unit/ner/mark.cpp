@@ -9,7 +9,7 @@
 
 namespace {
 
-onoma::entity at(const std::string& text, onoma::index begin, onoma::index end, const char* label) {
+onoma::entity at(const std::string& text, onoma::index_t begin, onoma::index_t end, const char* label) {
   onoma::entity e;
   e.text = text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
   e.label = label;

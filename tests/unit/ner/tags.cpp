@@ -74,11 +74,11 @@ TEST_CASE("random entities survive BIO and back") {
   const char* types[] = {"PER", "LOC", "a-b"};
   for (int round = 0; round < 200; ++round) {
     std::vector<onoma::entity_span> entities;
-    index at = 0;
-    const index size = g.between(1, 20);
+    index_t at = 0;
+    const index_t size = g.between(1, 20);
     while (at < size) {
-      const index begin = at + g.between(0, 2);
-      const index end = begin + g.between(1, 3);
+      const index_t begin = at + g.between(0, 2);
+      const index_t end = begin + g.between(1, 3);
       if (end > size) break;
       entities.push_back({begin, end, types[g.between(0, 2)]});
       at = end;
@@ -95,7 +95,7 @@ TEST_CASE("random entities survive BIO and back") {
 }
 
 TEST_CASE("other schemes become BIO, and nothing is lost") {
-  const auto bio = [](const tags& from, onoma::tag_scheme scheme, index repairs) {
+  const auto bio = [](const tags& from, onoma::tag_scheme scheme, index_t repairs) {
     const auto converted = onoma::to_bio(from, scheme);
     CHECK(converted.repairs == repairs);
     return converted.tags;

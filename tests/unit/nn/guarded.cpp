@@ -58,7 +58,7 @@ TEST_CASE("the guard checks what the host says about sequences") {
   auto* const floats = reinterpret_cast<float*>(memory.data());
   const auto layout = [&](std::ptrdiff_t place, const std::vector<std::int32_t>& offsets) {
     const onoma::vec<std::int32_t> uploaded{reinterpret_cast<std::int32_t*>(floats + place),
-                                            static_cast<onoma::index>(offsets.size())};
+                                            static_cast<onoma::index_t>(offsets.size())};
     device.upload_ids({offsets.data(), uploaded.size}, uploaded);
     return onoma::sequences{uploaded, onoma::sequences::of({offsets.data(), uploaded.size}).longest};
   };

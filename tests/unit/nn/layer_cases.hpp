@@ -20,14 +20,14 @@
 namespace test {
 
 using onoma::activation;
-using onoma::index;
+using onoma::index_t;
 using onoma::mat;
 using onoma::vec;
 using plain::table;
 using values_by_name = std::map<std::string, table>;
 
 inline const std::vector<std::int32_t> batch_offsets = {0, 3, 4, 9};
-inline constexpr index tokens = 9;
+inline constexpr index_t tokens = 9;
 inline constexpr double wave_base = 100.0;
 
 inline plain::row row_of(const values_by_name& values, const std::string& name) {
@@ -63,7 +63,7 @@ struct pass_of {
 template <class B>
 struct linear_case {
   bool bias, residual;
-  static constexpr index width = 6;
+  static constexpr index_t width = 6;
   using layer = onoma::linear<B>;
   struct saved {};
 
@@ -104,7 +104,7 @@ struct linear_case {
 template <class B, class Norm, bool Center>
 struct norm_case {
   bool bias = false;
-  static constexpr index width = 7;
+  static constexpr index_t width = 7;
   using layer = Norm;
   using saved = typename Norm::saved;
 
@@ -125,8 +125,8 @@ struct norm_case {
 // Attention.
 
 struct attention_variant {
-  index heads, kv_heads, width;
-  index radius;  // -1: none
+  index_t heads, kv_heads, width;
+  index_t radius;  // -1: none
   bool bias, rotary;
   std::vector<std::int32_t> wanted{};
 };
@@ -157,7 +157,7 @@ struct with_context {
 inline table attend(const values_by_name& values, const std::string& at, const table& x,
                     const attention_variant& v) {
   const auto qkv = linear_of(values, at + "query_key_value.", x);
-  const index q = v.heads * v.width, k = v.kv_heads * v.width;
+  const index_t q = v.heads * v.width, k = v.kv_heads * v.width;
   const std::vector<std::int32_t> positions = {0, 1, 2, 0, 0, 1, 2, 3, 4};
   const auto turned = [&](const table& t) {
     return v.rotary ? plain::turned(t, v.width, positions, wave_base) : t;
@@ -169,7 +169,7 @@ inline table attend(const values_by_name& values, const std::string& at, const t
 }
 
 template <class B>
-typename onoma::attention<B>::sizes attention_sizes(const attention_variant& v, index hidden) {
+typename onoma::attention<B>::sizes attention_sizes(const attention_variant& v, index_t hidden) {
   return {
       .hidden = hidden,
       .heads = v.heads,
@@ -182,14 +182,14 @@ typename onoma::attention<B>::sizes attention_sizes(const attention_variant& v, 
 template <class B>
 struct attention_case {
   attention_variant v;
-  static constexpr index width = 8;
+  static constexpr index_t width = 8;
   using layer = onoma::attention<B>;
   using saved = with_context<B, layer>;
 
   [[nodiscard]] layer make() const { return layer(attention_sizes<B>(v, width)); }
   mat<typename B::scalar> forward(layer& l, pass_of<B> p, saved& keep) const {
     const auto out =
-        p.run.keep(v.wanted.empty() ? tokens : static_cast<index>(v.wanted.size()), width);
+        p.run.keep(v.wanted.empty() ? tokens : static_cast<index_t>(v.wanted.size()), width);
     keep.context = context_of(p.run, v);
     l.forward(p.run, p.x, keep.context, {}, out, keep.kept);
     return out;
@@ -207,7 +207,7 @@ struct attention_case {
 
 template <class B>
 struct feed_forward_case {
-  static constexpr index width = 6;
+  static constexpr index_t width = 6;
   using layer = onoma::feed_forward<B>;
   using saved = typename layer::saved;
 
@@ -228,7 +228,7 @@ struct feed_forward_case {
   }
 };
 
-inline table gated(const values_by_name& v, const std::string& at, const table& x, index inner) {
+inline table gated(const values_by_name& v, const std::string& at, const table& x, index_t inner) {
   const auto pre = linear_of(v, at + "expand.", x);
   auto y = plain::map(plain::columns(pre, 0, inner), plain::gelu);
   const auto gate = plain::columns(pre, inner, inner);
@@ -239,7 +239,7 @@ inline table gated(const values_by_name& v, const std::string& at, const table& 
 template <class B>
 struct gated_case {
   bool bias;
-  static constexpr index width = 6;
+  static constexpr index_t width = 6;
   using layer = onoma::gated_feed_forward<B>;
   using saved = typename layer::saved;
 
@@ -265,14 +265,14 @@ struct gated_case {
 // Embeddings: `x` is not read.
 
 struct embedding_variant {
-  index positions, types, hidden;
+  index_t positions, types, hidden;
   bool norm_bias;
 };
 
 template <class B>
 struct embedding_case {
   embedding_variant v;
-  static constexpr index width = 0;
+  static constexpr index_t width = 0;
   using layer = onoma::embedding<B>;
   using saved = typename layer::saved;
 
@@ -316,7 +316,7 @@ struct embedding_case {
 template <class B>
 struct post_norm_case {
   std::vector<std::int32_t> wanted;
-  static constexpr index width = 8;
+  static constexpr index_t width = 8;
   using layer = onoma::post_norm_layer<B>;
   using saved = with_context<B, layer>;
 
@@ -353,7 +353,7 @@ struct post_norm_case {
 template <class B, class AttentionNorm, class FeedForwardNorm>
 struct pre_norm_case {
   std::vector<std::int32_t> wanted;
-  static constexpr index width = 8;
+  static constexpr index_t width = 8;
   using layer = onoma::pre_norm_layer<B, AttentionNorm, FeedForwardNorm>;
   using saved = with_context<B, layer>;
   static constexpr bool first = std::is_same_v<AttentionNorm, onoma::no_norm<B>>;

@@ -186,8 +186,8 @@ TEST_CASE("differences of a loss see a wrong gradient") {
   harness<exact, onoma::linear<exact>> h(c.make(), 17);
   auto found = run_case(c, h, x, {}, &weight).gradients.at("bias");
   std::vector<double> sums(5);
-  for (index n = 0; n < tokens; ++n) {
-    for (index m = 0; m < 5; ++m) sums[static_cast<std::size_t>(m)] += weight(n, m);
+  for (index_t n = 0; n < tokens; ++n) {
+    for (index_t m = 0; m < 5; ++m) sums[static_cast<std::size_t>(m)] += weight(n, m);
   }
   CHECK(difference(found, sums, difference_bound, 1.0) == "");
   found[2] += 1e-5;

@@ -71,8 +71,8 @@ void check_goldens(const fs::path& model, const onoma::json& cases) {
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const bool grouped = expected[i].contains("entity_group");
       CHECK(tagged[i].label == expected[i][grouped ? "entity_group" : "entity"]);
-      CHECK(tagged[i].span.code_points.begin == expected[i]["start"].get<onoma::index>());
-      CHECK(tagged[i].span.code_points.end == expected[i]["end"].get<onoma::index>());
+      CHECK(tagged[i].span.code_points.begin == expected[i]["start"].get<onoma::index_t>());
+      CHECK(tagged[i].span.code_points.end == expected[i]["end"].get<onoma::index_t>());
       // Means of float probabilities of a float forward.
       CHECK(tagged[i].score == doctest::Approx(expected[i]["score"].get<double>()).epsilon(1e-4));
     }
@@ -112,7 +112,7 @@ TEST_CASE("an entity's bytes are its text, in every language") {
        {"Jane visited Berlin.", "\xC4\xB0stanbul, Z\xC3\xBCrich", "\xF0\x9F\x98\x80 Jane \xE4\xB8\xAD\xE6\x96\x87",
         "a\r\nb\tJane", "", "   "}) {
     const auto tagged = ner.tag(text);
-    onoma::index end = 0;
+    onoma::index_t end = 0;
     for (const auto& e : tagged) {
       const auto bytes = e.span.bytes;
       CHECK(text.substr(static_cast<std::size_t>(bytes.begin),
@@ -154,7 +154,7 @@ TEST_CASE("batches, words and long texts agree with single texts") {
   const auto tagged = ner.tag(text);
   CHECK(tagged.windows > 1);
   // The last words are tagged as well: nothing is cut off.
-  CHECK(tagged.entities.back().span.bytes.end > static_cast<onoma::index>(text.size()) - 30);
+  CHECK(tagged.entities.back().span.bytes.end > static_cast<onoma::index_t>(text.size()) - 30);
 }
 
 TEST_CASE("a Unigram tokenizer's clauses are tagged word by word, in any script") {
@@ -167,8 +167,8 @@ TEST_CASE("a Unigram tokenizer's clauses are tagged word by word, in any script"
   auto ner = onoma::pipeline::load(folder.path());
   const std::string text =
       " \u6771\u4eac\u306b\u884c\u3063\u305f\u3002\u6771\u4eac Jan, Bob's\u3000\u4eac\u6771 Bob\u3002 ";
-  std::set<onoma::index> begins;
-  std::set<onoma::index> ends;
+  std::set<onoma::index_t> begins;
+  std::set<onoma::index_t> ends;
   for (const auto word : onoma::find_words(text)) {
     begins.insert(word.begin);
     ends.insert(word.end);

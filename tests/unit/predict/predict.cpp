@@ -31,14 +31,14 @@ class by_id {
     }
   }
   [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
-  [[nodiscard]] index max_length() const { return 64; }
-  [[nodiscard]] index window_length() const { return 64; }
+  [[nodiscard]] index_t max_length() const { return 64; }
+  [[nodiscard]] index_t window_length() const { return 64; }
   [[nodiscard]] onoma::mat<const float> probabilities(const onoma::token_batch& batch) {
-    const auto columns = static_cast<index>(labels_.size());
+    const auto columns = static_cast<index_t>(labels_.size());
     values_.assign(static_cast<std::size_t>(batch.tokens() * columns), 0.0F);
-    for (index n = 0; n < batch.tokens(); ++n) {
+    for (index_t n = 0; n < batch.tokens(); ++n) {
       const auto known = ids_.find(batch.ids()[n]);
-      const index label = known == ids_.end() ? 0 : known->second;
+      const index_t label = known == ids_.end() ? 0 : known->second;
       values_[static_cast<std::size_t>(n * columns + label)] = 1.0F;
     }
     return {values_.data(), batch.tokens(), columns};
@@ -46,7 +46,7 @@ class by_id {
 
  private:
   std::vector<std::string> labels_ = {"O", "B-LOC", "I-LOC"};
-  std::map<std::int32_t, index> ids_;
+  std::map<std::int32_t, index_t> ids_;
   std::vector<float> values_;
 };
 

@@ -21,22 +21,22 @@ TEST_CASE("a word of a megabyte takes no quadratic time and covers every byte") 
   std::string text;
   while (text.size() < 1'000'000) text += "riverBern";  // quadratic: hours
   const auto e = tokenizer.encode(text, {.add_special_tokens = false}).front();
-  onoma::index at = 0;
+  onoma::index_t at = 0;
   for (const auto& offset : e.offsets) {
     CHECK(offset.begin == at);
     at = offset.end;
   }
-  CHECK(at == static_cast<onoma::index>(text.size()));
+  CHECK(at == static_cast<onoma::index_t>(text.size()));
   CHECK(e.word_ids.back() == 0);
 }
 
 TEST_CASE("words that are split already have the pieces of their text") {
   const std::vector<std::string> words = {"Jane", "Doe", "lives", "in", "Z\xC3\xBCrich", ",", "2019", "'s", "x-y", "."};
   std::string text;
-  std::vector<onoma::index> begins;
+  std::vector<onoma::index_t> begins;
   for (const auto& word : words) {
     if (!text.empty()) text += ' ';
-    begins.push_back(static_cast<onoma::index>(text.size()));
+    begins.push_back(static_cast<onoma::index_t>(text.size()));
     text += word;
   }
   for (const char* name : {"roberta", "byte_level_nfc", "byte_level_regex", "byte_level_cut_spaces",
@@ -52,7 +52,7 @@ TEST_CASE("words that are split already have the pieces of their text") {
     for (std::size_t i = 1; i + 1 < split.ids.size(); ++i) {
       const auto word = static_cast<std::size_t>(split.word_ids[i]);
       CHECK(split.offsets[i].begin >= 0);
-      CHECK(split.offsets[i].end <= static_cast<onoma::index>(words[word].size()));
+      CHECK(split.offsets[i].end <= static_cast<onoma::index_t>(words[word].size()));
       trimmed = trimmed && split.offsets[i].end + begins[word] == whole.offsets[i].end;
     }
     CHECK((trimmed || std::string(name) == "byte_level_cut_spaces"));

@@ -165,7 +165,7 @@ TEST_CASE("normalisation forms agree with Unicode's own test") {
     // Hugging Face's tables are those of Unicode 9: what is newer is left alone.
     bool older = true;
     for (const auto& column : columns) {
-      for (onoma::index i = 0; i < static_cast<onoma::index>(column.size());) {
+      for (onoma::index_t i = 0; i < static_cast<onoma::index_t>(column.size());) {
         const auto c = onoma::decode_utf8(column, i);
         i += c.length;
         older = older && !onoma::unicode::contains(onoma::unicode::incompatible_ranges, c.code_point) &&

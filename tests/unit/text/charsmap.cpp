@@ -59,7 +59,7 @@ std::string normalize(const onoma::charsmap& map, const std::string& text) {
   map.normalize(in, out);
   REQUIRE(out.origin.size() == out.bytes.size());
   std::string result = out.bytes;
-  for (onoma::index i = 0; i < out.size();) {
+  for (onoma::index_t i = 0; i < out.size();) {
     const auto span = out.origin[static_cast<std::size_t>(i)];
     result += ' ' + std::to_string(span.begin) + '-' + std::to_string(span.end);
     i += onoma::decode_utf8(out.bytes, i).length;

@@ -140,8 +140,8 @@ TEST_CASE("windows overlap by the stride and lose nothing") {
   std::string text;
   for (int i = 0; i < 30; ++i) text += "the river ";
   const auto whole = tokenizer.encode(text).front();
-  for (const onoma::index max_length : {3, 7, 20, 62, 100}) {
-    for (const onoma::index stride : {0, 1, 4}) {
+  for (const onoma::index_t max_length : {3, 7, 20, 62, 100}) {
+    for (const onoma::index_t stride : {0, 1, 4}) {
       if (stride >= max_length - 2) continue;
       const auto windows = tokenizer.encode(text, {max_length, stride, true});
       std::vector<std::int32_t> joined;
@@ -171,8 +171,8 @@ TEST_CASE("a word is the same wherever it stands and whatever was encoded before
     const std::size_t shift = 1 + static_cast<std::size_t>(key) * 77;
     auto moved = tokenizer.encode(std::string(shift, ' ') + text, {}, work).front();
     for (std::size_t i = 1; i + 1 < moved.offsets.size(); ++i) {
-      moved.offsets[i].begin -= static_cast<onoma::index>(shift);
-      moved.offsets[i].end -= static_cast<onoma::index>(shift);
+      moved.offsets[i].begin -= static_cast<onoma::index_t>(shift);
+      moved.offsets[i].end -= static_cast<onoma::index_t>(shift);
     }
     CHECK(same(moved, fresh));
   }
@@ -186,7 +186,7 @@ TEST_CASE("words longer than a block are found whole") {
     const auto e = tokenizer.encode("the " + std::string(size, 'a') + " river").front();
     CHECK(pieces_of(tokenizer, e) ==
           std::vector<std::string>{"[CLS]", "the", "[UNK]", "river", "[SEP]"});
-    CHECK(e.offsets[2] == onoma::byte_span{4, 4 + static_cast<onoma::index>(size)});
+    CHECK(e.offsets[2] == onoma::byte_span{4, 4 + static_cast<onoma::index_t>(size)});
   }
   std::string chinese;
   for (int i = 0; i < 5000; ++i) chinese += "\xE4\xB8\xAD";

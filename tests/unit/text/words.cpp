@@ -29,7 +29,7 @@ std::string cut(const std::string& text) {
 bool is_exact(std::string_view text) {
   const auto words = onoma::find_words(text);
   std::vector<char> covered(text.size(), 0);
-  onoma::index before = 0;
+  onoma::index_t before = 0;
   for (const auto word : words) {
     if (word.begin < before || word.end <= word.begin) return false;
     before = word.end;
@@ -38,7 +38,7 @@ bool is_exact(std::string_view text) {
   }
   onoma::grapheme_state clusters;
   bool after_space = true;
-  for (onoma::index i = 0; i < static_cast<onoma::index>(text.size());) {
+  for (onoma::index_t i = 0; i < static_cast<onoma::index_t>(text.size());) {
     const auto c = onoma::decode_utf8(text, i);
     if (c.length == 0) return false;
     const bool space = onoma::unicode::is_whitespace(c.code_point) || c.code_point == 0x200B;
@@ -46,7 +46,7 @@ bool is_exact(std::string_view text) {
     const char here = covered[static_cast<std::size_t>(i)];
     if ((here != 0) == space) return false;
     if (here == 2 && !begins && !after_space) return false;
-    for (onoma::index k = 1; k < c.length; ++k) {
+    for (onoma::index_t k = 1; k < c.length; ++k) {
       if (covered[static_cast<std::size_t>(i + k)] != (here != 0 ? 1 : 0)) return false;
     }
     after_space = space;

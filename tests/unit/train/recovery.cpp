@@ -20,11 +20,11 @@ namespace {
 
 /// A host's executor that throws instead of its n-th call.
 struct failing_executor {
-  index calls_left = -1;
-  [[nodiscard]] index concurrency() const { return 2; }
-  void parallel_for(index count, onoma::function_ref<void(index)> task) {
+  index_t calls_left = -1;
+  [[nodiscard]] index_t concurrency() const { return 2; }
+  void parallel_for(index_t count, onoma::function_ref<void(index_t)> task) {
     if (calls_left-- == 0) throw std::runtime_error("no more threads");
-    for (index i = 0; i < count; ++i) task(i);
+    for (index_t i = 0; i < count; ++i) task(i);
   }
 };
 
@@ -126,7 +126,7 @@ TEST_CASE("an exception of the host's executor is gone with the call that it end
   other.set_dropout(1, 1);
   const double loss = other.forward_loss(batch).sum;
   bool ended = false;
-  for (index call = 0; !ended; ++call) {
+  for (index_t call = 0; !ended; ++call) {
     failing_executor executor;
     onoma::cpu_backend device(executor);
     model m(config_with_dropout(), device, {.seed = 5});
@@ -208,7 +208,7 @@ TEST_CASE("the loss of an epoch is that of all its steps, also after a resume") 
   auto o = options();
   o.epochs = 1;
   o.checkpoint = folder.path / "state.safetensors";
-  const auto epoch_loss = [&](index stop, bool resume) {
+  const auto epoch_loss = [&](index_t stop, bool resume) {
     onoma::cpu_backend device;
     model m(config_with_dropout(), device, {.seed = 5});
     onoma::trainer trainer(m, tokens, sentences(), {}, o);
@@ -221,7 +221,7 @@ TEST_CASE("the loss of an epoch is that of all its steps, also after a resume") 
     return loss;
   };
   const double expected = epoch_loss(-1, false);
-  for (const index stop : {1, 3}) {  // 3: the last step
+  for (const index_t stop : {1, 3}) {  // 3: the last step
     CHECK(epoch_loss(stop, false) == -1.0);
     CHECK(epoch_loss(-1, true) == expected);
   }

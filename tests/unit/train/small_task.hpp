@@ -13,7 +13,7 @@
 
 namespace test {
 
-using onoma::index;
+using onoma::index_t;
 using model = onoma::token_classifier<onoma::cpu_backend>;
 
 inline const std::string tiny = std::string(ONOMA_TEST_DATA_DIR) + "/bert-tiny";

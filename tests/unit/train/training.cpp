@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<float> train_with(index threads) {
+std::vector<float> train_with(index_t threads) {
   onoma::thread_pool pool(threads);
   onoma::cpu_backend device(pool);
   model m(config_with_dropout(), device, {.seed = 5});
@@ -51,7 +51,7 @@ TEST_CASE("a run that is stopped anywhere and resumed ends in the same weights")
   const auto expected = train_with(1);
   const auto tokens = onoma::load_tokenizer(tiny);
   const auto data = sentences();
-  for (const index stop : {1, 3, 7, 10}) {
+  for (const index_t stop : {1, 3, 7, 10}) {
     auto o = options();
     o.checkpoint = folder.path / "state.safetensors";
     {
@@ -162,7 +162,7 @@ TEST_CASE("sequences of a batch do not see each other, and their order does not 
     const auto logits = m.logits(batch);
     std::vector<std::vector<float>> result(order.size());
     for (std::size_t b = 0; b < order.size(); ++b) {
-      const auto at = static_cast<index>(b);
+      const auto at = static_cast<index_t>(b);
       result[b].assign(logits.row_data(batch.layout().begin(at)),
                        logits.row_data(batch.layout().begin(at) + batch.layout().length(at)));
     }
@@ -274,8 +274,8 @@ TEST_CASE("a model for inference has the same bits, and weights in packed form a
     const auto& parameters = used.model().parameters();
     const auto& layout = parameters.layout();
     CHECK(layout.entries().size() == trained.parameters().layout().entries().size());
-    index outside = 0;
-    index packed = 0;
+    index_t outside = 0;
+    index_t packed = 0;
     for (const auto& entry : layout.entries()) {
       if (!entry.has_place()) outside += entry.size();
       if (entry.has_value()) {
@@ -310,7 +310,7 @@ TEST_CASE("recomputing the feed-forward gives the same bits for less memory") {
   model kept(config_with_dropout(), device, {.seed = 5});
   model recomputed(config_with_dropout(), device, {.seed = 5, .recompute = true});
   onoma::tagged_batch batch;
-  for (index b = 0; b < 40; ++b) {
+  for (index_t b = 0; b < 40; ++b) {
     std::vector<std::int32_t> ids(20, 2 + static_cast<std::int32_t>(b));
     batch.add(ids, std::vector<std::int32_t>(20, static_cast<std::int32_t>(b % 5)));
   }
@@ -331,7 +331,7 @@ TEST_CASE("recomputing the feed-forward gives the same bits for less memory") {
   for (const auto* m : {&kept, &recomputed}) {
     const auto memory =
         model::measure_training(m->config(), device, batch, {.recompute = m == &recomputed});
-    const auto with_spare = [](index bytes) { return bytes + bytes / 2; };
+    const auto with_spare = [](index_t bytes) { return bytes + bytes / 2; };
     CHECK(m->workspace_size() == with_spare(memory.activations) + with_spare(memory.scratch));
     CHECK(memory.parameters == 4 * 4 * m->parameters().layout().size());
   }
@@ -344,7 +344,7 @@ TEST_CASE("docs/memory.md says what the arenas measure") {
   onoma::cpu_backend device;
   onoma::tagged_batch batch;  // 1,000 tokens, all of them labelled or none: the same memory
   for (int b = 0; b < 8; ++b) batch.add(std::vector<std::int32_t>(125, 5), {});
-  index rows = 0;
+  index_t rows = 0;
   for (std::string line; std::getline(file, line);) {
     // | model | layers | H | A | F | V | parameters, MB | kept | scratch | kept, recompute | scratch
     for (auto& c : line) {
@@ -354,7 +354,7 @@ TEST_CASE("docs/memory.md says what the arenas measure") {
     std::string name;
     words >> name;
     onoma::encoder_config config(onoma::family_of(name == "DistilBERT" ? "distilbert" : "bert"));
-    index written[6] = {};
+    index_t written[6] = {};
     if (!(words >> config.layers >> config.hidden >> config.heads >> config.inner >>
           config.vocabulary)) {
       continue;
@@ -368,7 +368,7 @@ TEST_CASE("docs/memory.md says what the arenas measure") {
     for (std::size_t i = 0; i < config.labels.size(); ++i) config.labels[i] += std::to_string(i);
     const auto plain = model::measure_training(config, device, batch);
     const auto small = model::measure_training(config, device, batch, {.recompute = true});
-    const auto megabytes = [](index bytes) { return (bytes + 500'000) / 1'000'000; };
+    const auto megabytes = [](index_t bytes) { return (bytes + 500'000) / 1'000'000; };
     CHECK(written[0] == megabytes(plain.parameters));
     CHECK(written[1] == megabytes(plain.packed));
     CHECK(written[2] == megabytes(plain.activations));

@@ -29,8 +29,8 @@ class attention_tasks {
 
   void forward(const attention_result<float>& result) {
     const auto& kernels = *own_.kernels;
-    for_each(shape_.heads, kernels.attention_scratch(largest()), [&](index b, index a, float* scratch) {
-      const index first = shape_.queries.begin(b);
+    for_each(shape_.heads, kernels.attention_scratch(largest()), [&](index_t b, index_t a, float* scratch) {
+      const index_t first = shape_.queries.begin(b);
       if (shape_.queries.length(b) == 0) return;
       attention_call call;
       call.head = head(b, a, scratch);
@@ -43,15 +43,15 @@ class attention_tasks {
 
   void backward(const attention_result<const float>& result, mat<const float> dout,
                 const attention_gradients<float>& d) {
-    const index keys = operands_.k.rows;
-    const index bias_size = d.dbias ? shape_.heads * 2 * keys : 0;
+    const index_t keys = operands_.k.rows;
+    const index_t bias_size = d.dbias ? shape_.heads * 2 * keys : 0;
     float* by_distance = d.dbias ? own_.workspace(2, bias_size) : nullptr;
     std::fill_n(by_distance, bias_size, 0.0F);
-    const index scratch_floats = own_.kernels->attention_backward_scratch(largest());
+    const index_t scratch_floats = own_.kernels->attention_backward_scratch(largest());
     // The heads that share keys and values are one task: they add to the same gradients.
-    for_each(shape_.kv_heads, scratch_floats, [&](index b, index g, float* scratch) {
+    for_each(shape_.kv_heads, scratch_floats, [&](index_t b, index_t g, float* scratch) {
       if (shape_.queries.length(b) == 0) return clear_keys(b, g, d);
-      for (index a = g * group_; a < (g + 1) * group_; ++a) {
+      for (index_t a = g * group_; a < (g + 1) * group_; ++a) {
         auto call = backward_call(b, a, result, dout, d);
         call.head = head(b, a, scratch);
         if (by_distance != nullptr) {
@@ -67,25 +67,25 @@ class attention_tasks {
  private:
   /// f(sequence, one of `heads`, scratch)
   template <class F>
-  void for_each(index heads, index scratch_floats, F f) {
+  void for_each(index_t heads, index_t scratch_floats, F f) {
     own_.for_each_with_scratch(
-        shape_.queries.count() * heads, static_cast<index>(float_bytes(scratch_floats)),
-        [&](index i, index /*previous*/, std::byte* scratch) {
+        shape_.queries.count() * heads, static_cast<index_t>(float_bytes(scratch_floats)),
+        [&](index_t i, index_t /*previous*/, std::byte* scratch) {
           f(i / heads, i % heads, reinterpret_cast<float*>(scratch));
         });
   }
 
-  [[nodiscard]] attention_size size(index queries, index keys) const {
+  [[nodiscard]] attention_size size(index_t queries, index_t keys) const {
     return {queries, keys, width_, shape_.reach.before, shape_.reach.after};
   }
   [[nodiscard]] attention_size largest() const {
     return size(shape_.queries.longest, shape_.keys.longest);
   }
 
-  [[nodiscard]] attention_operand head(index b, index a, float* scratch) const {
-    const index query = shape_.queries.begin(b);
-    const index key = shape_.keys.begin(b);
-    const index longest = shape_.keys.longest;
+  [[nodiscard]] attention_operand head(index_t b, index_t a, float* scratch) const {
+    const index_t query = shape_.queries.begin(b);
+    const index_t key = shape_.keys.begin(b);
+    const index_t longest = shape_.keys.longest;
     attention_operand head;
     head.size = size(shape_.queries.length(b), shape_.keys.length(b));
     head.q = operands_.q.row_data(query) + a * width_;
@@ -103,12 +103,12 @@ class attention_tasks {
     return head;
   }
 
-  [[nodiscard]] attention_backward_call backward_call(index b, index a,
+  [[nodiscard]] attention_backward_call backward_call(index_t b, index_t a,
                                                       const attention_result<const float>& result,
                                                       mat<const float> dout,
                                                       const attention_gradients<float>& d) const {
-    const index query = shape_.queries.begin(b);
-    const index key = shape_.keys.begin(b);
+    const index_t query = shape_.queries.begin(b);
+    const index_t key = shape_.keys.begin(b);
     attention_backward_call call;
     call.out = result.out.row_data(query) + a * width_;
     call.out_stride = result.out.stride;
@@ -126,8 +126,8 @@ class attention_tasks {
   }
 
   /// Keys that no query sees have no gradient.
-  void clear_keys(index b, index g, const attention_gradients<float>& d) const {
-    for (index j = shape_.keys.begin(b); j < shape_.keys.begin(b) + shape_.keys.length(b); ++j) {
+  void clear_keys(index_t b, index_t g, const attention_gradients<float>& d) const {
+    for (index_t j = shape_.keys.begin(b); j < shape_.keys.begin(b) + shape_.keys.length(b); ++j) {
       std::fill_n(d.dk.row_data(j) + g * width_, width_, 0.0F);
       std::fill_n(d.dv.row_data(j) + g * width_, width_, 0.0F);
     }
@@ -136,8 +136,8 @@ class attention_tasks {
   workbench& own_;
   const attention_operands<float>& operands_;
   const attention_shape<float>& shape_;
-  index width_;  // D
-  index group_;  // heads of q that read one head of k and v
+  index_t width_;  // D
+  index_t group_;  // heads of q that read one head of k and v
   const float* bias_ = nullptr;
 };
 

@@ -48,8 +48,8 @@ class cpu_backend {
   [[nodiscard]] bool dry_run() const noexcept { return dry_run_; }
   /// 20 MB: two thirds of a last-level cache of 32 MB. int8 runs 16 x 128 tokens of BERT-base in two
   /// halves in 0.93 of the time. More where many threads would have little to do.
-  [[nodiscard]] index rows_at_once(index values) const noexcept {
-    return std::max((index{5} << 20) / values, 64 * executor().concurrency());
+  [[nodiscard]] index_t rows_at_once(index_t values) const noexcept {
+    return std::max((index_t{5} << 20) / values, 64 * executor().concurrency());
   }
   [[nodiscard]] executor_ref executor() const noexcept { return own_.executor; }
   [[nodiscard]] const kernel_table& kernels() const noexcept { return *own_.kernels; }
@@ -62,9 +62,9 @@ class cpu_backend {
   }
   void upload(const stored_matrix& host, vec<float> v) const {
     if (dry_run_) return;
-    constexpr index chunk = 16 * cpu::flat_chunk;
-    executor().parallel_for((v.size + chunk - 1) / chunk, [&](index i) {
-      const index first = i * chunk;
+    constexpr index_t chunk = 16 * cpu::flat_chunk;
+    executor().parallel_for((v.size + chunk - 1) / chunk, [&](index_t i) {
+      const index_t first = i * chunk;
       convert(host, first, std::min(chunk, v.size - first), v.data + first);
     });
   }
@@ -88,7 +88,7 @@ class cpu_backend {
 
   // Weights.
 
-  [[nodiscard]] packed_weight make_packed(index rows, index cols, bool with_transpose) const {
+  [[nodiscard]] packed_weight make_packed(index_t rows, index_t cols, bool with_transpose) const {
     packed_weight packed;
     packed.rows = rows;
     packed.cols = cols;
@@ -112,7 +112,7 @@ class cpu_backend {
                                        kernels().packed_size(w.cols, w.rows))));
   }
   /// @throws onoma::error (format) for another number of bytes, or bytes that are not aligned.
-  [[nodiscard]] packed_weight packed_in_place(index rows, index cols,
+  [[nodiscard]] packed_weight packed_in_place(index_t rows, index_t cols,
                                               std::span<const std::byte> bytes) const {
     return view_packed(rows, cols, bytes, kernels());
   }
@@ -155,14 +155,14 @@ class cpu_backend {
                  mat<const float> pre, mat<float> dx) {
     if (dry_run_) return;
     cpu::multiply(own_, dy, cpu::rows_of(w), false, dx, {},
-                  [&](index n, index rows, index first, index columns) {
+                  [&](index_t n, index_t rows, index_t first, index_t columns) {
                     kernels().activation_backward(function, rows, columns, pre.row_data(n) + first,
                                                   pre.stride, dx.row_data(n) + first, dx.stride);
                   });
   }
   void activation_backward(activation function, mat<const float> pre, mat<float> d) const {
     if (dry_run_) return;
-    own_.for_rows(d.rows, [&](index n, index rows) {
+    own_.for_rows(d.rows, [&](index_t n, index_t rows) {
       kernels().activation_backward(function, rows, d.cols, pre.row_data(n), pre.stride, d.row_data(n), d.stride);
     });
   }

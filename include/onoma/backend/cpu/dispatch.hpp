@@ -23,7 +23,7 @@ namespace onoma::inline ONOMA_SEAM {
 /// What the units of onoma_add_dispatch() found when they were first asked.
 struct dispatched_kernels {
   const kernel_table* const* available;  ///< what this machine can run, the best last
-  index count;                           ///< > 0
+  index_t count;                           ///< > 0
   const char* forced;                    ///< value of ONOMA_FORCE_ARCH, empty if unset
   const kernel_table* picked;            ///< null if `forced` is not available
 };
@@ -44,7 +44,7 @@ namespace onoma::inline ONOMA_ABI {
   const dispatched_kernels& found = find_dispatched_kernels();
   if (found.picked == nullptr) {
     std::string names;
-    for (index i = 0; i < found.count; ++i) {
+    for (index_t i = 0; i < found.count; ++i) {
       names.append(names.empty() ? "one of " : ", ").append(found.available[i]->name);
     }
     fail(error_code::unsupported, "ONOMA_FORCE_ARCH", names,

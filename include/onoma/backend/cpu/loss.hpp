@@ -13,14 +13,14 @@
 namespace onoma::inline ONOMA_ABI::cpu {
 
 /// Rows of a task: some microseconds of exponentials.
-[[nodiscard]] inline index softmax_rows_per_task(index columns) {
-  return std::max<index>(1, 16384 / std::max<index>(1, columns));
+[[nodiscard]] inline index_t softmax_rows_per_task(index_t columns) {
+  return std::max<index_t>(1, 16384 / std::max<index_t>(1, columns));
 }
 
 inline void softmax(const workbench& own, mat<const float> x, mat<float> y) {
   own.for_rows(
       x.rows,
-      [&](index n, index rows) {
+      [&](index_t n, index_t rows) {
         own.kernels->softmax({rows, x.cols, x.row_data(n), x.stride, y.row_data(n), y.stride});
       },
       softmax_rows_per_task(x.cols));
@@ -33,7 +33,7 @@ inline void softmax(const workbench& own, mat<const float> x, mat<float> y) {
   auto* losses = reinterpret_cast<double*>(own.workspace(0, 2 * logits.rows));
   own.for_rows(
       logits.rows,
-      [&](index n, index rows) {
+      [&](index_t n, index_t rows) {
         cross_entropy_call call;
         call.rows = rows;
         call.columns = logits.cols;
@@ -49,7 +49,7 @@ inline void softmax(const workbench& own, mat<const float> x, mat<float> y) {
       },
       softmax_rows_per_task(logits.cols));
   loss_result loss;
-  for (index n = 0; n < logits.rows; ++n) {
+  for (index_t n = 0; n < logits.rows; ++n) {
     if (labels[n] == ignored_label) continue;
     loss.sum += losses[n];
     ++loss.count;

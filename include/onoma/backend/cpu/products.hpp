@@ -15,7 +15,7 @@ namespace onoma::inline ONOMA_ABI::cpu {
 /// B of a product: packed, or rows `stride` apart.
 struct b_operand {
   const float* data = nullptr;
-  index stride = 0;
+  index_t stride = 0;
 };
 
 /// The forward's w^T.
@@ -28,20 +28,20 @@ struct b_operand {
   return {w.source.data, w.source.stride};
 }
 
-[[nodiscard]] inline index panels_of(const kernel_table& kernels, index columns) {
+[[nodiscard]] inline index_t panels_of(const kernel_table& kernels, index_t columns) {
   return (columns + kernels.panel_width - 1) / kernels.panel_width;
 }
 
 /// How many groups of panels make a few tasks per thread, which evens out their speeds: eight where a
 /// task has nothing to prepare, else two, since a task begins with work that its products do not hide;
 /// four where rows are few and most of the time goes into reading B.
-[[nodiscard]] inline index groups_of(const workbench& own, index panels, index blocks, index rows) {
-  const index each = own.kernels->gemm_prepare == nullptr ? 8 : rows > 64 ? 2 : 4;
+[[nodiscard]] inline index_t groups_of(const workbench& own, index_t panels, index_t blocks, index_t rows) {
+  const index_t each = own.kernels->gemm_prepare == nullptr ? 8 : rows > 64 ? 2 : 4;
   return panel_groups(panels, own.kernels->panel_block, blocks, each, own.executor.concurrency());
 }
 
 struct ignore_done {
-  void operator()(index, index, index, index) const noexcept {}
+  void operator()(index_t, index_t, index_t, index_t) const noexcept {}
 };
 
 /// y (= | +=) x B, then the epilogue: tasks are blocks of rows times groups of panels. Few rows: many
@@ -52,16 +52,16 @@ void multiply(workbench& own, mat<const float> x, b_operand b, bool accumulate, 
               const epilogue& finish, Done done = {}) {
   if (x.rows == 0) return;
   const kernel_table& kernels = *own.kernels;
-  const index panels = panels_of(kernels, y.cols);
-  const index blocks = row_blocks(x.rows, kernels.row_block, panels, own.executor.concurrency());
-  const index groups = groups_of(own, panels, blocks, x.rows);
-  const index scratch_bytes = kernels.gemm_scratch((x.rows + blocks - 1) / blocks, x.cols,
+  const index_t panels = panels_of(kernels, y.cols);
+  const index_t blocks = row_blocks(x.rows, kernels.row_block, panels, own.executor.concurrency());
+  const index_t groups = groups_of(own, panels, blocks, x.rows);
+  const index_t scratch_bytes = kernels.gemm_scratch((x.rows + blocks - 1) / blocks, x.cols,
                                                    (panels + groups - 1) / groups);
   own.for_each_with_scratch(
-      blocks * groups, scratch_bytes, [&](index i, index previous, std::byte* scratch) {
-        const index block = i / groups;
-        const index group = i % groups;
-        const index first = x.rows * block / blocks;
+      blocks * groups, scratch_bytes, [&](index_t i, index_t previous, std::byte* scratch) {
+        const index_t block = i / groups;
+        const index_t group = i % groups;
+        const index_t first = x.rows * block / blocks;
         gemm_call call;
         call.rows = x.rows * (block + 1) / blocks - first;
         call.depth = x.cols;
@@ -81,7 +81,7 @@ void multiply(workbench& own, mat<const float> x, b_operand b, bool accumulate, 
         const bool same_rows = previous >= 0 && previous / groups == block;
         if (kernels.gemm_prepare != nullptr && !same_rows) kernels.gemm_prepare(call);
         kernels.gemm(call);
-        const index column = call.first_panel * kernels.panel_width;
+        const index_t column = call.first_panel * kernels.panel_width;
         done(first, call.rows, column,
              std::min(y.cols, call.last_panel * kernels.panel_width) - column);
       });
@@ -91,7 +91,7 @@ void multiply(workbench& own, mat<const float> x, b_operand b, bool accumulate, 
 inline void multiply_forward(workbench& own, mat<const float> x, const cpu_weight& w, mat<float> y,
                              const epilogue& finish) {
   if (w.int8.empty()) return multiply(own, x, {forward_panels(w)}, false, y, finish);
-  const index size = int8_weight::workspace(x.rows, x.cols, own.executor);
+  const index_t size = int8_weight::workspace(x.rows, x.cols, own.executor);
   w.int8.multiply(x, y, finish, {own.workspace(0, size), size}, *own.kernels, own.executor);
 }
 
@@ -104,7 +104,7 @@ class weight_gradient {
         x_(x),
         dy_(dy),
         tiles_((dy.cols + kernels_.tile_rows - 1) / kernels_.tile_rows),
-        group_(std::max<index>(1, 48 / kernels_.tile_rows)),
+        group_(std::max<index_t>(1, 48 / kernels_.tile_rows)),
         a_(own.workspace(1, kernels_.packed_rows_size(x.rows, dy.cols))),
         b_(kernels_.reads_rows ? nullptr : own.workspace(2, kernels_.packed_size(x.rows, x.cols))) {}
 
@@ -116,20 +116,20 @@ class weight_gradient {
  private:
   /// Both operands; who packs columns of dy has them at hand for db.
   void pack(vec<float> db) {
-    const index tile = kernels_.tile_rows;
-    const index tokens = x_.rows;
-    const index groups = (tiles_ + group_ - 1) / group_;
-    const index panels_to_pack = b_ == nullptr ? 0 : panels_of(kernels_, x_.cols);
-    own_.executor.parallel_for(groups + panels_to_pack, [&](index i) {
+    const index_t tile = kernels_.tile_rows;
+    const index_t tokens = x_.rows;
+    const index_t groups = (tiles_ + group_ - 1) / group_;
+    const index_t panels_to_pack = b_ == nullptr ? 0 : panels_of(kernels_, x_.cols);
+    own_.executor.parallel_for(groups + panels_to_pack, [&](index_t i) {
       if (i >= groups) {
-        const index p = i - groups;
+        const index_t p = i - groups;
         kernels_.pack({x_.data, x_.stride, tokens, x_.cols, false, p, p + 1, b_});
         return;
       }
       kernels_.pack_rows({dy_.data, dy_.stride, tokens, dy_.cols, i * group_,
                           std::min(tiles_, (i + 1) * group_), a_});
       if (!db) return;
-      const index first = i * group_ * tile;
+      const index_t first = i * group_ * tile;
       kernels_.add_rows(tokens, std::min(dy_.cols - first, group_ * tile), dy_.data + first,
                         dy_.stride, db.data + first);
     });
@@ -137,19 +137,19 @@ class weight_gradient {
 
   /// Tiles of rows in blocks, panels in groups.
   void multiply_into(mat<float> dw) {
-    const index tile = kernels_.tile_rows;
-    const index tokens = x_.rows;
-    const index panels = panels_of(kernels_, x_.cols);
-    const index block = std::max(group_, kernels_.row_block / tile / group_ * group_);
-    const index blocks = (tiles_ + block - 1) / block;
-    const index groups = groups_of(own_, panels, blocks, dy_.cols);
-    const index most_panels = (panels + groups - 1) / groups;
-    const index scratch_bytes =
+    const index_t tile = kernels_.tile_rows;
+    const index_t tokens = x_.rows;
+    const index_t panels = panels_of(kernels_, x_.cols);
+    const index_t block = std::max(group_, kernels_.row_block / tile / group_ * group_);
+    const index_t blocks = (tiles_ + block - 1) / block;
+    const index_t groups = groups_of(own_, panels, blocks, dy_.cols);
+    const index_t most_panels = (panels + groups - 1) / groups;
+    const index_t scratch_bytes =
         kernels_.gemm_packed_scratch(std::min(dy_.cols, block * tile), tokens, most_panels);
     own_.for_each_with_scratch(
-        blocks * groups, scratch_bytes, [&](index i, index /*previous*/, std::byte* scratch) {
-          const index p = i / blocks;
-          const index first = i % blocks * block * tile;
+        blocks * groups, scratch_bytes, [&](index_t i, index_t /*previous*/, std::byte* scratch) {
+          const index_t p = i / blocks;
+          const index_t first = i % blocks * block * tile;
           gemm_call call;
           call.rows = std::min(dy_.cols - first, block * tile);
           call.depth = tokens;
@@ -172,8 +172,8 @@ class weight_gradient {
   const kernel_table& kernels_;
   mat<const float> x_;
   mat<const float> dy_;
-  index tiles_;
-  index group_;  // tiles of a task: one alone is a few microseconds
+  index_t tiles_;
+  index_t group_;  // tiles of a task: one alone is a few microseconds
   float* a_;     // dy^T, packed
   float* b_;     // x, packed; null where kernels read its rows
 };

@@ -31,12 +31,12 @@ struct norm_kernels {
 
 /// Element n of a vector that may be null.
 template <class T>
-[[nodiscard]] T* from(vec<T> v, index n) {
+[[nodiscard]] T* from(vec<T> v, index_t n) {
   return v ? v.data + n : nullptr;
 }
 /// Row n of a matrix that may be null.
 template <class T>
-[[nodiscard]] T* row_from(mat<T> m, index n) {
+[[nodiscard]] T* row_from(mat<T> m, index_t n) {
   return m ? m.row_data(n) : nullptr;
 }
 
@@ -44,7 +44,7 @@ template <class Weights>
 void add_norm(const workbench& own, mat<float> x, mat<const float> residual,
               const dropout_spec& spec, const Weights& weights, mat<float> y,
               const norm_statistics<float>& kept) {
-  own.for_rows(x.rows, [&](index n, index rows) {
+  own.for_rows(x.rows, [&](index_t n, index_t rows) {
     add_norm_call call;
     call.rows = rows;
     call.hidden = x.cols;
@@ -69,7 +69,7 @@ void add_norm(const workbench& own, mat<float> x, mat<const float> residual,
 inline void add_norm_parameters(const workbench& own, const norm_kernels& kernels,
                                 mat<const float> z, const norm_statistics<float>& kept,
                                 mat<const float> dy, const norm_gradients<float>& d) {
-  own.for_columns(z.cols, [&](index first, index columns) {
+  own.for_columns(z.cols, [&](index_t first, index_t columns) {
     kernels.parameters({z.rows, columns, z.data + first, z.stride, kept.mean.data,
                         kept.reciprocal_stddev.data, dy.data + first, dy.stride,
                         d.dgamma.data + first, from(d.dbeta, first)});
@@ -90,7 +90,7 @@ void add_norm_backward(const workbench& own, mat<const float> z, const norm_stat
   const auto kernels = kernels_of(own, weights);
   // First the parameters, since dz may overwrite dy.
   add_norm_parameters(own, kernels, z, kept, dy, d);
-  own.for_rows(z.rows, [&](index n, index rows) {
+  own.for_rows(z.rows, [&](index_t n, index_t rows) {
     add_norm_backward_call call;
     call.rows = rows;
     call.hidden = z.cols;
@@ -114,14 +114,14 @@ void add_norm_backward(const workbench& own, mat<const float> z, const norm_stat
 
 inline void dropout(const workbench& own, mat<float> x, const dropout_spec& spec) {
   if (!spec.active()) return;
-  own.for_rows(x.rows, [&](index n, index rows) {
+  own.for_rows(x.rows, [&](index_t n, index_t rows) {
     own.kernels->dropout({spec.probability, spec.key}, n * x.cols, rows, x.cols, x.row_data(n),
                          x.stride);
   });
 }
 
 inline void gate(const workbench& own, mat<const float> pre, activation function, mat<float> y) {
-  own.for_rows(y.rows, [&](index n, index rows) {
+  own.for_rows(y.rows, [&](index_t n, index_t rows) {
     own.kernels->gate(
         {function, rows, y.cols, pre.row_data(n), pre.stride, y.row_data(n), y.stride});
   });
@@ -129,7 +129,7 @@ inline void gate(const workbench& own, mat<const float> pre, activation function
 
 inline void gate_backward(const workbench& own, mat<const float> pre, activation function,
                           mat<const float> dy, mat<float> dpre) {
-  own.for_rows(dy.rows, [&](index n, index rows) {
+  own.for_rows(dy.rows, [&](index_t n, index_t rows) {
     own.kernels->gate_backward({function, rows, dy.cols, pre.row_data(n), pre.stride,
                                 dy.row_data(n), dy.stride, dpre.row_data(n), dpre.stride});
   });
@@ -138,12 +138,12 @@ inline void gate_backward(const workbench& own, mat<const float> pre, activation
 /// Angles of tokens; an angle costs some 40 ns.
 inline void rotary(workbench& own, vec<const std::int32_t> positions, double base,
                    const rotary_angles<float>& angles) {
-  const index pairs = angles.cosine.cols;
+  const index_t pairs = angles.cosine.cols;
   float* frequencies = own.workspace(0, pairs);
-  for (index c = 0; c < pairs; ++c) frequencies[c] = ref::rotary_frequency(c, pairs, base);
-  own.for_rows(angles.cosine.rows, [&](index first, index rows) {
-    for (index n = first; n < first + rows; ++n) {
-      for (index c = 0; c < pairs; ++c) {
+  for (index_t c = 0; c < pairs; ++c) frequencies[c] = ref::rotary_frequency(c, pairs, base);
+  own.for_rows(angles.cosine.rows, [&](index_t first, index_t rows) {
+    for (index_t n = first; n < first + rows; ++n) {
+      for (index_t c = 0; c < pairs; ++c) {
         const double angle = ref::rotary_angle(positions[n], frequencies[c]);
         angles.cosine(n, c) = static_cast<float>(std::cos(angle));
         angles.sine(n, c) = static_cast<float>(std::sin(angle));
@@ -154,8 +154,8 @@ inline void rotary(workbench& own, vec<const std::int32_t> positions, double bas
 
 inline void rotate(const workbench& own, mat<float> x, const rotary_angles<const float>& angles,
                    bool back) {
-  const index pairs = angles.cosine.cols;
-  own.for_rows(x.rows, [&](index n, index rows) {
+  const index_t pairs = angles.cosine.cols;
+  own.for_rows(x.rows, [&](index_t n, index_t rows) {
     rotate_call call;
     call.rows = rows;
     call.heads = x.cols / (2 * pairs);
@@ -173,10 +173,10 @@ inline void rotate(const workbench& own, mat<float> x, const rotary_angles<const
 
 inline void embed(const workbench& own, const embedding_rows& rows,
                   const embedding_tables<const float>& tables, mat<float> y) {
-  const auto gathered = [](mat<const float> table, vec<const std::int32_t> of, index n) {
+  const auto gathered = [](mat<const float> table, vec<const std::int32_t> of, index_t n) {
     return gather_call{table.data, table.stride, from(of, n)};
   };
-  own.for_rows(y.rows, [&](index n, index count) {
+  own.for_rows(y.rows, [&](index_t n, index_t count) {
     own.kernels->embed({count, y.cols, gathered(tables.word, rows.word, n),
                         gathered(tables.position, rows.position, n),
                         gathered(tables.type, rows.type, n), y.row_data(n), y.stride});
@@ -186,13 +186,13 @@ inline void embed(const workbench& own, const embedding_rows& rows,
 /// Two tokens may share a row: split over columns, every task sees all tokens in their order.
 inline void embed_backward(const workbench& own, const embedding_rows& rows, mat<const float> dy,
                            const embedding_gradients<float>& gradients) {
-  own.for_columns(dy.cols, [&](index first, index columns) {
+  own.for_columns(dy.cols, [&](index_t first, index_t columns) {
     const auto add_to = [&](const table_gradient<float>& table, vec<const std::int32_t> targets) {
       if (!table.values) return;
       own.kernels->scatter_add({dy.rows, columns, dy.data + first, dy.stride,
                                 table.values.data + first, table.values.stride, targets.data});
       if (first == 0 && table.used) {
-        for (index n = 0; n < dy.rows; ++n) table.used[targets ? targets[n] : 0] = 1;
+        for (index_t n = 0; n < dy.rows; ++n) table.used[targets ? targets[n] : 0] = 1;
       }
     };
     add_to(gradients.word, rows.word);
@@ -203,8 +203,8 @@ inline void embed_backward(const workbench& own, const embedding_rows& rows, mat
 
 inline void gather(const workbench& own, mat<const float> x, vec<const std::int32_t> rows,
                    mat<float> y) {
-  own.for_rows(y.rows, [&](index first, index count) {
-    for (index i = first; i < first + count; ++i) {
+  own.for_rows(y.rows, [&](index_t first, index_t count) {
+    for (index_t i = first; i < first + count; ++i) {
       std::copy_n(x.row_data(rows[i]), y.cols, y.row_data(i));
     }
   });
@@ -212,9 +212,9 @@ inline void gather(const workbench& own, mat<const float> x, vec<const std::int3
 
 inline void scatter(const workbench& own, mat<const float> x, vec<const std::int32_t> rows,
                     mat<float> y) {
-  own.for_rows(y.rows, [&](index first, index count) {
+  own.for_rows(y.rows, [&](index_t first, index_t count) {
     const auto* next = std::lower_bound(rows.begin(), rows.end(), first);
-    for (index n = first; n < first + count; ++n) {
+    for (index_t n = first; n < first + count; ++n) {
       if (next != rows.end() && *next == n) {
         std::copy_n(x.row_data(next++ - rows.begin()), y.cols, y.row_data(n));
       } else {

@@ -22,8 +22,8 @@ namespace onoma::inline ONOMA_ABI {
 /// the kernels read `source` for it, the matrix that was packed last. For backends with the
 /// kernels of the one that made it.
 struct cpu_weight {
-  index rows = 0;                 ///< M
-  index cols = 0;                 ///< K
+  index_t rows = 0;                 ///< M
+  index_t cols = 0;                 ///< K
   aligned_memory forward;         ///< panels for products with W^T
   const float* mapped = nullptr;  ///< instead of `forward`: the same panels in memory of the caller's
   aligned_memory transposed;      ///< panels for products with W
@@ -35,11 +35,11 @@ namespace detail {
 
 /// Panel p of the forward layout: from the bytes of the file where they are aligned floats of one
 /// piece, else from a copy of the rows.
-inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight& packed, index p,
+inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight& packed, index_t p,
                               const kernel_table& kernels) {
-  const index cols = packed.cols;
-  const index first = p * kernels.panel_width;
-  const index count = std::min(kernels.panel_width, packed.rows - first);
+  const index_t cols = packed.cols;
+  const index_t first = p * kernels.panel_width;
+  const index_t count = std::min(kernels.panel_width, packed.rows - first);
   std::vector<float> copy;
   const float* w = rows_as_floats(pieces, first, count);
   if (w == nullptr) {
@@ -55,7 +55,7 @@ inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight&
 
 /// A weight [rows, cols] whose layout of the forward lies in `bytes`.
 /// @throws onoma::error (format) for another number of bytes, or bytes that are not aligned.
-[[nodiscard]] inline cpu_weight view_packed(index rows, index cols, std::span<const std::byte> bytes,
+[[nodiscard]] inline cpu_weight view_packed(index_t rows, index_t cols, std::span<const std::byte> bytes,
                                             const kernel_table& kernels) {
   const auto expected =
       static_cast<std::size_t>(kernels.packed_size(cols, rows)) * sizeof(float);
@@ -80,24 +80,24 @@ inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight&
 template <class Compute>
 void pack_values(mat<const float> w, cpu_weight& packed, const kernel_table& kernels,
                  executor_ref executor, Compute compute) {
-  const index width = kernels.panel_width;
+  const index_t width = kernels.panel_width;
   // A panel of rows, in parts of at most 256 KiB that stay in the L2 cache.
-  const index most_columns = 1024 / width * width;
-  const index parts = (w.cols + most_columns - 1) / most_columns;
+  const index_t most_columns = 1024 / width * width;
+  const index_t parts = (w.cols + most_columns - 1) / most_columns;
   auto* const forward = reinterpret_cast<float*>(packed.forward.data());
   auto* const transposed = reinterpret_cast<float*>(packed.transposed.data());
   packed.source = w;
-  executor.parallel_for((w.rows + width - 1) / width * parts, [&](index i) {
-    const index row = i / parts * width;
-    const index rows = std::min(width, w.rows - row);
-    const index column = i % parts * most_columns;
-    const index columns = std::min(most_columns, w.cols - column);
+  executor.parallel_for((w.rows + width - 1) / width * parts, [&](index_t i) {
+    const index_t row = i / parts * width;
+    const index_t rows = std::min(width, w.rows - row);
+    const index_t column = i % parts * most_columns;
+    const index_t columns = std::min(most_columns, w.cols - column);
     compute(row, rows, column, columns);
     const float* block = w.row_data(row) + column;
     kernels.pack({block, w.stride, columns, rows, true, 0, 1,
                   forward + kernels.packed_size(w.cols, row) + column * width});
     if (transposed == nullptr) return;
-    for (index c = 0; c < columns; c += width) {
+    for (index_t c = 0; c < columns; c += width) {
       kernels.pack({block + c, w.stride, rows, std::min(width, columns - c), false, 0, 1,
                     transposed + kernels.packed_size(w.rows, column + c) + row * width});
     }
@@ -107,7 +107,7 @@ void pack_values(mat<const float> w, cpu_weight& packed, const kernel_table& ker
 /// Packs float values [M, K], on the threads of the executor.
 inline void pack_values(mat<const float> w, cpu_weight& packed, const kernel_table& kernels,
                         executor_ref executor) {
-  pack_values(w, packed, kernels, executor, [](index, index, index, index) {});
+  pack_values(w, packed, kernels, executor, [](index_t, index_t, index_t, index_t) {});
 }
 
 /// The layout of the forward, from `pieces` below one another: float formats, or I8 with scales.
@@ -118,9 +118,9 @@ inline void pack_stored(std::span<const stored_matrix> pieces, cpu_weight& packe
     packed.int8 = int8_weight(packed.rows, packed.cols, pieces, kernels, executor);
     return;
   }
-  const index panels = (packed.rows + kernels.panel_width - 1) / kernels.panel_width;
+  const index_t panels = (packed.rows + kernels.panel_width - 1) / kernels.panel_width;
   executor.parallel_for(
-      panels, [&](index p) { detail::pack_stored_panel(pieces, packed, p, kernels); });
+      panels, [&](index_t p) { detail::pack_stored_panel(pieces, packed, p, kernels); });
 }
 
 }  // namespace onoma::inline ONOMA_ABI

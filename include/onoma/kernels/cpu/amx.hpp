@@ -28,43 +28,43 @@
 namespace onoma::inline ONOMA_ABI::cpu::amx {
 
 /// Depth of one tile product: 32 bfloat16 are a row of 64 bytes.
-inline constexpr index tile_depth = 32;
+inline constexpr index_t tile_depth = 32;
 /// Columns of B that are computed together: two tiles of 16. Also the panels of a packed B.
-inline constexpr index panel_width = 32;
+inline constexpr index_t panel_width = 32;
 /// Rows of A that share a conversion of B, at most. 256 rows of 384 columns are 576 KiB in three
 /// parts: they stay in the 2 MiB L2 of every processor with tiles, beside the sums.
-inline constexpr index row_block = 256;
-inline constexpr index part_bytes = 1024;              // one tile of B: 16 pairs of rows
-inline constexpr index b_block_bytes = 6 * part_bytes;  // 32 x 32 floats of B in three parts
+inline constexpr index_t row_block = 256;
+inline constexpr index_t part_bytes = 1024;              // one tile of B: 16 pairs of rows
+inline constexpr index_t b_block_bytes = 6 * part_bytes;  // 32 x 32 floats of B in three parts
 
-[[nodiscard]] constexpr index depth_blocks(index depth) {
+[[nodiscard]] constexpr index_t depth_blocks(index_t depth) {
   return (depth + tile_depth - 1) / tile_depth;
 }
 /// Blocks of depth that are converted and multiplied at a time. Many rows: the parts of 384 rows of B
 /// stay in L2 and sums seldom go to memory. Up to four tiles of rows: reading B is most of the work, and
 /// both buffers of one block stay in L1. Results do not depend on it: tiles of sums are stored and
 /// loaded as they are.
-[[nodiscard]] constexpr index chunk_of(index rows, index blocks) {
-  const index most = rows <= 64 ? 1 : 12;
-  const index chunks = blocks > most ? (blocks + most - 1) / most : 1;
+[[nodiscard]] constexpr index_t chunk_of(index_t rows, index_t blocks) {
+  const index_t most = rows <= 64 ? 1 : 12;
+  const index_t chunks = blocks > most ? (blocks + most - 1) / most : 1;
   return (blocks + chunks - 1) / chunks;  // 13 blocks are 7 and 6, not 12 and 1
 }
 
 /// Rows of each tile: one tile, or pairs of tiles of even height, since two share each load of B.
-[[nodiscard]] constexpr index tile_height(index rows) {
-  const index tiles = rows > 16 ? 2 * ((rows + 31) / 32) : 1;
+[[nodiscard]] constexpr index_t tile_height(index_t rows) {
+  const index_t tiles = rows > 16 ? 2 * ((rows + 31) / 32) : 1;
   return rows > 0 ? (rows + tiles - 1) / tiles : 1;
 }
 
 /// Bytes of [rows, depth] in parts, with tiles of `height` rows.
-[[nodiscard]] constexpr index split_bytes(index rows, index depth, index height) {
+[[nodiscard]] constexpr index_t split_bytes(index_t rows, index_t depth, index_t height) {
   return (rows + height - 1) / height * height * depth_blocks(depth) * 3 * 64;
 }
 /// Bytes of scratch that `multiply` takes, beside the split A.
-[[nodiscard]] constexpr index scratch_bytes(index rows, index height, index depth, index panels) {
-  const index chunk = chunk_of(rows, depth_blocks(depth));
-  const index sums = (rows + height - 1) / height * height * panel_width * 4;
-  const index kept = depth_blocks(depth) > chunk ? sums * panels : 4 * 16 * panel_width * 4;
+[[nodiscard]] constexpr index_t scratch_bytes(index_t rows, index_t height, index_t depth, index_t panels) {
+  const index_t chunk = chunk_of(rows, depth_blocks(depth));
+  const index_t sums = (rows + height - 1) / height * height * panel_width * 4;
+  const index_t kept = depth_blocks(depth) > chunk ? sums * panels : 4 * 16 * panel_width * 4;
   return 2 * chunk * b_block_bytes + kept;
 }
 
@@ -90,7 +90,7 @@ inline void multiply_add() {
 }
 
 /// Tiles 0 to 3 hold sums, 4 and 5 hold A, `height` rows each; 6 and 7 hold B. Until `release`.
-inline void configure(index height) {
+inline void configure(index_t height) {
   struct alignas(64) {
     std::uint8_t palette = 1;
     std::uint8_t start = 0;
@@ -109,11 +109,11 @@ inline void release() { asm volatile("tilerelease"); }
 /// The three parts of 16 pairs (x0[i], x1[i]), each pair one word; `step` bytes between parts. The first
 /// part is cut off (8 bits), the second rounded, so that the third, what is left, has 8 bits again and
 /// either sign: what `multiply` leaves out does not lean to one side.
-inline void split(__m512 x0, __m512 x1, char* out, index step) {
+inline void split(__m512 x0, __m512 x1, char* out, index_t step) {
   const __m512i top = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
   const __m512i half = _mm512_set1_epi32(0x8000);
   const auto upper = [&](__m512i bits) { return _mm512_castsi512_ps(_mm512_and_si512(bits, top)); };
-  const auto store = [&](index part, __m512i low, __m512i high) {
+  const auto store = [&](index_t part, __m512i low, __m512i high) {
     constexpr __mmask32 odd = 0xAAAAAAAAU;
     _mm512_store_si512(out + part * step,
                        _mm512_mask_blend_epi16(odd, _mm512_srli_epi32(low, 16), high));
@@ -132,7 +132,7 @@ inline void split(__m512 x0, __m512 x1, char* out, index step) {
 }
 
 /// As many lanes as `count` says, which may be negative or more than there are.
-[[nodiscard]] inline __mmask16 first(index count) {
+[[nodiscard]] inline __mmask16 first(index_t count) {
   return simd::first_lanes(count < 0 ? 0 : count < 16 ? count : 16);
 }
 
@@ -141,16 +141,16 @@ inline void split(__m512 x0, __m512 x1, char* out, index step) {
 /// A [rows, depth], rows `stride` apart, as tiles: out[row tile][depth block][part][height][64 bytes].
 /// Word i of a row of a tile holds columns i and i + 16 of its depth block, so that no element changes
 /// its lane; rows and columns beyond the edge are zero.
-inline void split_rows(const float* a, index stride, index rows, index depth, index height,
+inline void split_rows(const float* a, index_t stride, index_t rows, index_t depth, index_t height,
                        char* out) {
-  const index blocks = depth_blocks(depth);
-  for (index t = 0; t * height < rows; ++t) {
-    for (index r = 0; r < height; ++r) {
-      const index row = t * height + r;
+  const index_t blocks = depth_blocks(depth);
+  for (index_t t = 0; t * height < rows; ++t) {
+    for (index_t r = 0; r < height; ++r) {
+      const index_t row = t * height + r;
       char* to = out + t * blocks * 3 * height * 64 + r * 64;
       const float* from = a + row * stride;
-      const index count = row < rows ? depth : 0;
-      for (index k = 0; k < blocks * tile_depth; k += tile_depth) {
+      const index_t count = row < rows ? depth : 0;
+      for (index_t k = 0; k < blocks * tile_depth; k += tile_depth) {
         const __mmask16 m0 = detail::first(count - k);
         const __mmask16 m1 = detail::first(count - k - 16);
         detail::split(_mm512_maskz_loadu_ps(m0, from + k), _mm512_maskz_loadu_ps(m1, from + k + 16),
@@ -162,16 +162,16 @@ inline void split_rows(const float* a, index stride, index rows, index depth, in
 }
 
 /// The same for A given by its columns: element (row, k) at a[k * stride + row].
-inline void split_columns(const float* a, index stride, index rows, index depth, index height,
+inline void split_columns(const float* a, index_t stride, index_t rows, index_t depth, index_t height,
                           char* out) {
-  const index blocks = depth_blocks(depth);
-  for (index t = 0; t * height < rows; ++t) {
-    const index count = rows - t * height < height ? rows - t * height : height;
+  const index_t blocks = depth_blocks(depth);
+  for (index_t t = 0; t * height < rows; ++t) {
+    const index_t count = rows - t * height < height ? rows - t * height : height;
     const __mmask16 mask = detail::first(count);
-    for (index block = 0; block < blocks; ++block) {
+    for (index_t block = 0; block < blocks; ++block) {
       alignas(64) char parts[3 * part_bytes];
-      for (index i = 0; i < 16; ++i) {
-        const index k = block * tile_depth + i;
+      for (index_t i = 0; i < 16; ++i) {
+        const index_t k = block * tile_depth + i;
         const float* from = a + k * stride + t * height;
         const __m512 x0 = _mm512_maskz_loadu_ps(k < depth ? mask : __mmask16{0}, from);
         const __m512 x1 =
@@ -179,13 +179,13 @@ inline void split_columns(const float* a, index stride, index rows, index depth,
         detail::split(x0, x1, parts + i * 64, part_bytes);
       }
       char* to = out + (t * blocks + block) * 3 * height * 64;
-      for (index part = 0; part < 3; ++part) {
+      for (index_t part = 0; part < 3; ++part) {
         __m512 words[16];
         for (int i = 0; i < 16; ++i) {
           words[i] = _mm512_load_ps(parts + part * part_bytes + i * 64);
         }
         simd::transpose_registers(words);
-        for (index r = 0; r < height; ++r) {
+        for (index_t r = 0; r < height; ++r) {
           _mm512_store_ps(to + (part * height + r) * 64, words[r]);
         }
       }
@@ -197,10 +197,10 @@ inline void split_columns(const float* a, index stride, index rows, index depth,
 /// `row_stride` apart. Packed weights: panels of [depth][32], zero beyond the last column.
 struct b_operand {
   const float* data;
-  index panel_stride;
-  index row_stride;
-  index depth;
-  index columns;
+  index_t panel_stride;
+  index_t row_stride;
+  index_t depth;
+  index_t columns;
 };
 
 namespace detail {
@@ -213,7 +213,7 @@ class b_stream {
  public:
   /// Blocks [block, block + count) along depth of panel `p`. `ahead`: where the stream after this one
   /// will read, or null.
-  void start(const b_operand& b, index p, index block, index count, char* to, const float* ahead) {
+  void start(const b_operand& b, index_t p, index_t block, index_t count, char* to, const float* ahead) {
     from_ = b.data + p * b.panel_stride + block * tile_depth * b.row_stride;
     ahead_ = ahead == nullptr ? 0 : ahead - from_;
     to_ = to;
@@ -225,7 +225,7 @@ class b_stream {
   }
 
   /// Converts up to `pairs` pairs. Edges of B are rare and wait for `finish`.
-  [[gnu::always_inline]] inline void step(index pairs) {
+  [[gnu::always_inline]] inline void step(index_t pairs) {
     if (!whole_) return;
     for (; pairs > 0 && pairs_ > 0; --pairs) pair<true>();
   }
@@ -242,13 +242,13 @@ class b_stream {
  private:
   template <bool Whole>
   [[gnu::always_inline]] inline void pair() {
-    const index below = 16 * stride_;
+    const index_t below = 16 * stride_;
     if constexpr (Whole) {
       split(_mm512_loadu_ps(from_), _mm512_loadu_ps(from_ + below), to_, part_bytes);
       split(_mm512_loadu_ps(from_ + 16), _mm512_loadu_ps(from_ + below + 16), to_ + 3 * part_bytes,
             part_bytes);
     } else {
-      const auto row = [&](index k, index column) {
+      const auto row = [&](index_t k, index_t column) {
         const __mmask16 mask = k < rows_ ? first(columns_ - column) : __mmask16{0};
         return _mm512_maskz_loadu_ps(mask, from_ + k * stride_ + column);
       };
@@ -269,11 +269,11 @@ class b_stream {
 
   const float* from_ = nullptr;
   char* to_ = nullptr;
-  index stride_ = 0;
-  index ahead_ = 0;
-  index pairs_ = 0;
-  index rows_ = 0;     // from here to the last row of B
-  index columns_ = 0;  // from here to the last column
+  index_t stride_ = 0;
+  index_t ahead_ = 0;
+  index_t pairs_ = 0;
+  index_t rows_ = 0;     // from here to the last row of B
+  index_t columns_ = 0;  // from here to the last column
   bool whole_ = true;
 };
 
@@ -281,10 +281,10 @@ class b_stream {
 /// [R][2][height][16] floats. The order of the six products changes one operand at a time: seven pairs
 /// of loads, of which one (B1) is still in L1. `between`, one function or none, is called in every block.
 template <int R, class... Between>
-inline void block(const char* a0, const char* a1, index height, const char* b, index blocks, float* c,
-                  bool load_c, b_stream& stream, index pace, Between... between) {
+inline void block(const char* a0, const char* a1, index_t height, const char* b, index_t blocks, float* c,
+                  bool load_c, b_stream& stream, index_t pace, Between... between) {
   b_stream next = stream;  // a copy lives in registers: the tile instructions clobber memory
-  const index part = height * 64;
+  const index_t part = height * 64;
   float* const c1 = c + height * 16;
   float* const c2 = c + 2 * height * 16;
   float* const c3 = c + 3 * height * 16;
@@ -303,11 +303,11 @@ inline void block(const char* a0, const char* a1, index height, const char* b, i
       zero<3>();
     }
   }
-  const auto load_a = [&](index p) {
+  const auto load_a = [&](index_t p) {
     load<4>(a0 + p * part);
     if constexpr (R == 2) load<5>(a1 + p * part);
   };
-  const auto load_b = [&](index p) {
+  const auto load_b = [&](index_t p) {
     load<6>(b + p * part_bytes);
     load<7>(b + (3 + p) * part_bytes);
   };
@@ -320,7 +320,7 @@ inline void block(const char* a0, const char* a1, index height, const char* b, i
     }
     next.step(pace);
   };
-  for (index k = 0; k < blocks; ++k) {
+  for (index_t k = 0; k < blocks; ++k) {
     load_a(2), load_b(0), products();
     (between(), ...);
     load_a(0), products();
@@ -351,21 +351,21 @@ inline void block(const char* a0, const char* a1, index height, const char* b, i
 template <class Finish>
 class ready_rows {
  public:
-  ready_rows(index height, const Finish& finish) : finish_(finish), height_(height) {}
+  ready_rows(index_t height, const Finish& finish) : finish_(finish), height_(height) {}
 
   /// Rows [row, end) of the pair, `columns` columns from `column` on; `sums` as `block` leaves them.
-  void start(const float* sums, index row, index end, index column, index columns) {
+  void start(const float* sums, index_t row, index_t end, index_t column, index_t columns) {
     sums_ = sums;
     first_ = row_ = row;
     end_ = end;
     column_ = column;
     columns_ = columns;
-    for (index i = row; i < end && i < row + ahead; ++i) finish_.expect(i, column);
+    for (index_t i = row; i < end && i < row + ahead; ++i) finish_.expect(i, column);
   }
-  void step(index rows) {
+  void step(index_t rows) {
     for (; rows > 0 && row_ < end_; --rows, ++row_) {
       if (row_ + ahead < end_) finish_.expect(row_ + ahead, column_);
-      const index r = row_ - first_;
+      const index_t r = row_ - first_;
       const float* from =
           sums_ + (r < height_ ? r * 16 : height_ * panel_width + (r - height_) * 16);
       finish_(row_, column_, columns_ < 16 ? columns_ : 16, _mm512_load_ps(from));
@@ -376,16 +376,16 @@ class ready_rows {
   }
 
  private:
-  static constexpr index ahead = 8;
+  static constexpr index_t ahead = 8;
 
   const Finish& finish_;
-  index height_;
+  index_t height_;
   const float* sums_ = nullptr;
-  index first_ = 0;
-  index row_ = 0;
-  index end_ = 0;
-  index column_ = 0;
-  index columns_ = 0;
+  index_t first_ = 0;
+  index_t row_ = 0;
+  index_t end_ = 0;
+  index_t column_ = 0;
+  index_t columns_ = 0;
 };
 
 }  // namespace detail
@@ -395,30 +395,30 @@ class ready_rows {
 /// takes up to 16 sums of one row as they become ready; `finish.expect(row, column)` says before that
 /// where. Every element is summed in the same order, whatever the rows and panels of a call.
 template <class Finish>
-inline void multiply(index rows, index height, const char* a, const b_operand& b, index first_panel,
-                     index last_panel, char* scratch, const Finish& finish) {
-  const index tiles = (rows + height - 1) / height;
-  const index blocks = depth_blocks(b.depth);
-  const index chunk = chunk_of(rows, blocks);
-  const index panels = last_panel - first_panel;
+inline void multiply(index_t rows, index_t height, const char* a, const b_operand& b, index_t first_panel,
+                     index_t last_panel, char* scratch, const Finish& finish) {
+  const index_t tiles = (rows + height - 1) / height;
+  const index_t blocks = depth_blocks(b.depth);
+  const index_t chunk = chunk_of(rows, blocks);
+  const index_t panels = last_panel - first_panel;
   if (rows == 0 || panels <= 0 || blocks == 0) return;
   // The next chunk is converted between the products of this one.
   char* const buffers[2] = {scratch, scratch + chunk * b_block_bytes};
   auto* sums = reinterpret_cast<float*>(scratch + 2 * chunk * b_block_bytes);
-  const index block_floats = height * panel_width;
+  const index_t block_floats = height * panel_width;
   // Pairs of rows to convert after each group of products, so that the next chunk is done in time.
-  const index groups = 6 * ((tiles + 1) / 2);
-  const index pace = (16 + groups - 1) / groups;
+  const index_t groups = 6 * ((tiles + 1) / 2);
+  const index_t pace = (16 + groups - 1) / groups;
 
   // Step s multiplies chunk s / panels of panel s % panels: the chunk of A stays in L2.
-  const index steps = (blocks + chunk - 1) / chunk * panels;
-  const auto panel_at = [&](index s) { return s % panels; };
-  const auto block_at = [&](index s) { return s / panels * chunk; };
-  const auto count_at = [&](index s) {
+  const index_t steps = (blocks + chunk - 1) / chunk * panels;
+  const auto panel_at = [&](index_t s) { return s % panels; };
+  const auto block_at = [&](index_t s) { return s / panels * chunk; };
+  const auto count_at = [&](index_t s) {
     return blocks - block_at(s) < chunk ? blocks - block_at(s) : chunk;
   };
   detail::b_stream stream;
-  const auto start = [&](index s) {
+  const auto start = [&](index_t s) {
     const float* ahead = nullptr;
     if (s + 1 < steps) {
       ahead = b.data + (first_panel + panel_at(s + 1)) * b.panel_stride +
@@ -430,19 +430,19 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
   detail::configure(height);
   start(0);
   stream.finish();
-  for (index s = 0; s < steps; ++s) {
-    const index k = block_at(s);
-    const index count = count_at(s);
-    const index panel = panel_at(s);
-    const index column = (first_panel + panel) * panel_width;
+  for (index_t s = 0; s < steps; ++s) {
+    const index_t k = block_at(s);
+    const index_t count = count_at(s);
+    const index_t panel = panel_at(s);
+    const index_t column = (first_panel + panel) * panel_width;
     if (s + 1 < steps) start(s + 1);
-    for (index t = 0; t < tiles; t += 2) {
+    for (index_t t = 0; t < tiles; t += 2) {
       const char* a0 = a + (t * blocks + k) * 3 * height * 64;
       const char* a1 = a0 + blocks * 3 * height * 64;
-      const index pair = blocks <= chunk ? (s * ((tiles + 1) / 2) + t / 2) % 2 * 2 : panel * tiles + t;
+      const index_t pair = blocks <= chunk ? (s * ((tiles + 1) / 2) + t / 2) % 2 * 2 : panel * tiles + t;
       float* c = sums + pair * block_floats;
       if (t + 1 < tiles) {
-        const index rows_each = (2 * height + count - 1) / count;
+        const index_t rows_each = (2 * height + count - 1) / count;
         const auto finish_rows = [&] { ready.step(rows_each); };
         detail::block<2>(a0, a1, height, buffers[s % 2], count, c, k > 0, stream, pace,
                          function_ref<void()>(finish_rows));
@@ -451,7 +451,7 @@ inline void multiply(index rows, index height, const char* a, const b_operand& b
       }
       if (k + count < blocks) continue;
       ready.step(rows);  // what is left of the pair before, all of it where there was one tile
-      const index end = (t + 2) * height;
+      const index_t end = (t + 2) * height;
       ready.start(c, t * height, end < rows ? end : rows, column, b.columns - column);
     }
     stream.finish();

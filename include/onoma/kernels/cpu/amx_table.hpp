@@ -15,7 +15,7 @@ struct finish_rows {
   using arch = xsimd::avx512bw;
   const gemm_call& call;
 
-  void operator()(index row, index column, index count, __m512 sums) const {
+  void operator()(index_t row, index_t column, index_t count, __m512 sums) const {
     simd::floats<arch> sum(sums);
     float* out = call.c + row * call.c_stride + column;
     if (call.accumulate) sum += simd::load_some<arch>(out, count);
@@ -23,7 +23,7 @@ struct finish_rows {
     simd::store_some<arch>(out, sum, count);
   }
   /// The lines of C arrive while the products are computed.
-  void expect(index row, index column) const {
+  void expect(index_t row, index_t column) const {
     const float* out = call.c + row * call.c_stride + column;
     __builtin_prefetch(out, 1);
     __builtin_prefetch(out + 16, 1);
@@ -33,12 +33,12 @@ struct finish_rows {
 struct entries {
   using arch = xsimd::avx512bw;
 
-  static index packed_size(index depth, index columns) {
+  static index_t packed_size(index_t depth, index_t columns) {
     return panels(columns) * panel_width * depth;
   }
 
   static void pack(const pack_call& c) {
-    for (index p = c.first_panel; p < c.last_panel; ++p) {
+    for (index_t p = c.first_panel; p < c.last_panel; ++p) {
       float* out = c.packed + p * panel_width * c.depth;
       if (c.transposed) {
         cpu::pack_panel_transposed<arch, panel_width>(c.source, c.stride, c.depth, c.columns, p,
@@ -51,8 +51,8 @@ struct entries {
 
   // Scratch of a task: A in parts, then what `multiply` takes.
 
-  static index gemm_scratch(index rows, index depth, index panels) {
-    const index height = tile_height(rows);
+  static index_t gemm_scratch(index_t rows, index_t depth, index_t panels) {
+    const index_t height = tile_height(rows);
     return split_bytes(rows, depth, height) + scratch_bytes(rows, height, depth, panels);
   }
 
@@ -62,25 +62,25 @@ struct entries {
   }
 
   static void gemm(const gemm_call& c) {
-    const index height = tile_height(c.rows);
+    const index_t height = tile_height(c.rows);
     auto* a = reinterpret_cast<char*>(c.scratch);
     run(c, height, a, a + split_bytes(c.rows, c.depth, height));
   }
 
   // Gradients of weights have whole tiles but for the last rows.
 
-  static index packed_rows_size(index depth, index rows) {
-    return split_bytes(rows, depth, tile_rows) / static_cast<index>(sizeof(float));
+  static index_t packed_rows_size(index_t depth, index_t rows) {
+    return split_bytes(rows, depth, tile_rows) / static_cast<index_t>(sizeof(float));
   }
 
   static void pack_rows(const pack_rows_call& c) {
-    const index first = c.first_tile * tile_rows;
-    const index last = c.last_tile * tile_rows < c.rows ? c.last_tile * tile_rows : c.rows;
+    const index_t first = c.first_tile * tile_rows;
+    const index_t last = c.last_tile * tile_rows < c.rows ? c.last_tile * tile_rows : c.rows;
     split_columns(c.source + first, c.stride, last - first, c.depth, tile_rows,
                   reinterpret_cast<char*>(c.packed) + split_bytes(first, c.depth, tile_rows));
   }
 
-  static index gemm_packed_scratch(index rows, index depth, index panels) {
+  static index_t gemm_packed_scratch(index_t rows, index_t depth, index_t panels) {
     return scratch_bytes(rows, tile_rows, depth, panels);
   }
 
@@ -94,12 +94,12 @@ struct entries {
     int8_multiply<arch>(int8_best_unit_with_tiles<arch>(), c);
   }
 
-  static constexpr index tile_rows = 16;
+  static constexpr index_t tile_rows = 16;
 
  private:
-  static index panels(index columns) { return (columns + panel_width - 1) / panel_width; }
+  static index_t panels(index_t columns) { return (columns + panel_width - 1) / panel_width; }
 
-  static void run(const gemm_call& c, index height, const char* a, char* scratch) {
+  static void run(const gemm_call& c, index_t height, const char* a, char* scratch) {
     const b_operand b{c.b, c.b_stride == 0 ? panel_width * c.depth : panel_width,
                       c.b_stride == 0 ? panel_width : c.b_stride, c.depth, c.columns};
     multiply(c.rows, height, a, b, c.first_panel, c.last_panel, scratch, finish_rows{c});

@@ -17,11 +17,11 @@ namespace onoma::inline ONOMA_ABI::cpu {
 
 /// Keys whose scores are held at once. With 96 rows, k^T, v and the scores of a block take 450 KiB of an
 /// L2 of 1 MiB at most; scratch does not grow with the length of a text.
-inline constexpr index attention_key_block = 512;
-inline constexpr index least_attention_rows = 12;
-inline constexpr index most_attention_rows = 96;
+inline constexpr index_t attention_key_block = 512;
+inline constexpr index_t least_attention_rows = 12;
+inline constexpr index_t most_attention_rows = 96;
 /// Scores that a block of rows aims at: 64 KiB, so that it stays in L2 (and, for sentences, in L1).
-inline constexpr index attention_scores = 16384;
+inline constexpr index_t attention_scores = 16384;
 
 /// Whether no query sees all of the keys, however many there are.
 [[nodiscard]] constexpr bool is_window(const attention_size& s) {
@@ -35,38 +35,38 @@ inline constexpr index attention_scores = 16384;
 /// products, and as little of the time goes into transposing keys that the next block reads again.
 /// Where there are several blocks of keys, each is transposed again for every block of rows: 96 rows are 12 %
 /// faster than 32, with 8,192 keys 25 %.
-[[nodiscard]] constexpr index attention_rows(const attention_size& s) {
-  const index keys = std::min(s.keys, attention_key_block);
-  const index fit = is_window(s)                   ? (s.before + s.after + 1) / 4
+[[nodiscard]] constexpr index_t attention_rows(const attention_size& s) {
+  const index_t keys = std::min(s.keys, attention_key_block);
+  const index_t fit = is_window(s)                   ? (s.before + s.after + 1) / 4
                     : s.keys > attention_key_block ? most_attention_rows
-                                                   : attention_scores / std::max<index>(keys, 1);
+                                                   : attention_scores / std::max<index_t>(keys, 1);
   return std::min(std::clamp(fit, least_attention_rows, most_attention_rows), s.queries);
 }
 
 /// What blocks of rows and keys take at most, for this and any smaller number of queries and keys.
 struct attention_blocks {
-  index columns;  ///< keys of a block, in whole vectors
-  index depth;    ///< D, in whole vectors
-  index scores;   ///< floats of a block of scores
+  index_t columns;  ///< keys of a block, in whole vectors
+  index_t depth;    ///< D, in whole vectors
+  index_t scores;   ///< floats of a block of scores
 };
 
 template <class Arch>
 [[nodiscard]] constexpr attention_blocks largest_blocks(const attention_size& s) {
   // The rows fall where the keys grow: either bounds the product, and the last vector may be partial.
-  constexpr index tail = most_attention_rows * (simd::width<Arch> - 1);
-  const auto all_seen = [](index keys) {
-    const index columns = simd::padded<Arch>(std::min(keys, attention_key_block));
+  constexpr index_t tail = most_attention_rows * (simd::width<Arch> - 1);
+  const auto all_seen = [](index_t keys) {
+    const index_t columns = simd::padded<Arch>(std::min(keys, attention_key_block));
     if (keys > attention_key_block) return most_attention_rows * columns;
     return std::min(most_attention_rows * columns,
                     std::max(attention_scores + tail, least_attention_rows * columns));
   };
-  const index depth = simd::padded<Arch>(s.width);
+  const index_t depth = simd::padded<Arch>(s.width);
   if (!is_window(s)) {
     return {simd::padded<Arch>(std::min(s.keys, attention_key_block)), depth, all_seen(s.keys)};
   }
-  const index seen = s.before + s.after + 1;
-  const index rows = attention_rows(s);
-  const index columns =
+  const index_t seen = s.before + s.after + 1;
+  const index_t rows = attention_rows(s);
+  const index_t columns =
       simd::padded<Arch>(std::min(std::min(s.keys, rows + seen - 1), attention_key_block));
   // Of a shorter sequence, a query may see all keys.
   return {columns, depth, std::max(rows * columns, all_seen(seen))};
@@ -74,7 +74,7 @@ template <class Arch>
 
 /// Floats of scratch that the forward takes.
 template <class Arch>
-[[nodiscard]] constexpr index attention_scratch(const attention_size& s) {
+[[nodiscard]] constexpr index_t attention_scratch(const attention_size& s) {
   const auto most = largest_blocks<Arch>(s);
   // k^T, a copy of v where rows are not whole vectors, scores.
   return 2 * most.depth * most.columns + most.scores;
@@ -82,7 +82,7 @@ template <class Arch>
 
 /// Floats of scratch that the backward takes.
 template <class Arch>
-[[nodiscard]] constexpr index attention_backward_scratch(const attention_size& s) {
+[[nodiscard]] constexpr index_t attention_backward_scratch(const attention_size& s) {
   const auto most = largest_blocks<Arch>(s);
   // k^T and v^T; copies of k, q, dout where rows are not whole vectors; p, dp and a dropped p.
   return 3 * most.depth * most.columns + 2 * most.depth * most_attention_rows + 3 * most.scores;
@@ -91,16 +91,16 @@ template <class Arch>
 /// Where rows are whole vectors, B can be read in place; else it is copied with zeros at the end.
 struct vector_rows {
   const float* data;
-  index stride;
+  index_t stride;
 };
 
 template <class Arch>
-inline vector_rows whole_vectors(const float* rows, index stride, index count, index width,
+inline vector_rows whole_vectors(const float* rows, index_t stride, index_t count, index_t width,
                                  float* copy) {
   if (width % simd::width<Arch> == 0) return {rows, stride};
-  const index padded = simd::padded<Arch>(width);
-  for (index j = 0; j < count; ++j) {
-    for (index c = 0; c < padded; ++c) {
+  const index_t padded = simd::padded<Arch>(width);
+  for (index_t j = 0; j < count; ++j) {
+    for (index_t c = 0; c < padded; ++c) {
       copy[j * padded + c] = c < width ? rows[j * stride + c] : 0.0F;
     }
   }
@@ -109,14 +109,14 @@ inline vector_rows whole_vectors(const float* rows, index stride, index count, i
 
 /// to[j] += from[j]
 template <class Arch>
-inline void add_to_row(index length, float* to, const float* from) {
+inline void add_to_row(index_t length, float* to, const float* from) {
   using batch = simd::floats<Arch>;
   simd::map_row<Arch>(length, to, [](batch a, batch b) { return a + b; },
                       static_cast<const float*>(to), from);
 }
 
 template <class Arch>
-inline void scale_row(index length, float* row, float factor) {
+inline void scale_row(index_t length, float* row, float factor) {
   const simd::floats<Arch> scale(factor);
   simd::map_row<Arch>(length, row, [scale](simd::floats<Arch> x) { return x * scale; },
                       static_cast<const float*>(row));
@@ -124,26 +124,26 @@ inline void scale_row(index length, float* row, float factor) {
 
 /// A block of query rows, and of keys.
 struct attention_rows_block {
-  index first;      ///< number of the first query
-  index rows;
-  index position;   ///< of the first query in its sequence
-  index first_key;  ///< that one of the queries sees
-  index last_key;   ///< one past the last
+  index_t first;      ///< number of the first query
+  index_t rows;
+  index_t position;   ///< of the first query in its sequence
+  index_t first_key;  ///< that one of the queries sees
+  index_t last_key;   ///< one past the last
 };
 struct attention_keys_block {
-  index first = 0;
-  index count = 0;
+  index_t first = 0;
+  index_t count = 0;
   friend constexpr bool operator==(attention_keys_block, attention_keys_block) = default;
 };
 
 /// f(block of rows) for all queries, in their order.
 template <class F>
 inline void for_row_blocks(const attention_size& s, F f) {
-  const index block = attention_rows(s);
-  for (index i = 0; i < s.queries; i += block) {
-    const index rows = std::min(block, s.queries - i);
-    const index position = s.keys - s.queries + i;
-    f(attention_rows_block{i, rows, position, std::max<index>(position - s.before, 0),
+  const index_t block = attention_rows(s);
+  for (index_t i = 0; i < s.queries; i += block) {
+    const index_t rows = std::min(block, s.queries - i);
+    const index_t position = s.keys - s.queries + i;
+    f(attention_rows_block{i, rows, position, std::max<index_t>(position - s.before, 0),
                            std::min(position + rows + s.after, s.keys)});
   }
 }
@@ -151,27 +151,27 @@ inline void for_row_blocks(const attention_size& s, F f) {
 /// f(block of keys) for all keys that a block of rows sees.
 template <class F>
 inline void for_key_blocks(const attention_rows_block& rows, F f) {
-  for (index k = rows.first_key; k < rows.last_key; k += attention_key_block) {
+  for (index_t k = rows.first_key; k < rows.last_key; k += attention_key_block) {
     f(attention_keys_block{k, std::min(attention_key_block, rows.last_key - k)});
   }
 }
 
 /// The keys of a block that row r of a block of rows sees: columns [begin, end) of its scores.
 struct seen_columns {
-  index begin;
-  index end;
+  index_t begin;
+  index_t end;
 
-  seen_columns(const attention_size& s, const attention_rows_block& rows, index r,
+  seen_columns(const attention_size& s, const attention_rows_block& rows, index_t r,
                attention_keys_block keys) {
-    const index position = rows.position + r;
-    begin = std::max<index>(position - s.before - keys.first, 0);
+    const index_t position = rows.position + r;
+    begin = std::max<index_t>(position - s.before - keys.first, 0);
     end = std::max(begin, std::min(position + s.after + 1 - keys.first, keys.count));
   }
-  [[nodiscard]] index count() const { return end - begin; }
+  [[nodiscard]] index_t count() const { return end - begin; }
   /// The others of so many columns become zero.
-  void clear_rest(float* row, index columns) const {
-    for (index j = 0; j < std::min(begin, columns); ++j) row[j] = 0.0F;
-    for (index j = end; j < columns; ++j) row[j] = 0.0F;
+  void clear_rest(float* row, index_t columns) const {
+    for (index_t j = 0; j < std::min(begin, columns); ++j) row[j] = 0.0F;
+    for (index_t j = end; j < columns; ++j) row[j] = 0.0F;
   }
 };
 
@@ -186,7 +186,7 @@ struct running_softmax {
 /// Scores of one row become exponentials, which `state` adds up. Returns the factor for what was summed
 /// from earlier blocks, 1 where there are none.
 template <class Arch>
-inline float exponentials_of_row(float* row, index count, float scale, bool first, index r,
+inline float exponentials_of_row(float* row, index_t count, float scale, bool first, index_t r,
                                  running_softmax& state) {
   // The scale is positive, so the largest score has the largest product.
   const float most = largest_of_row<Arch>(row, count) * scale;
@@ -218,7 +218,7 @@ inline void attention_forward(const attention_call& c) {
   for_row_blocks(s, [&](const attention_rows_block& b) {
     float* const out = c.out + b.first * c.out_stride;
     for_key_blocks(b, [&](attention_keys_block keys) {
-      const index columns = simd::padded<Arch>(keys.count);
+      const index_t columns = simd::padded<Arch>(keys.count);
       if (!(keys == ready)) {
         ready = keys;
         simd::transpose<Arch>(h.k + keys.first * h.k_stride, h.k_stride, keys.count, s.width, kt,
@@ -229,7 +229,7 @@ inline void attention_forward(const attention_call& c) {
       multiply_in_place<Arch, a_layout::rows>(b.rows, s.width, keys.count,
                                               h.q + b.first * h.q_stride, h.q_stride, kt, columns,
                                               false, scores, columns);
-      for (index r = 0; r < b.rows; ++r) {
+      for (index_t r = 0; r < b.rows; ++r) {
         float* row = scores + r * columns;
         const seen_columns seen(s, b, r, keys);
         seen.clear_rest(row, keys.count);
@@ -238,7 +238,7 @@ inline void attention_forward(const attention_call& c) {
           if (first) state.sum[r] = 0.0F;
           continue;
         }
-        const index key = keys.first + seen.begin;
+        const index_t key = keys.first + seen.begin;
         row += seen.begin;
         if (h.bias != nullptr) add_to_row<Arch>(seen.count(), row, h.bias + key - (b.position + r));
         const float factor = exponentials_of_row<Arch>(row, seen.count(), h.scale, first, r, state);
@@ -251,7 +251,7 @@ inline void attention_forward(const attention_call& c) {
       multiply_in_place<Arch, a_layout::rows>(b.rows, keys.count, s.width, scores, columns, v.data,
                                               v.stride, !first, out, c.out_stride);
     });
-    for (index r = 0; r < b.rows; ++r) {
+    for (index_t r = 0; r < b.rows; ++r) {
       scale_row<Arch>(s.width, out + r * c.out_stride, 1.0F / state.sum[r]);
       if (c.log_sum_exp != nullptr) {
         c.log_sum_exp[b.first + r] = state.largest[r] + std::log(state.sum[r]);
@@ -280,7 +280,7 @@ class attention_backward_pass {
   /// kernels/ref/attention.hpp has the formulas; probabilities are recomputed from log_sum_exp.
   void run() {
     // Keys before `touched` have gradients to add to.
-    index touched = c_.accumulate ? s_.keys : 0;
+    index_t touched = c_.accumulate ? s_.keys : 0;
     for_row_blocks(s_, [&](const attention_rows_block& b) {
       begin_rows(b);
       if (touched < b.first_key) touched = clear_keys(touched, b.first_key);
@@ -309,7 +309,7 @@ class attention_backward_pass {
     q_ = whole_vectors<Arch>(h().q + b.first * h().q_stride, h().q_stride, b.rows, s_.width, q_copy_);
     d_ = whole_vectors<Arch>(c_.dout + b.first * c_.dout_stride, c_.dout_stride, b.rows, s_.width,
                              d_copy_);
-    for (index r = 0; r < b.rows; ++r) {
+    for (index_t r = 0; r < b.rows; ++r) {
       delta_[r] = simd::sum_row<Arch>(s_.width, [](batch x, batch y) { return x * y; },
                                       c_.dout + (b.first + r) * c_.dout_stride,
                                       c_.out + (b.first + r) * c_.out_stride);
@@ -336,9 +336,9 @@ class attention_backward_pass {
                                             c_.dout + b.first * c_.dout_stride, c_.dout_stride, vt_,
                                             columns_, false, dp_, columns_);
     const batch scale(h().scale);
-    for (index r = 0; r < b.rows; ++r) {
+    for (index_t r = 0; r < b.rows; ++r) {
       const seen_columns seen(s_, b, r, keys);
-      const index key = keys.first + seen.begin;
+      const index_t key = keys.first + seen.begin;
       seen.clear_rest(p_ + r * columns_, keys.count);
       float* p = p_ + r * columns_ + seen.begin;
       if (h().bias != nullptr) {
@@ -353,7 +353,7 @@ class attention_backward_pass {
       float* dropped = dropped_ + r * columns_ + seen.begin;
       float* dp = dp_ + r * columns_ + seen.begin;
       for_kept<Arch>(dropout_, h().first_number + (b.first + r) * h().number_stride + key,
-                     seen.count(), [=](index j, index n, auto mask, batch factor) {
+                     seen.count(), [=](index_t j, index_t n, auto mask, batch factor) {
                        keep_some<Arch>(mask, factor, n, p + j, dropped + j);
                        keep_some<Arch>(mask, factor, n, dp + j, dp + j);
                      });
@@ -363,7 +363,7 @@ class attention_backward_pass {
   /// p becomes scale ds.
   void gradients_of_scores(const attention_rows_block& b, attention_keys_block keys) {
     const batch scale(h().scale);
-    for (index r = 0; r < b.rows; ++r) {
+    for (index_t r = 0; r < b.rows; ++r) {
       const seen_columns seen(s_, b, r, keys);
       const batch shift(delta_[r]);
       float* p = p_ + r * columns_ + seen.begin;
@@ -377,25 +377,25 @@ class attention_backward_pass {
   }
 
   /// gradient (= | +=) of_scores^T rows for the keys of a block: those before `touched` are added to.
-  void add_to_keys(const attention_rows_block& b, attention_keys_block keys, index touched,
-                   const float* of_scores, vector_rows rows, float* gradient, index stride) {
-    const auto part = [&](index first, index last, bool accumulate) {
+  void add_to_keys(const attention_rows_block& b, attention_keys_block keys, index_t touched,
+                   const float* of_scores, vector_rows rows, float* gradient, index_t stride) {
+    const auto part = [&](index_t first, index_t last, bool accumulate) {
       if (first >= last) return;
       multiply_in_place<Arch, a_layout::columns>(last - first, b.rows, s_.width,
                                                  of_scores + (first - keys.first), columns_,
                                                  rows.data, rows.stride, accumulate,
                                                  gradient + first * stride, stride);
     };
-    const index end = keys.first + keys.count;
-    const index split = std::clamp(touched, keys.first, end);
+    const index_t end = keys.first + keys.count;
+    const index_t split = std::clamp(touched, keys.first, end);
     part(keys.first, split, true);
     part(split, end, false);
   }
 
   /// Sets the gradients of keys that no query sees. Returns `last`.
-  index clear_keys(index first, index last) {
-    for (index j = first; j < last; ++j) {
-      for (index d = 0; d < s_.width; ++d) {
+  index_t clear_keys(index_t first, index_t last) {
+    for (index_t j = first; j < last; ++j) {
+      for (index_t d = 0; d < s_.width; ++d) {
         c_.dk[j * c_.dk_stride + d] = 0.0F;
         c_.dv[j * c_.dv_stride + d] = 0.0F;
       }
@@ -415,7 +415,7 @@ class attention_backward_pass {
   float* dp_;
   float* dropped_;
   attention_keys_block ready_{};  // whose keys and values are transposed
-  index columns_ = 0;
+  index_t columns_ = 0;
   vector_rows q_{};
   vector_rows d_{};
   vector_rows k_{};

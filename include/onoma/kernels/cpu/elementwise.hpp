@@ -29,7 +29,7 @@ template <class Arch, activation A>
 
 /// d *= act'(pre), one row.
 template <class Arch, activation A>
-inline void activation_backward_row(const float* pre, index count, float* d) {
+inline void activation_backward_row(const float* pre, index_t count, float* d) {
   using batch = simd::floats<Arch>;
   simd::map_row<Arch>(
       count, d, [](batch g, batch x) { return g * activation_derivative<Arch, A>(x); },
@@ -38,7 +38,7 @@ inline void activation_backward_row(const float* pre, index count, float* d) {
 
 /// One row of the gate: y = act(pre's left half) times its right half.
 template <class Arch, activation A>
-inline void gate_row(const float* pre, index count, float* y) {
+inline void gate_row(const float* pre, index_t count, float* y) {
   using batch = simd::floats<Arch>;
   simd::map_row<Arch>(
       count, y, [](batch x, batch g) { return activate<Arch, A>(x) * g; }, pre, pre + count);
@@ -46,7 +46,7 @@ inline void gate_row(const float* pre, index count, float* y) {
 
 /// One row of its backward, for both halves of dpre.
 template <class Arch, activation A>
-inline void gate_backward_row(const float* pre, const float* dy, index count, float* dpre) {
+inline void gate_backward_row(const float* pre, const float* dy, index_t count, float* dpre) {
   using batch = simd::floats<Arch>;
   simd::map_row<Arch>(
       count, dpre,
@@ -58,7 +58,7 @@ inline void gate_backward_row(const float* pre, const float* dy, index count, fl
 
 /// One pass over parameter, gradient and both moments, which is all the memory traffic there is.
 template <class Arch>
-inline void adamw_range(const adamw_call& k, index count, float* w, float* g, float* m,
+inline void adamw_range(const adamw_call& k, index_t count, float* w, float* g, float* m,
                         float* v) {
   using batch = simd::floats<Arch>;
   const auto update = [&k](batch& wi, batch gi, batch& mi, batch& vi) {
@@ -69,8 +69,8 @@ inline void adamw_range(const adamw_call& k, index count, float* w, float* g, fl
         xsimd::fma(xsimd::sqrt(vi), batch(k.reciprocal_root), batch(k.eps));
     wi = wi * batch(k.decay) - batch(k.step_size) * mi / denominator;
   };
-  constexpr index width = simd::width<Arch>;
-  index i = 0;
+  constexpr index_t width = simd::width<Arch>;
+  index_t i = 0;
   for (; i + width <= count; i += width) {
     batch wi = simd::load<Arch>(w + i);
     batch mi = simd::load<Arch>(m + i);
@@ -81,7 +81,7 @@ inline void adamw_range(const adamw_call& k, index count, float* w, float* g, fl
     simd::store<Arch>(v + i, vi);
     simd::store<Arch>(g + i, batch(0.0F));
   }
-  if (const index left = count - i; left > 0) {
+  if (const index_t left = count - i; left > 0) {
     batch wi = simd::load_partial<Arch>(w + i, left);
     batch mi = simd::load_partial<Arch>(m + i, left);
     batch vi = simd::load_partial<Arch>(v + i, left);
@@ -94,9 +94,9 @@ inline void adamw_range(const adamw_call& k, index count, float* w, float* g, fl
 }
 
 /// Sum of squares of a range in double. Eight partial sums: the order depends on `count` alone.
-inline double squares_range(index count, const float* x) {
+inline double squares_range(index_t count, const float* x) {
   double sums[8] = {};
-  index i = 0;
+  index_t i = 0;
   for (; i + 8 <= count; i += 8) {
     for (int j = 0; j < 8; ++j) {
       const double value = static_cast<double>(x[i + j]);

@@ -10,8 +10,8 @@ namespace onoma::inline ONOMA_ABI::cpu {
 /// c = sum.
 struct finish_nothing {
   template <class Arch>
-  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index /*row*/, index /*column*/,
-                                         index /*count*/) const {
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index_t /*row*/, index_t /*column*/,
+                                         index_t /*count*/) const {
     return sum;
   }
 };
@@ -20,8 +20,8 @@ struct finish_nothing {
 struct finish_bias {
   const float* bias;
   template <class Arch>
-  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index /*row*/, index column,
-                                         index count) const {
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index_t /*row*/, index_t column,
+                                         index_t count) const {
     return sum + simd::load_some<Arch>(bias + column, count);
   }
 };
@@ -30,10 +30,10 @@ struct finish_bias {
 struct finish_residual {
   const float* bias;  // may be null
   const float* residual;
-  index residual_stride;
+  index_t residual_stride;
   template <class Arch>
-  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index row, index column,
-                                         index count) const {
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index_t row, index_t column,
+                                         index_t count) const {
     if (bias != nullptr) sum += simd::load_some<Arch>(bias + column, count);
     return simd::load_some<Arch>(residual + row * residual_stride + column, count) + sum;
   }
@@ -44,10 +44,10 @@ template <activation A>
 struct finish_activation {
   const float* bias;  // may be null
   float* pre;         // may be null
-  index pre_stride;
+  index_t pre_stride;
   template <class Arch>
-  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index row, index column,
-                                         index count) const {
+  [[nodiscard]] simd::floats<Arch> apply(simd::floats<Arch> sum, index_t row, index_t column,
+                                         index_t count) const {
     if (bias != nullptr) sum += simd::load_some<Arch>(bias + column, count);
     if (pre != nullptr) simd::store_some<Arch>(pre + row * pre_stride + column, sum, count);
     return activate<Arch, A>(sum);
@@ -83,8 +83,8 @@ inline void with_epilogue(const epilogue& e, const F& f) {
 
 /// One vector of finished sums: up to `count` columns of a row.
 template <class Arch>
-[[nodiscard]] inline simd::floats<Arch> finish_vector(const epilogue& e, simd::floats<Arch> sum, index row,
-                                                      index column, index count) {
+[[nodiscard]] inline simd::floats<Arch> finish_vector(const epilogue& e, simd::floats<Arch> sum, index_t row,
+                                                      index_t column, index_t count) {
   with_epilogue(e, [&](const auto& finish) { sum = finish.template apply<Arch>(sum, row, column, count); });
   return sum;
 }
@@ -94,14 +94,14 @@ template <class Arch>
 /// reading them again costs 2 of 100 cycles of a tile of depth 64, and less of deeper ones.)
 /// `row` and `column`: the place of c[0] in the whole C.
 template <class Arch>
-[[gnu::noinline]] void finish_block(const epilogue& e, index rows, index columns, float* c, index c_stride,
-                                    index row, index column) {
-  constexpr index w = simd::width<Arch>;
+[[gnu::noinline]] void finish_block(const epilogue& e, index_t rows, index_t columns, float* c,
+                                    index_t c_stride, index_t row, index_t column) {
+  constexpr index_t w = simd::width<Arch>;
   with_epilogue(e, [&](const auto& finish) {
-    for (index r = 0; r < rows; ++r) {
-      for (index j = 0; j < columns; j += w) {
+    for (index_t r = 0; r < rows; ++r) {
+      for (index_t j = 0; j < columns; j += w) {
         float* at = c + r * c_stride + j;
-        const index count = columns - j < w ? columns - j : w;
+        const index_t count = columns - j < w ? columns - j : w;
         simd::store_some<Arch>(at,
                                finish.template apply<Arch>(simd::load_some<Arch>(at, count), row + r,
                                                            column + j, count),

@@ -13,7 +13,7 @@ namespace onoma::inline ONOMA_ABI::cpu {
 ///
 /// 16 bytes, which travel in two registers. In memory, one load of what two stores have just written waits
 /// until the tile's results have left for the cache: 220 cycles per tile on a Zen 4.
-template <index Bytes>
+template <index_t Bytes>
 struct fetch_ahead {
   static constexpr std::int32_t line = 64;  ///< bytes of a cache line
   const char* at = nullptr;                 ///< what is fetched next
@@ -25,7 +25,7 @@ struct fetch_ahead {
   /// fetch two lines in a step, which is all of `next`: with every other line, or three of four, 16 rows
   /// of BERT-base's weights run at 69 GFLOP/s on a Zen 4 core instead of 107 (of 118), and with none 16
   /// rows of int8 at 330 GOP/s instead of 433 (of 471). One tile has no time for more.
-  [[nodiscard]] static fetch_ahead shared(const void* next, index tiles) {
+  [[nodiscard]] static fetch_ahead shared(const void* next, index_t tiles) {
     const auto pace = static_cast<std::int32_t>((Bytes + tiles - 1) / tiles);
     return {static_cast<const char*>(next), pace, tiles > 1 && pace > line ? line : 0};
   }
@@ -37,7 +37,7 @@ struct fetch_ahead {
     at += pace;
   }
   /// Moves on without fetching.
-  void skip(index steps) { at += pace * steps; }
+  void skip(index_t steps) { at += pace * steps; }
 };
 
 /// Where all operands are near.
@@ -45,7 +45,7 @@ struct fetch_nothing {
   /// Nothing.
   void step() {}
   /// Nothing.
-  void skip(index /*steps*/) {}
+  void skip(index_t /*steps*/) {}
 };
 
 }  // namespace onoma::inline ONOMA_ABI::cpu

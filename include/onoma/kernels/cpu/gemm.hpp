@@ -17,21 +17,21 @@ enum class a_layout { rows, columns };
 /// Steps of depth that are summed before C is written and read again. A panel's share, 384 rows of
 /// 64 floats, is 96 KiB: it stays in a 1 MiB L2 beside the rows of A. Fixed: the order in which an
 /// element is summed depends on nothing else, so that a row of a batch equals a batch of one.
-inline constexpr index depth_block = 384;
+inline constexpr index_t depth_block = 384;
 
 /// Bytes of a row of NV vectors.
 template <class Arch, int NV>
-inline constexpr index row_bytes = NV * simd::width<Arch> * static_cast<index>(sizeof(float));
+inline constexpr index_t row_bytes = NV * simd::width<Arch> * static_cast<index_t>(sizeof(float));
 
 /// C[rows, columns] = sums (+ C if `load_c`), for a tile over the edge of C; `width` sums in a row.
 template <class Arch>
-[[gnu::noinline]] void store_edge(const float* sums, index rows, index width, bool load_c, float* c,
-                                  index c_stride, index columns) {
-  constexpr index w = simd::width<Arch>;
-  for (index r = 0; r < rows; ++r) {
-    for (index j = 0; j < columns; j += w) {
+[[gnu::noinline]] void store_edge(const float* sums, index_t rows, index_t width, bool load_c, float* c,
+                                  index_t c_stride, index_t columns) {
+  constexpr index_t w = simd::width<Arch>;
+  for (index_t r = 0; r < rows; ++r) {
+    for (index_t j = 0; j < columns; j += w) {
       float* out = c + r * c_stride + j;
-      const index count = columns - j < w ? columns - j : w;
+      const index_t count = columns - j < w ? columns - j : w;
       auto sum = simd::load<Arch>(sums + r * width + j);
       if (load_c) sum += simd::load_some<Arch>(out, count);
       simd::store_some<Arch>(out, sum, count);
@@ -45,9 +45,9 @@ template <class Arch>
 /// Per step of depth: NV loads of B, R broadcasts of A, R * NV multiply-adds; 6 x 4 vectors need 10
 /// loads for 24 multiply-adds.
 template <class Arch, int R, int NV, a_layout Layout, class Fetch>
-inline void tile(Fetch fetch, index depth, const float* a, index a_stride,
-                 const float* b, index b_stride, bool load_c, float* c, index c_stride, index columns) {
-  constexpr index w = simd::width<Arch>;
+inline void tile(Fetch fetch, index_t depth, const float* a, index_t a_stride,
+                 const float* b, index_t b_stride, bool load_c, float* c, index_t c_stride, index_t columns) {
+  constexpr index_t w = simd::width<Arch>;
   using batch = simd::floats<Arch>;
   batch acc[R][NV];
 #pragma GCC unroll 16
@@ -59,7 +59,7 @@ inline void tile(Fetch fetch, index depth, const float* a, index a_stride,
     }
   }
 #pragma GCC unroll 2
-  for (index k = 0; k < depth; ++k) {
+  for (index_t k = 0; k < depth; ++k) {
     batch line[NV];
 #pragma GCC unroll 8
     for (int v = 0; v < NV; ++v) line[v] = simd::load<Arch>(b + v * w);
@@ -72,7 +72,7 @@ inline void tile(Fetch fetch, index depth, const float* a, index a_stride,
     }
     b += b_stride;
   }
-  const auto store_all = [&acc](float* to, index stride) {
+  const auto store_all = [&acc](float* to, index_t stride) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
@@ -96,7 +96,7 @@ inline void tile(Fetch fetch, index depth, const float* a, index a_stride,
 }
 
 template <class Arch>
-[[nodiscard]] constexpr index tiles_of(index rows) {
+[[nodiscard]] constexpr index_t tiles_of(index_t rows) {
   return (rows + simd::tile<Arch>::rows - 1) / simd::tile<Arch>::rows;
 }
 
@@ -104,18 +104,18 @@ template <class Arch>
 /// and not 6, 6, 4: a low tile wastes loads of B. `finish`: what is done with the finished sums, whose
 /// row and column numbers begin at `row` and `column`.
 template <class Arch, int NV, a_layout Layout, class Fetch>
-inline void panel(Fetch fetch, index rows, index depth, const float* a, index a_stride,
-                  index a_tile_stride, const float* b, index b_stride, bool load_c, float* c,
-                  index c_stride, index columns, const epilogue& finish, index row, index column) {
-  constexpr index highest = simd::tile<Arch>::rows;
-  const index tiles = tiles_of<Arch>(rows);
-  index i = 0;
-  for (index t = 0; t < tiles; ++t) {
-    const index end = rows * (t + 1) / tiles;
+inline void panel(Fetch fetch, index_t rows, index_t depth, const float* a, index_t a_stride,
+                  index_t a_tile_stride, const float* b, index_t b_stride, bool load_c, float* c,
+                  index_t c_stride, index_t columns, const epilogue& finish, index_t row, index_t column) {
+  constexpr index_t highest = simd::tile<Arch>::rows;
+  const index_t tiles = tiles_of<Arch>(rows);
+  index_t i = 0;
+  for (index_t t = 0; t < tiles; ++t) {
+    const index_t end = rows * (t + 1) / tiles;
     // Packed A (columns): whole tiles of `highest` rows lie a_tile_stride apart, so that tiles
     // must not straddle them; then the split is plain.
     const float* at = Layout == a_layout::rows ? a + i * a_stride : a + t * a_tile_stride;
-    const index height =
+    const index_t height =
         Layout == a_layout::rows ? end - i : (rows - i < highest ? rows - i : highest);
     float* out = c + i * c_stride;
 #define ONOMA_TILE(R)                                                                          \
@@ -134,7 +134,7 @@ inline void panel(Fetch fetch, index rows, index depth, const float* a, index a_
     }
 #undef ONOMA_TILE
     if (finish.kind != epilogue_kind::none) {
-      const index width = NV * simd::width<Arch>;
+      const index_t width = NV * simd::width<Arch>;
       finish_block<Arch>(finish, height, columns < width ? columns : width, out, c_stride, row + i, column);
     }
     fetch.skip(depth);
@@ -144,46 +144,46 @@ inline void panel(Fetch fetch, index rows, index depth, const float* a, index a_
 
 /// Columns of a packed panel.
 template <class Arch>
-inline constexpr index panel_width = simd::tile<Arch>::vectors * simd::width<Arch>;
+inline constexpr index_t panel_width = simd::tile<Arch>::vectors * simd::width<Arch>;
 
 template <class Arch>
-[[nodiscard]] constexpr index panels_of(index columns) {
+[[nodiscard]] constexpr index_t panels_of(index_t columns) {
   return (columns + panel_width<Arch> - 1) / panel_width<Arch>;
 }
 
 /// Floats that the packed form of a [depth, columns] matrix takes.
 template <class Arch>
-[[nodiscard]] constexpr index packed_size(index depth, index columns) {
+[[nodiscard]] constexpr index_t packed_size(index_t depth, index_t columns) {
   return panels_of<Arch>(columns) * panel_width<Arch> * depth;
 }
 
 /// Panel `p` of B [depth, columns], given row by row: out[depth][panel_width], zero beyond the edge.
-template <class Arch, index Width = panel_width<Arch>>
-inline void pack_panel(const float* b, index stride, index depth, index columns, index p,
+template <class Arch, index_t Width = panel_width<Arch>>
+inline void pack_panel(const float* b, index_t stride, index_t depth, index_t columns, index_t p,
                        float* out) {
-  constexpr index nr = Width;
-  const index first = p * nr;
-  const index count = columns - first < nr ? columns - first : nr;
-  constexpr index line = 16;
-  constexpr index ahead = 16;  // rows: each may lie in a page of its own, where no hardware looks ahead
-  for (index k = 0; k < depth; ++k) {
+  constexpr index_t nr = Width;
+  const index_t first = p * nr;
+  const index_t count = columns - first < nr ? columns - first : nr;
+  constexpr index_t line = 16;
+  constexpr index_t ahead = 16;  // rows: each may lie in a page of its own, where no hardware looks ahead
+  for (index_t k = 0; k < depth; ++k) {
     const float* from = b + k * stride + first;
-    for (index j = 0; j < nr; j += line) __builtin_prefetch(from + ahead * stride + j, 0, 2);
-    for (index j = 0; j < count; ++j) out[k * nr + j] = from[j];
-    for (index j = count; j < nr; ++j) out[k * nr + j] = 0.0F;
+    for (index_t j = 0; j < nr; j += line) __builtin_prefetch(from + ahead * stride + j, 0, 2);
+    for (index_t j = 0; j < count; ++j) out[k * nr + j] = from[j];
+    for (index_t j = count; j < nr; ++j) out[k * nr + j] = 0.0F;
   }
 }
 
 /// Panel `p` of the transpose of W [columns, depth]: out[depth][Width], zero beyond the edge.
-template <class Arch, index Width = panel_width<Arch>>
-inline void pack_panel_transposed(const float* w, index stride, index depth, index columns, index p,
+template <class Arch, index_t Width = panel_width<Arch>>
+inline void pack_panel_transposed(const float* w, index_t stride, index_t depth, index_t columns, index_t p,
                                   float* out) {
-  constexpr index vector = simd::width<Arch>;
-  const index first = p * Width;
-  const index count = columns - first < Width ? columns - first : Width;
+  constexpr index_t vector = simd::width<Arch>;
+  const index_t first = p * Width;
+  const index_t count = columns - first < Width ? columns - first : Width;
   simd::transpose<Arch>(w + first * stride, stride, count, depth, out, Width);
-  for (index j = simd::padded<Arch>(count); j < Width; j += vector) {
-    for (index k = 0; k < depth; ++k) simd::store<Arch>(out + k * Width + j, simd::floats<Arch>(0.0F));
+  for (index_t j = simd::padded<Arch>(count); j < Width; j += vector) {
+    for (index_t k = 0; k < depth; ++k) simd::store<Arch>(out + k * Width + j, simd::floats<Arch>(0.0F));
   }
 }
 
@@ -191,15 +191,15 @@ inline void pack_panel_transposed(const float* w, index stride, index depth, ind
 /// gradient of a linear sums over tokens, so A is dy read column by column; the copy makes those
 /// reads consecutive.
 template <class Arch>
-inline void pack_columns(const float* a, index stride, index depth, index rows, index tile_index,
+inline void pack_columns(const float* a, index_t stride, index_t depth, index_t rows, index_t tile_index,
                          float* out) {
-  constexpr index height = simd::tile<Arch>::rows;
-  const index first = tile_index * height;
-  const index count = rows - first < height ? rows - first : height;
-  for (index k = 0; k < depth; ++k) {
+  constexpr index_t height = simd::tile<Arch>::rows;
+  const index_t first = tile_index * height;
+  const index_t count = rows - first < height ? rows - first : height;
+  for (index_t k = 0; k < depth; ++k) {
     const float* from = a + k * stride + first;
-    for (index i = 0; i < count; ++i) out[k * height + i] = from[i];
-    for (index i = count; i < height; ++i) out[k * height + i] = 0.0F;
+    for (index_t i = 0; i < count; ++i) out[k * height + i] = from[i];
+    for (index_t i = count; i < height; ++i) out[k * height + i] = 0.0F;
   }
 }
 
@@ -207,18 +207,18 @@ inline void pack_columns(const float* a, index stride, index depth, index rows, 
 /// `c` points at row 0 of these rows and column 0 of the whole matrix; `finish` sees row numbers
 /// that begin at `row`.
 template <class Arch, a_layout Layout>
-inline void multiply(index rows, index depth, index columns, const float* a, index a_stride,
-                     index a_tile_stride, const float* packed_b, index first_panel,
-                     index last_panel, bool accumulate, float* c, index c_stride,
-                     const epilogue& finish, index row) {
-  constexpr index nr = panel_width<Arch>;
+inline void multiply(index_t rows, index_t depth, index_t columns, const float* a, index_t a_stride,
+                     index_t a_tile_stride, const float* packed_b, index_t first_panel,
+                     index_t last_panel, bool accumulate, float* c, index_t c_stride,
+                     const epilogue& finish, index_t row) {
+  constexpr index_t nr = panel_width<Arch>;
   constexpr int vectors = simd::tile<Arch>::vectors;
-  const index tiles = tiles_of<Arch>(rows);
-  for (index k = 0; k < depth; k += depth_block) {
-    const index steps = depth - k < depth_block ? depth - k : depth_block;
+  const index_t tiles = tiles_of<Arch>(rows);
+  for (index_t k = 0; k < depth; k += depth_block) {
+    const index_t steps = depth - k < depth_block ? depth - k : depth_block;
     const float* at = Layout == a_layout::rows ? a + k : a + k * a_stride;
     const epilogue done = k + steps == depth ? finish : epilogue{};
-    for (index p = first_panel; p < last_panel; ++p) {
+    for (index_t p = first_panel; p < last_panel; ++p) {
       const float* b = packed_b + p * nr * depth + k * nr;
       // After the last panel, the first one's next rows; after these, where the next task begins.
       const float* next = p + 1 < last_panel ? b + nr * depth
@@ -236,15 +236,15 @@ inline void multiply(index rows, index depth, index columns, const float* a, ind
 /// C[rows, columns] (= | +=) A[rows, depth] B[depth, columns] with B in place: rows `b_stride`
 /// apart and readable up to whole vectors. For attention, whose operands are used once.
 template <class Arch, a_layout Layout>
-inline void multiply_in_place(index rows, index depth, index columns, const float* a,
-                              index a_stride, const float* b, index b_stride, bool accumulate,
-                              float* c, index c_stride) {
-  constexpr index w = simd::width<Arch>;
+inline void multiply_in_place(index_t rows, index_t depth, index_t columns, const float* a,
+                              index_t a_stride, const float* b, index_t b_stride, bool accumulate,
+                              float* c, index_t c_stride) {
+  constexpr index_t w = simd::width<Arch>;
   constexpr int most = simd::tile<Arch>::vectors;
-  constexpr index highest = simd::tile<Arch>::rows;
-  for (index j = 0; j < columns; j += most * w) {
-    const index left = columns - j;
-    const index vectors = left >= most * w ? most : (left + w - 1) / w;
+  constexpr index_t highest = simd::tile<Arch>::rows;
+  for (index_t j = 0; j < columns; j += most * w) {
+    const index_t left = columns - j;
+    const index_t vectors = left >= most * w ? most : (left + w - 1) / w;
     const auto run = [&]<int NV>(std::integral_constant<int, NV>) {
       panel<Arch, NV, Layout>(fetch_nothing{}, rows, depth, a, a_stride, highest, b + j, b_stride,
                               accumulate, c + j, c_stride, left, epilogue{}, 0, 0);

@@ -14,14 +14,14 @@ namespace onoma::inline ONOMA_ABI::cpu {
 /// Call only where simd::has_int8_tiles(), after request_tiles() (exec/tiles.hpp) has said yes.
 template <class Arch>
 struct int8_amx {
-  static constexpr index rows = 32;
-  static constexpr index strips = 2;
+  static constexpr index_t rows = 32;
+  static constexpr index_t strips = 2;
 
   ONOMA_TARGET_AMX static void multiply(const int8_gemm_call& p) {
     const simd::amx_configuration tiles;
     _tile_loadconfig(&tiles);
-    for (index s = p.first_strip; s < p.last_strip; s += strips) {
-      for (index r = 0; r < p.rows; r += rows) {
+    for (index_t s = p.first_strip; s < p.last_strip; s += strips) {
+      for (index_t r = 0; r < p.rows; r += rows) {
         const bool high = p.rows - r > 16;
         const bool wide = p.last_strip - s > 1;
         if (high && wide) block<true, true>(p, r, s);
@@ -37,17 +37,17 @@ struct int8_amx {
  private:
   /// Rows beyond p.rows are computed from whatever lies there (int8_spare_rows) and dropped.
   template <bool High, bool Wide>
-  ONOMA_TARGET_AMX static void block(const int8_gemm_call& p, index row, index strip) {
-    constexpr index line = Wide ? 32 : 16;  // columns of the buffer
+  ONOMA_TARGET_AMX static void block(const int8_gemm_call& p, index_t row, index_t strip) {
+    constexpr index_t line = Wide ? 32 : 16;  // columns of the buffer
     alignas(64) std::int32_t sums[32 * line];
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
-    const index next_strip = int8_strip * p.depth;
+    const index_t next_strip = int8_strip * p.depth;
     _tile_zero(0);
     if constexpr (Wide) _tile_zero(1);
     if constexpr (High) _tile_zero(2);
     if constexpr (High && Wide) _tile_zero(3);
-    for (index k = 0; k < p.depth; k += int8_depth) {
+    for (index_t k = 0; k < p.depth; k += int8_depth) {
       _tile_loadd(4, a + k, p.depth);
       _tile_loadd(6, b, 64);
       _tile_dpbusd(0, 4, 6);
@@ -62,14 +62,14 @@ struct int8_amx {
       }
       b += int8_strip * int8_depth;
     }
-    constexpr index bytes = line * static_cast<index>(sizeof(std::int32_t));
+    constexpr index_t bytes = line * static_cast<index_t>(sizeof(std::int32_t));
     _tile_stored(0, sums, bytes);
     if constexpr (Wide) _tile_stored(1, sums + 16, bytes);
     if constexpr (High) _tile_stored(2, sums + 16 * line, bytes);
     if constexpr (High && Wide) _tile_stored(3, sums + 16 * line + 16, bytes);
 
-    const index left = p.rows - row;
-    const index height = left < rows ? left : rows;
+    const index_t left = p.rows - row;
+    const index_t height = left < rows ? left : rows;
     int8_finish<Arch>(p, sums, height, Wide ? 32 : 16, row, strip);
   }
 };

@@ -16,11 +16,11 @@ namespace onoma::inline ONOMA_ABI::cpu {
 /// Registers: 4 rows x 2 vectors of sums, 2 of weights, a, |a|, ones, and one product.
 template <class Arch>
 struct int8_avx2 {
-  static constexpr index rows = 4;
-  static constexpr index strips = 1;
+  static constexpr index_t rows = 4;
+  static constexpr index_t strips = 1;
 
   template <int S>
-  static void run(const int8_gemm_call& p, index row, index height, index strip,
+  static void run(const int8_gemm_call& p, index_t row, index_t height, index_t strip,
                   int8_fetch<strips> fetch) {
     switch (height) {
       case 1: tile<1>(p, row, strip, fetch); break;
@@ -35,14 +35,14 @@ struct int8_avx2 {
 
  private:
   template <int R>
-  static void tile(const int8_gemm_call& p, index row, index strip, int8_fetch<strips> fetch) {
+  static void tile(const int8_gemm_call& p, index_t row, index_t strip, int8_fetch<strips> fetch) {
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
     const __m256i ones = _mm256_set1_epi16(1);
     __m256i sums[R][2];
 #pragma GCC unroll 4
     for (int r = 0; r < R; ++r) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-    for (index k = 0; k < p.depth; k += int8_group) {
+    for (index_t k = 0; k < p.depth; k += int8_group) {
       const __m256i b0 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b));
       const __m256i b1 = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 32));
       b += int8_strip * int8_group;

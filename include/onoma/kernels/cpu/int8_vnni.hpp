@@ -12,11 +12,11 @@ namespace onoma::inline ONOMA_ABI::cpu {
 /// Call only where simd::has_vnni().
 template <class Arch>
 struct int8_vnni {
-  static constexpr index rows = 6;
-  static constexpr index strips = 4;
+  static constexpr index_t rows = 6;
+  static constexpr index_t strips = 4;
 
   template <int S>
-  ONOMA_TARGET_VNNI static void run(const int8_gemm_call& p, index row, index height, index strip,
+  ONOMA_TARGET_VNNI static void run(const int8_gemm_call& p, index_t row, index_t height, index_t strip,
                                     int8_fetch<strips> fetch) {
     switch (height) {
       case 1: tile<1, S>(p, row, strip, fetch); break;
@@ -33,11 +33,11 @@ struct int8_vnni {
 
  private:
   template <int R, int S>
-  ONOMA_TARGET_VNNI static void tile(const int8_gemm_call& p, index row, index strip,
+  ONOMA_TARGET_VNNI static void tile(const int8_gemm_call& p, index_t row, index_t strip,
                                      int8_fetch<strips> fetch) {
     const std::uint8_t* a = p.a + row * p.depth;
     const std::int8_t* b = p.strips + strip * int8_strip * p.depth;
-    const index b_stride = int8_strip * p.depth;
+    const index_t b_stride = int8_strip * p.depth;
     __m512i sums[R][S];
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
@@ -47,7 +47,7 @@ struct int8_vnni {
         __builtin_prefetch(p.c + (row + r) * p.c_stride + (strip + s) * int8_strip, 1);
       }
     }
-    for (index k = 0; k < p.depth; k += int8_group) {
+    for (index_t k = 0; k < p.depth; k += int8_group) {
       __m512i line[S];
 #pragma GCC unroll 4
       for (int s = 0; s < S; ++s) line[s] = _mm512_loadu_si512(b + s * b_stride);

@@ -23,7 +23,7 @@ struct not_centered {
 
 /// x = z = residual + dropout(x), one row.
 template <class Arch>
-inline void add_residual_row(const add_norm_call& c, index n) {
+inline void add_residual_row(const add_norm_call& c, index_t n) {
   using batch = simd::floats<Arch>;
   float* x = c.x + n * c.x_stride;
   const dropout_spec spec{c.dropout.probability, c.dropout.key};
@@ -35,7 +35,7 @@ inline void add_residual_row(const add_norm_call& c, index n) {
 
 /// y = gamma (z - mean) r + beta, r = 1 / sqrt(mean square of z - mean + eps), one row; beta may be null.
 template <class Arch, class Center>
-inline float normalise_row(const add_norm_call& c, index n, Center center) {
+inline float normalise_row(const add_norm_call& c, index_t n, Center center) {
   using batch = simd::floats<Arch>;
   const float* z = c.x + n * c.x_stride;
   float* y = c.y + n * c.y_stride;
@@ -59,7 +59,7 @@ inline float normalise_row(const add_norm_call& c, index n, Center center) {
 template <class Arch>
 inline void add_norm_rows(const add_norm_call& c) {
   using batch = simd::floats<Arch>;
-  for (index n = 0; n < c.rows; ++n) {
+  for (index_t n = 0; n < c.rows; ++n) {
     add_residual_row<Arch>(c, n);
     const float mean = simd::sum_row<Arch>(
                            c.hidden, [](batch a) { return a; },
@@ -73,7 +73,7 @@ inline void add_norm_rows(const add_norm_call& c) {
 
 template <class Arch>
 inline void add_rms_norm_rows(const add_norm_call& c) {
-  for (index n = 0; n < c.rows; ++n) {
+  for (index_t n = 0; n < c.rows; ++n) {
     add_residual_row<Arch>(c, n);
     const float r = normalise_row<Arch>(c, n, not_centered<Arch>{});
     if (c.reciprocal_stddev != nullptr) c.reciprocal_stddev[n] = r;
@@ -82,7 +82,7 @@ inline void add_rms_norm_rows(const add_norm_call& c) {
 
 /// dz (= | +=) gradient(dy, gamma, z), one row; then dx = dropout(dz) unless it is null.
 template <class Arch, class Gradient>
-inline void put_norm_gradient(const add_norm_backward_call& c, index n, Gradient gradient) {
+inline void put_norm_gradient(const add_norm_backward_call& c, index_t n, Gradient gradient) {
   using batch = simd::floats<Arch>;
   const float* z = c.z + n * c.z_stride;
   const float* dy = c.dy + n * c.dy_stride;
@@ -110,7 +110,7 @@ template <class Arch>
 inline void add_norm_backward_rows(const add_norm_backward_call& c) {
   using batch = simd::floats<Arch>;
   const auto width = static_cast<float>(c.hidden);
-  for (index n = 0; n < c.rows; ++n) {
+  for (index_t n = 0; n < c.rows; ++n) {
     const float* z = c.z + n * c.z_stride;
     const float* dy = c.dy + n * c.dy_stride;
     const batch m(c.mean[n]);
@@ -133,7 +133,7 @@ template <class Arch>
 inline void add_rms_norm_backward_rows(const add_norm_backward_call& c) {
   using batch = simd::floats<Arch>;
   const auto width = static_cast<float>(c.hidden);
-  for (index n = 0; n < c.rows; ++n) {
+  for (index_t n = 0; n < c.rows; ++n) {
     const batch r(c.reciprocal_stddev[n]);
     const float sum_g_xhat = simd::sum_row<Arch>(
         c.hidden, [r](batch d, batch g, batch a) { return d * g * (a * r); },
@@ -148,7 +148,7 @@ inline void add_rms_norm_backward_rows(const add_norm_backward_call& c) {
 /// dgamma += dy xhat, dbeta += dy (unless null) for columns [0, count) of one row.
 template <class Arch, class Center>
 inline void add_norm_parameters_row(const float* z, Center center, float reciprocal_stddev,
-                                    const float* dy, index count, float* dgamma, float* dbeta) {
+                                    const float* dy, index_t count, float* dgamma, float* dbeta) {
   using batch = simd::floats<Arch>;
   const batch r(reciprocal_stddev);
   simd::map_row<Arch>(
@@ -161,7 +161,7 @@ inline void add_norm_parameters_row(const float* z, Center center, float recipro
 
 template <class Arch>
 inline void add_norm_parameters_rows(const add_norm_parameters_call& c) {
-  for (index n = 0; n < c.rows; ++n) {
+  for (index_t n = 0; n < c.rows; ++n) {
     add_norm_parameters_row<Arch>(c.z + n * c.z_stride,
                                   centered<Arch>{simd::floats<Arch>(c.mean[n])},
                                   c.reciprocal_stddev[n], c.dy + n * c.dy_stride, c.columns,
@@ -171,7 +171,7 @@ inline void add_norm_parameters_rows(const add_norm_parameters_call& c) {
 
 template <class Arch>
 inline void add_rms_norm_parameters_rows(const add_norm_parameters_call& c) {
-  for (index n = 0; n < c.rows; ++n) {
+  for (index_t n = 0; n < c.rows; ++n) {
     add_norm_parameters_row<Arch>(c.z + n * c.z_stride, not_centered<Arch>{},
                                   c.reciprocal_stddev[n], c.dy + n * c.dy_stride, c.columns,
                                   c.dgamma, c.dbeta);

@@ -13,7 +13,7 @@
 namespace onoma::inline ONOMA_ABI::cpu {
 
 /// Elements whose numbers are drawn together: two groups of `dropout_spec`, 8 blocks of Philox.
-inline constexpr index random_chunk = 2 * dropout_spec::group;
+inline constexpr index_t random_chunk = 2 * dropout_spec::group;
 
 /// out[0 .. random_chunk): the 16-bit numbers of elements random_chunk * `chunk` and following, as floats.
 ///
@@ -23,16 +23,16 @@ template <class Arch>
 inline void random_numbers(std::uint64_t key, std::uint64_t chunk, float* out) {
   using batch = simd::long_words<Arch>;
   using integers = simd::words<Arch>;
-  constexpr auto lanes = static_cast<index>(batch::size);
-  constexpr index blocks = random_chunk / 8;
+  constexpr auto lanes = static_cast<index_t>(batch::size);
+  constexpr index_t blocks = random_chunk / 8;
   // Lanes 2 l and 2 l + 1 compute blocks l and lanes / 2 + l, so that zipping pairs of lanes at the end
   // leaves blocks in their order.
   alignas(64) std::uint64_t numbers[static_cast<std::size_t>(lanes)];
-  for (index i = 0; i < lanes; ++i) {
+  for (index_t i = 0; i < lanes; ++i) {
     numbers[i] = static_cast<std::uint64_t>(i % 2 * (lanes / 2) + i / 2);
   }
   const batch first = batch::load_aligned(numbers) + batch(chunk * std::uint64_t{blocks});
-  for (index i = 0; i < blocks; i += lanes) {
+  for (index_t i = 0; i < blocks; i += lanes) {
     batch c0 = first + batch(static_cast<std::uint64_t>(i));
     batch c1 = c0 >> 32;
     batch c2(std::uint64_t{0});
@@ -53,8 +53,8 @@ inline void random_numbers(std::uint64_t key, std::uint64_t chunk, float* out) {
     const batch c01 = (c0 & low) | (c1 << 32);
     const batch c23 = (c2 & low) | (c3 << 32);
     // 16 words of 32 bits are a group: low halves for its first 16 elements, high halves for the rest.
-    constexpr index half = dropout_spec::group / 2;
-    const auto unpack = [out](index word, batch words) {
+    constexpr index_t half = dropout_spec::group / 2;
+    const auto unpack = [out](index_t word, batch words) {
       const auto pair = xsimd::bitwise_cast<integers>(words);
       float* to = out + word / half * dropout_spec::group + word % half;
       simd::store<Arch>(to, xsimd::batch_cast<float>(pair & 0xFFFF));
@@ -69,19 +69,19 @@ inline void random_numbers(std::uint64_t key, std::uint64_t chunk, float* out) {
 /// the lanes that dropout keeps and their factor (see dropout_spec). n is the width but at the ends of
 /// chunks and rows.
 template <class Arch, class F>
-inline void for_kept(const dropout_spec& spec, index first, index count, F f) {
+inline void for_kept(const dropout_spec& spec, index_t first, index_t count, F f) {
   using batch = simd::floats<Arch>;
-  constexpr index w = simd::width<Arch>;
+  constexpr index_t w = simd::width<Arch>;
   const batch threshold(static_cast<float>(spec.threshold()));
   const batch scale(spec.scale());
   alignas(64) float numbers[random_chunk + w] = {};  // the last vector may read beyond
-  for (index i = 0; i < count;) {
-    const index number = first + i;
-    const index offset = number % random_chunk;
+  for (index_t i = 0; i < count;) {
+    const index_t number = first + i;
+    const index_t offset = number % random_chunk;
     random_numbers<Arch>(spec.key, static_cast<std::uint64_t>(number / random_chunk), numbers);
-    const index left = random_chunk - offset;
-    const index n = count - i < left ? count - i : left;
-    for (index j = 0; j < n; j += w) {
+    const index_t left = random_chunk - offset;
+    const index_t n = count - i < left ? count - i : left;
+    for (index_t j = 0; j < n; j += w) {
       f(i + j, n - j < w ? n - j : w, simd::load<Arch>(numbers + offset + j) >= threshold, scale);
     }
     i += n;
@@ -90,7 +90,7 @@ inline void for_kept(const dropout_spec& spec, index first, index count, F f) {
 
 /// y[i] = x[i] scale for the lanes i < n <= width that are kept, 0 for the others.
 template <class Arch>
-inline void keep_some(xsimd::batch_bool<float, Arch> kept, simd::floats<Arch> scale, index n,
+inline void keep_some(xsimd::batch_bool<float, Arch> kept, simd::floats<Arch> scale, index_t n,
                       const float* x, float* y) {
   const simd::floats<Arch> scaled = simd::load_some<Arch>(x, n) * scale;
   simd::store_some<Arch>(y, xsimd::select(kept, scaled, simd::floats<Arch>(0.0F)), n);
@@ -98,9 +98,9 @@ inline void keep_some(xsimd::batch_bool<float, Arch> kept, simd::floats<Arch> sc
 
 /// y[i] = dropout(x[i]) for elements numbered first, first + 1, ...
 template <class Arch>
-inline void dropout_row(const dropout_spec& spec, index first, index count, const float* x,
+inline void dropout_row(const dropout_spec& spec, index_t first, index_t count, const float* x,
                         float* y) {
-  for_kept<Arch>(spec, first, count, [=](index i, index n, auto kept, simd::floats<Arch> scale) {
+  for_kept<Arch>(spec, first, count, [=](index_t i, index_t n, auto kept, simd::floats<Arch> scale) {
     keep_some<Arch>(kept, scale, n, x + i, y + i);
   });
 }

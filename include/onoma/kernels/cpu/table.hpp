@@ -23,13 +23,13 @@ template <class Arch>
 struct table_entries {
   // Products.
 
-  static index packed_size(index depth, index columns) {
+  static index_t packed_size(index_t depth, index_t columns) {
     return cpu::packed_size<Arch>(depth, columns);
   }
 
   static void pack(const pack_call& c) {
-    constexpr index nr = panel_width<Arch>;
-    for (index p = c.first_panel; p < c.last_panel; ++p) {
+    constexpr index_t nr = panel_width<Arch>;
+    for (index_t p = c.first_panel; p < c.last_panel; ++p) {
       float* out = c.packed + p * nr * c.depth;
       if (c.transposed) {
         pack_panel_transposed<Arch>(c.source, c.stride, c.depth, c.columns, p, out);
@@ -39,27 +39,27 @@ struct table_entries {
     }
   }
 
-  static index no_scratch(index /*rows*/, index /*depth*/, index /*panels*/) { return 0; }
+  static index_t no_scratch(index_t /*rows*/, index_t /*depth*/, index_t /*panels*/) { return 0; }
 
   static void gemm(const gemm_call& c) {
     multiply<Arch, a_layout::rows>(c.rows, c.depth, c.columns, c.a, c.a_stride, 0, c.b, c.first_panel,
                                    c.last_panel, c.accumulate, c.c, c.c_stride, c.finish, c.row);
   }
 
-  static index packed_rows_size(index depth, index rows) {
-    constexpr index mr = simd::tile<Arch>::rows;
+  static index_t packed_rows_size(index_t depth, index_t rows) {
+    constexpr index_t mr = simd::tile<Arch>::rows;
     return (rows + mr - 1) / mr * mr * depth;
   }
 
   static void pack_rows(const pack_rows_call& c) {
-    constexpr index mr = simd::tile<Arch>::rows;
-    for (index t = c.first_tile; t < c.last_tile; ++t) {
+    constexpr index_t mr = simd::tile<Arch>::rows;
+    for (index_t t = c.first_tile; t < c.last_tile; ++t) {
       pack_columns<Arch>(c.source, c.stride, c.depth, c.rows, t, c.packed + t * mr * c.depth);
     }
   }
 
   static void gemm_packed(const gemm_call& c) {
-    constexpr index mr = simd::tile<Arch>::rows;
+    constexpr index_t mr = simd::tile<Arch>::rows;
     multiply<Arch, a_layout::columns>(c.rows, c.depth, c.columns, c.a + c.row * c.depth, mr,
                                       mr * c.depth, c.b, c.first_panel, c.last_panel,
                                       c.accumulate, c.c, c.c_stride, epilogue{}, c.row);
@@ -68,7 +68,7 @@ struct table_entries {
   static void int8_pack(const int8_pack_call& c) { int8_pack_strip(c); }
 
   static void int8_quantize(const int8_quantize_call& c) {
-    for (index n = 0; n < c.rows; ++n) {
+    for (index_t n = 0; n < c.rows; ++n) {
       c.scales[n] = int8_quantize_row<Arch>(c.x + n * c.stride, c.depth,
                                             c.codes + n * int8_padded_depth(c.depth));
     }
@@ -80,14 +80,14 @@ struct table_entries {
 
   // Rows and elements.
 
-  static void add_rows(index rows, index columns, const float* from, index stride, float* to) {
-    for (index n = 0; n < rows; ++n) add_row(columns, from + n * stride, to);
+  static void add_rows(index_t rows, index_t columns, const float* from, index_t stride, float* to) {
+    for (index_t n = 0; n < rows; ++n) add_row(columns, from + n * stride, to);
   }
 
-  static void activation_backward(activation function, index rows, index columns, const float* pre,
-                                  index pre_stride, float* d, index d_stride) {
+  static void activation_backward(activation function, index_t rows, index_t columns, const float* pre,
+                                  index_t pre_stride, float* d, index_t d_stride) {
     with_activation(function, [&]<activation A>() {
-      for (index n = 0; n < rows; ++n) {
+      for (index_t n = 0; n < rows; ++n) {
         activation_backward_row<Arch, A>(pre + n * pre_stride, columns, d + n * d_stride);
       }
     });
@@ -95,7 +95,7 @@ struct table_entries {
 
   static void gate(const gate_call& c) {
     with_activation(c.function, [&]<activation A>() {
-      for (index n = 0; n < c.rows; ++n) {
+      for (index_t n = 0; n < c.rows; ++n) {
         gate_row<Arch, A>(c.pre + n * c.pre_stride, c.columns, c.y + n * c.y_stride);
       }
     });
@@ -103,16 +103,16 @@ struct table_entries {
 
   static void gate_backward(const gate_backward_call& c) {
     with_activation(c.function, [&]<activation A>() {
-      for (index n = 0; n < c.rows; ++n) {
+      for (index_t n = 0; n < c.rows; ++n) {
         gate_backward_row<Arch, A>(c.pre + n * c.pre_stride, c.dy + n * c.dy_stride, c.columns,
                                    c.dpre + n * c.dpre_stride);
       }
     });
   }
 
-  static void dropout(const dropout_call& call, index number, index rows, index columns, float* x,
-                      index stride) {
-    for (index n = 0; n < rows; ++n) {
+  static void dropout(const dropout_call& call, index_t number, index_t rows, index_t columns, float* x,
+                      index_t stride) {
+    for (index_t n = 0; n < rows; ++n) {
       float* row = x + n * stride;
       dropout_row<Arch>(spec(call), number + n * columns, columns, row, row);
     }
@@ -120,11 +120,11 @@ struct table_entries {
 
   // Attention.
 
-  static index attention_scratch(const attention_size& size) {
+  static index_t attention_scratch(const attention_size& size) {
     return cpu::attention_scratch<Arch>(size);
   }
 
-  static index attention_backward_scratch(const attention_size& size) {
+  static index_t attention_backward_scratch(const attention_size& size) {
     return cpu::attention_backward_scratch<Arch>(size);
   }
 
@@ -135,21 +135,21 @@ struct table_entries {
   // Embeddings.
 
   static void embed(const embed_call& c) {
-    for (index n = 0; n < c.rows; ++n) embed_row(c, n);
+    for (index_t n = 0; n < c.rows; ++n) embed_row(c, n);
   }
 
   static void scatter_add(const scatter_call& c) {
-    for (index n = 0; n < c.rows; ++n) {
-      const index target = c.targets != nullptr ? c.targets[n] : 0;
+    for (index_t n = 0; n < c.rows; ++n) {
+      const index_t target = c.targets != nullptr ? c.targets[n] : 0;
       add_row(c.columns, c.from + n * c.from_stride, c.table + target * c.stride);
     }
   }
 
   // The optimizer.
 
-  static double sum_of_squares(index count, const float* x) { return squares_range(count, x); }
+  static double sum_of_squares(index_t count, const float* x) { return squares_range(count, x); }
 
-  static void adamw(const adamw_call& k, index count, float* parameter, float* gradient,
+  static void adamw(const adamw_call& k, index_t count, float* parameter, float* gradient,
                     float* moment1, float* moment2) {
     adamw_range<Arch>(k, count, parameter, gradient, moment1, moment2);
   }
@@ -157,12 +157,12 @@ struct table_entries {
  private:
   static dropout_spec spec(const dropout_call& call) { return {call.probability, call.key}; }
 
-  static const float* gathered(const gather_call& g, index n) {
+  static const float* gathered(const gather_call& g, index_t n) {
     return g.table + (g.rows != nullptr ? g.rows[n] : 0) * g.stride;
   }
 
   /// word + type + position, in this order, of the tables that are there.
-  static void embed_row(const embed_call& c, index n) {
+  static void embed_row(const embed_call& c, index_t n) {
     using batch = simd::floats<Arch>;
     float* y = c.y + n * c.y_stride;
     const float* word = gathered(c.word, n);
@@ -180,7 +180,7 @@ struct table_entries {
     }
   }
 
-  static void add_row(index count, const float* from, float* to) {
+  static void add_row(index_t count, const float* from, float* to) {
     using batch = simd::floats<Arch>;
     simd::map_row<Arch>(
         count, to, [](batch a, batch b) { return a + b; }, static_cast<const float*>(to), from);
@@ -197,7 +197,7 @@ template <class Arch>
   t.tile_rows = simd::tile<Arch>::rows;
   // 192 rows of 384 columns are 288 KiB: with a panel's share of B (96 KiB) they stay in L2.
   t.row_block = 192;
-  t.panel_block = std::numeric_limits<index>::max();
+  t.panel_block = std::numeric_limits<index_t>::max();
   t.reads_rows = false;
   t.packed_size = entries::packed_size;
   t.pack = entries::pack;

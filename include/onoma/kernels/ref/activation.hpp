@@ -70,16 +70,16 @@ template <class T>
 /// y [N, M] = act(pre [N, M])
 template <class T>
 void activate(activation function, mat<const T> pre, mat<T> y) {
-  for (index n = 0; n < pre.rows; ++n) {
-    for (index m = 0; m < pre.cols; ++m) y(n, m) = apply(function, T(pre(n, m)));
+  for (index_t n = 0; n < pre.rows; ++n) {
+    for (index_t m = 0; m < pre.cols; ++m) y(n, m) = apply(function, T(pre(n, m)));
   }
 }
 
 /// d [N, M] *= act'(pre [N, M])
 template <class T>
 void activation_backward(activation function, mat<const T> pre, mat<T> d) {
-  for (index n = 0; n < pre.rows; ++n) {
-    for (index m = 0; m < pre.cols; ++m) d(n, m) = d(n, m) * derivative(function, T(pre(n, m)));
+  for (index_t n = 0; n < pre.rows; ++n) {
+    for (index_t m = 0; m < pre.cols; ++m) d(n, m) = d(n, m) * derivative(function, T(pre(n, m)));
   }
 }
 

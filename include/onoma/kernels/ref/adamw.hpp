@@ -20,7 +20,7 @@ void adamw(const Step& step, vec<T> parameter, vec<T> gradient, vec<T> moment1, 
   const T step_size = T(static_cast<double>(step.learning_rate) / step.bias_correction1);
   const T root_correction = T(std::sqrt(step.bias_correction2));
   const T decay = T(1) - step.learning_rate * step.weight_decay;
-  for (index i = 0; i < parameter.size; ++i) {
+  for (index_t i = 0; i < parameter.size; ++i) {
     const T g = gradient[i] * step.gradient_scale;
     T w = parameter[i] * decay;
     const T m = moment1[i] + (T(1) - step.beta1) * (g - moment1[i]);

@@ -14,31 +14,31 @@ namespace onoma::inline ONOMA_ABI::ref {
 
 /// The number of the probability of head `a`, packed query row `i` and key `j` of its sequence:
 /// what the dropout mask is drawn for.
-[[nodiscard]] constexpr index probability_number(index a, index queries, index i, index longest,
-                                                 index j) {
+[[nodiscard]] constexpr index_t probability_number(index_t a, index_t queries, index_t i, index_t longest,
+                                                 index_t j) {
   return (a * queries + i) * longest + j;
 }
 
 /// One head of one query, and the keys that it sees.
 struct attention_query {
-  index row;       ///< of q
-  index head;      ///< a
-  index kv_head;   ///< of k and v
-  index key_row;   ///< the row of k and v where its sequence begins
-  index position;  ///< in the sequence
-  index first;     ///< key that it sees, counted within the sequence
-  index last;      ///< one past the last
+  index_t row;       ///< of q
+  index_t head;      ///< a
+  index_t kv_head;   ///< of k and v
+  index_t key_row;   ///< the row of k and v where its sequence begins
+  index_t position;  ///< in the sequence
+  index_t first;     ///< key that it sees, counted within the sequence
+  index_t last;      ///< one past the last
 };
 
 /// f(attention_query) for every sequence, head and query, in this order.
 template <class T, class F>
 void for_each_query(const attention_shape<T>& shape, F f) {
-  for (index b = 0; b < shape.queries.count(); ++b) {
-    const index count = shape.queries.length(b);
-    const index keys = shape.keys.length(b);
-    for (index a = 0; a < shape.heads; ++a) {
-      for (index i = 0; i < count; ++i) {
-        const index position = keys - count + i;
+  for (index_t b = 0; b < shape.queries.count(); ++b) {
+    const index_t count = shape.queries.length(b);
+    const index_t keys = shape.keys.length(b);
+    for (index_t a = 0; a < shape.heads; ++a) {
+      for (index_t i = 0; i < count; ++i) {
+        const index_t position = keys - count + i;
         f(attention_query{shape.queries.begin(b) + i, a, a / (shape.heads / shape.kv_heads),
                           shape.keys.begin(b), position, shape.reach.first(position),
                           shape.reach.last(position, keys)});
@@ -49,19 +49,19 @@ void for_each_query(const attention_shape<T>& shape, F f) {
 
 /// Where the columns of head `a` of x [_, heads * D] begin, and D.
 template <class T>
-[[nodiscard]] mat<T> head_columns(mat<T> x, index heads, index a) {
-  const index width = x.cols / heads;
+[[nodiscard]] mat<T> head_columns(mat<T> x, index_t heads, index_t a) {
+  const index_t width = x.cols / heads;
   return x.cols_slice(a * width, width);
 }
 
 /// s_ij = scale q_i . k_j + bias[bucket(j - i), a], the bias only if it is not null.
 template <class T>
 [[nodiscard]] T attention_score(const attention_operands<T>& in, const attention_shape<T>& shape,
-                                const attention_query& at, index j) {
+                                const attention_query& at, index_t j) {
   const auto q = head_columns(in.q, shape.heads, at.head);
   const auto k = head_columns(in.k, shape.kv_heads, at.kv_head);
   T s = T(0);
-  for (index c = 0; c < q.cols; ++c) s += q(at.row, c) * k(at.key_row + j, c);
+  for (index_t c = 0; c < q.cols; ++c) s += q(at.row, c) * k(at.key_row + j, c);
   s = s * shape.scale;
   if (shape.bias) s += shape.bias(relative_position_bucket(j - at.position), at.head);
   return s;
@@ -80,23 +80,23 @@ void attention(const attention_operands<T>& in, const attention_shape<T>& shape,
   using std::log;
   for_each_query(shape, [&](const attention_query& at) {
     T largest = attention_score(in, shape, at, at.first);
-    for (index j = at.first + 1; j < at.last; ++j) {
+    for (index_t j = at.first + 1; j < at.last; ++j) {
       const T s = attention_score(in, shape, at, j);
       if (s > largest) largest = s;
     }
     T sum = T(0);
-    for (index j = at.first; j < at.last; ++j) {
+    for (index_t j = at.first; j < at.last; ++j) {
       sum += exp(attention_score(in, shape, at, j) - largest);
     }
     const T lse = largest + log(sum);
     const auto v = head_columns(in.v, shape.kv_heads, at.kv_head);
     const auto out = head_columns(result.out, shape.heads, at.head);
-    for (index c = 0; c < v.cols; ++c) out(at.row, c) = T(0);
-    for (index j = at.first; j < at.last; ++j) {
-      const index number =
+    for (index_t c = 0; c < v.cols; ++c) out(at.row, c) = T(0);
+    for (index_t j = at.first; j < at.last; ++j) {
+      const index_t number =
           probability_number(at.head, in.q.rows, at.row, shape.keys.longest, j);
       const T p = dropped(shape.dropout, number, T(exp(attention_score(in, shape, at, j) - lse)));
-      for (index c = 0; c < v.cols; ++c) out(at.row, c) += p * v(at.key_row + j, c);
+      for (index_t c = 0; c < v.cols; ++c) out(at.row, c) += p * v(at.key_row + j, c);
     }
     if (result.log_sum_exp) result.log_sum_exp(at.head, at.row) = lse;
   });
@@ -117,8 +117,8 @@ void attention_backward(const attention_operands<T>& in, const attention_shape<T
                         const attention_gradients<T>& d) {
   using std::exp;
   for (const auto& gradient : {d.dq, d.dk, d.dv}) {
-    for (index n = 0; n < gradient.rows; ++n) {
-      for (index c = 0; c < gradient.cols; ++c) gradient(n, c) = T(0);
+    for (index_t n = 0; n < gradient.rows; ++n) {
+      for (index_t c = 0; c < gradient.cols; ++c) gradient(n, c) = T(0);
     }
   }
   for_each_query(shape, [&](const attention_query& at) {
@@ -131,19 +131,19 @@ void attention_backward(const attention_operands<T>& in, const attention_shape<T
     const auto out = head_columns(result.out, shape.heads, at.head);
     const auto d_out = head_columns(dout, shape.heads, at.head);
     T delta = T(0);
-    for (index c = 0; c < q.cols; ++c) delta += d_out(at.row, c) * out(at.row, c);
-    for (index j = at.first; j < at.last; ++j) {
-      const index row = at.key_row + j;
+    for (index_t c = 0; c < q.cols; ++c) delta += d_out(at.row, c) * out(at.row, c);
+    for (index_t j = at.first; j < at.last; ++j) {
+      const index_t row = at.key_row + j;
       T dp = T(0);
-      for (index c = 0; c < q.cols; ++c) dp += d_out(at.row, c) * v(row, c);
-      const index number =
+      for (index_t c = 0; c < q.cols; ++c) dp += d_out(at.row, c) * v(row, c);
+      const index_t number =
           probability_number(at.head, in.q.rows, at.row, shape.keys.longest, j);
       const T p = exp(attention_score(in, shape, at, j) - result.log_sum_exp(at.head, at.row));
       const T p_dropped = dropped(shape.dropout, number, p);
       T ds = p * (dropped(shape.dropout, number, dp) - delta);
       if (d.dbias) d.dbias(relative_position_bucket(j - at.position), at.head) += ds;
       ds = ds * shape.scale;
-      for (index c = 0; c < q.cols; ++c) {
+      for (index_t c = 0; c < q.cols; ++c) {
         dv(row, c) += p_dropped * d_out(at.row, c);
         dq(at.row, c) += ds * k(row, c);
         dk(row, c) += ds * q(at.row, c);

@@ -14,8 +14,8 @@ namespace onoma::inline ONOMA_ABI::ref {
 /// not null; null rows of types mean row 0.
 template <class T>
 void embed(const embedding_rows& rows, const embedding_tables<const T>& tables, mat<T> y) {
-  for (index n = 0; n < y.rows; ++n) {
-    for (index h = 0; h < y.cols; ++h) {
+  for (index_t n = 0; n < y.rows; ++n) {
+    for (index_t h = 0; h < y.cols; ++h) {
       T sum = tables.word(rows.word[n], h);
       if (tables.type) sum += tables.type(rows.type ? rows.type[n] : 0, h);
       if (tables.position) sum += tables.position(rows.position[n], h);
@@ -30,9 +30,9 @@ void embed_backward(const embedding_rows& rows, std::type_identity_t<mat<const T
                     const embedding_gradients<T>& gradients) {
   const auto add_to = [&](const table_gradient<T>& table, vec<const std::int32_t> targets) {
     if (!table.values) return;
-    for (index n = 0; n < dy.rows; ++n) {
-      const index row = targets ? targets[n] : 0;
-      for (index h = 0; h < dy.cols; ++h) table.values(row, h) += dy(n, h);
+    for (index_t n = 0; n < dy.rows; ++n) {
+      const index_t row = targets ? targets[n] : 0;
+      for (index_t h = 0; h < dy.cols; ++h) table.values(row, h) += dy(n, h);
       if (table.used) table.used[row] = 1;
     }
   };
@@ -44,19 +44,19 @@ void embed_backward(const embedding_rows& rows, std::type_identity_t<mat<const T
 /// y [M, H]: row i is row rows[i] of x [N, H].
 template <class T>
 void gather(mat<const T> x, vec<const std::int32_t> rows, mat<T> y) {
-  for (index i = 0; i < y.rows; ++i) {
-    for (index h = 0; h < y.cols; ++h) y(i, h) = x(rows[i], h);
+  for (index_t i = 0; i < y.rows; ++i) {
+    for (index_t h = 0; h < y.cols; ++h) y(i, h) = x(rows[i], h);
   }
 }
 
 /// y [N, H]: row rows[i] is row i of x [M, H], all others are zero.
 template <class T>
 void scatter(mat<const T> x, vec<const std::int32_t> rows, mat<T> y) {
-  for (index n = 0; n < y.rows; ++n) {
-    for (index h = 0; h < y.cols; ++h) y(n, h) = T(0);
+  for (index_t n = 0; n < y.rows; ++n) {
+    for (index_t h = 0; h < y.cols; ++h) y(n, h) = T(0);
   }
-  for (index i = 0; i < x.rows; ++i) {
-    for (index h = 0; h < x.cols; ++h) y(rows[i], h) = x(i, h);
+  for (index_t i = 0; i < x.rows; ++i) {
+    for (index_t h = 0; h < x.cols; ++h) y(rows[i], h) = x(i, h);
   }
 }
 

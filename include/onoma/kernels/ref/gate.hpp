@@ -12,8 +12,8 @@ namespace onoma::inline ONOMA_ABI::ref {
 /// the order of transformers' ModernBertMLP.
 template <class T>
 void gate(mat<const T> pre, activation function, mat<T> y) {
-  for (index n = 0; n < y.rows; ++n) {
-    for (index f = 0; f < y.cols; ++f) {
+  for (index_t n = 0; n < y.rows; ++n) {
+    for (index_t f = 0; f < y.cols; ++f) {
       y(n, f) = apply(function, T(pre(n, f))) * pre(n, y.cols + f);
     }
   }
@@ -22,8 +22,8 @@ void gate(mat<const T> pre, activation function, mat<T> y) {
 /// dpre[:, :F] = dy pre[:, F:] act'(pre[:, :F]);  dpre[:, F:] = dy act(pre[:, :F])
 template <class T>
 void gate_backward(mat<const T> pre, activation function, mat<const T> dy, mat<T> dpre) {
-  for (index n = 0; n < dy.rows; ++n) {
-    for (index f = 0; f < dy.cols; ++f) {
+  for (index_t n = 0; n < dy.rows; ++n) {
+    for (index_t f = 0; f < dy.cols; ++f) {
       const T x = pre(n, f);
       dpre(n, f) = dy(n, f) * pre(n, dy.cols + f) * derivative(function, x);
       dpre(n, dy.cols + f) = dy(n, f) * apply(function, x);

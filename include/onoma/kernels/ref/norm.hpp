@@ -14,8 +14,8 @@ namespace onoma::inline ONOMA_ABI::ref {
 /// z = residual + dropout(x), stored in x [N, H]; `residual` [N, H] may be null.
 template <class T>
 void add_residual(mat<T> x, mat<const T> residual, const dropout_spec& spec) {
-  for (index n = 0; n < x.rows; ++n) {
-    for (index h = 0; h < x.cols; ++h) {
+  for (index_t n = 0; n < x.rows; ++n) {
+    for (index_t h = 0; h < x.cols; ++h) {
       T z = dropped(spec, n * x.cols + h, x(n, h));
       if (residual) z += residual(n, h);
       x(n, h) = z;
@@ -25,9 +25,9 @@ void add_residual(mat<T> x, mat<const T> residual, const dropout_spec& spec) {
 
 /// The sum of f(h) over a row of `width` elements.
 template <class T, class F>
-[[nodiscard]] T sum_over(index width, F f) {
+[[nodiscard]] T sum_over(index_t width, F f) {
   T sum = T(0);
-  for (index h = 0; h < width; ++h) sum += f(h);
+  for (index_t h = 0; h < width; ++h) sum += f(h);
   return sum;
 }
 
@@ -43,12 +43,12 @@ void add_norm(mat<T> x, std::type_identity_t<mat<const T>> residual, const dropo
   using std::sqrt;
   add_residual(x, residual, spec);
   const T width = T(static_cast<double>(x.cols));
-  for (index n = 0; n < x.rows; ++n) {
-    const T mu = sum_over<T>(x.cols, [&](index h) { return x(n, h); }) / width;
+  for (index_t n = 0; n < x.rows; ++n) {
+    const T mu = sum_over<T>(x.cols, [&](index_t h) { return x(n, h); }) / width;
     const T squares =
-        sum_over<T>(x.cols, [&](index h) { return (x(n, h) - mu) * (x(n, h) - mu); });
+        sum_over<T>(x.cols, [&](index_t h) { return (x(n, h) - mu) * (x(n, h) - mu); });
     const T r = T(1) / sqrt(squares / width + w.eps);
-    for (index h = 0; h < x.cols; ++h) {
+    for (index_t h = 0; h < x.cols; ++h) {
       const T scaled = (x(n, h) - mu) * r * w.gamma[h];
       y(n, h) = w.beta ? scaled + w.beta[h] : scaled;
     }
@@ -65,10 +65,10 @@ void add_norm(mat<T> x, std::type_identity_t<mat<const T>> residual, const dropo
   using std::sqrt;
   add_residual(x, residual, spec);
   const T width = T(static_cast<double>(x.cols));
-  for (index n = 0; n < x.rows; ++n) {
-    const T squares = sum_over<T>(x.cols, [&](index h) { return x(n, h) * x(n, h); });
+  for (index_t n = 0; n < x.rows; ++n) {
+    const T squares = sum_over<T>(x.cols, [&](index_t h) { return x(n, h) * x(n, h); });
     const T r = T(1) / sqrt(squares / width + w.eps);
-    for (index h = 0; h < x.cols; ++h) y(n, h) = x(n, h) * r * w.gamma[h];
+    for (index_t h = 0; h < x.cols; ++h) y(n, h) = x(n, h) * r * w.gamma[h];
     if (kept.reciprocal_stddev) kept.reciprocal_stddev[n] = r;
   }
 }
@@ -82,7 +82,7 @@ struct add_norm_targets {
   mat<T> dx;                ///< [N, H], or null
 
   /// Writes one element of both.
-  void put(const dropout_spec& spec, index n, index h, T value) const {
+  void put(const dropout_spec& spec, index_t n, index_t h, T value) const {
     dz(n, h) = accumulate ? dz(n, h) + value : value;
     if (dx) dx(n, h) = dropped(spec, n * dz.cols + h, dz(n, h));
   }
@@ -96,13 +96,13 @@ void add_norm_backward(std::type_identity_t<mat<const T>> z, const norm_statisti
                        const dropout_spec& spec, const add_norm_targets<T>& to,
                        const norm_gradients<T>& d) {
   const T width = T(static_cast<double>(z.cols));
-  for (index n = 0; n < z.rows; ++n) {
+  for (index_t n = 0; n < z.rows; ++n) {
     const T r = kept.reciprocal_stddev[n];
-    const auto xhat = [&](index h) { return (z(n, h) - kept.mean[n]) * r; };
-    const auto g = [&](index h) { return dy(n, h) * w.gamma[h]; };
+    const auto xhat = [&](index_t h) { return (z(n, h) - kept.mean[n]) * r; };
+    const auto g = [&](index_t h) { return dy(n, h) * w.gamma[h]; };
     const T sum_g = sum_over<T>(z.cols, g);
-    const T sum_g_xhat = sum_over<T>(z.cols, [&](index h) { return g(h) * xhat(h); });
-    for (index h = 0; h < z.cols; ++h) {
+    const T sum_g_xhat = sum_over<T>(z.cols, [&](index_t h) { return g(h) * xhat(h); });
+    for (index_t h = 0; h < z.cols; ++h) {
       d.dgamma[h] += dy(n, h) * xhat(h);
       if (d.dbeta) d.dbeta[h] += dy(n, h);
       to.put(spec, n, h, r * (g(h) - sum_g / width - xhat(h) * (sum_g_xhat / width)));
@@ -117,12 +117,12 @@ void add_norm_backward(std::type_identity_t<mat<const T>> z, const norm_statisti
                        const dropout_spec& spec, const add_norm_targets<T>& to,
                        const norm_gradients<T>& d) {
   const T width = T(static_cast<double>(z.cols));
-  for (index n = 0; n < z.rows; ++n) {
+  for (index_t n = 0; n < z.rows; ++n) {
     const T r = kept.reciprocal_stddev[n];
-    const auto xhat = [&](index h) { return z(n, h) * r; };
-    const auto g = [&](index h) { return dy(n, h) * w.gamma[h]; };
-    const T sum_g_xhat = sum_over<T>(z.cols, [&](index h) { return g(h) * xhat(h); });
-    for (index h = 0; h < z.cols; ++h) {
+    const auto xhat = [&](index_t h) { return z(n, h) * r; };
+    const auto g = [&](index_t h) { return dy(n, h) * w.gamma[h]; };
+    const T sum_g_xhat = sum_over<T>(z.cols, [&](index_t h) { return g(h) * xhat(h); });
+    for (index_t h = 0; h < z.cols; ++h) {
       d.dgamma[h] += dy(n, h) * xhat(h);
       to.put(spec, n, h, r * (g(h) - xhat(h) * (sum_g_xhat / width)));
     }

@@ -15,7 +15,7 @@ namespace onoma::inline ONOMA_ABI::ref {
 /// In float, as transformers computes it (ModernBertRotaryEmbedding: inverse frequencies and their products
 /// are float32 whatever the model's type): at position 8000 it is off by up to 5e-4, and so it was when
 /// published models learned.
-[[nodiscard]] inline float rotary_frequency(index c, index pairs, double base) {
+[[nodiscard]] inline float rotary_frequency(index_t c, index_t pairs, double base) {
   const float exponent = static_cast<float>(c) / static_cast<float>(pairs);
   return 1.0F / static_cast<float>(std::pow(base, static_cast<double>(exponent)));
 }
@@ -27,10 +27,10 @@ namespace onoma::inline ONOMA_ABI::ref {
 /// The angles of tokens at positions [N], for a `base` of the wave lengths ("theta" in configurations).
 template <class T>
 void rotary(vec<const std::int32_t> positions, double base, const rotary_angles<T>& angles) {
-  const index pairs = angles.cosine.cols;
-  for (index c = 0; c < pairs; ++c) {
+  const index_t pairs = angles.cosine.cols;
+  for (index_t c = 0; c < pairs; ++c) {
     const float frequency = rotary_frequency(c, pairs, base);
-    for (index n = 0; n < angles.cosine.rows; ++n) {
+    for (index_t n = 0; n < angles.cosine.rows; ++n) {
       const double angle = rotary_angle(positions[n], frequency);
       angles.cosine(n, c) = T(std::cos(angle));
       angles.sine(n, c) = T(std::sin(angle));
@@ -44,10 +44,10 @@ void rotary(vec<const std::int32_t> positions, double base, const rotary_angles<
 /// apply_rotary_pos_emb.
 template <class T>
 void rotate(mat<T> x, const rotary_angles<const T>& angles) {
-  const index half = angles.cosine.cols;
-  for (index n = 0; n < x.rows; ++n) {
-    for (index head = 0; head < x.cols; head += 2 * half) {
-      for (index c = head; c < head + half; ++c) {
+  const index_t half = angles.cosine.cols;
+  for (index_t n = 0; n < x.rows; ++n) {
+    for (index_t head = 0; head < x.cols; head += 2 * half) {
+      for (index_t c = head; c < head + half; ++c) {
         const T cosine = angles.cosine(n, c - head);
         const T sine = angles.sine(n, c - head);
         const T first = x(n, c);
@@ -63,10 +63,10 @@ void rotate(mat<T> x, const rotary_angles<const T>& angles) {
 ///   dx1 = dx1' cos + dx2' sin,  dx2 = dx2' cos - dx1' sin
 template <class T>
 void rotate_backward(mat<T> d, const rotary_angles<const T>& angles) {
-  const index half = angles.cosine.cols;
-  for (index n = 0; n < d.rows; ++n) {
-    for (index head = 0; head < d.cols; head += 2 * half) {
-      for (index c = head; c < head + half; ++c) {
+  const index_t half = angles.cosine.cols;
+  for (index_t n = 0; n < d.rows; ++n) {
+    for (index_t head = 0; head < d.cols; head += 2 * half) {
+      for (index_t c = head; c < head + half; ++c) {
         const T cosine = angles.cosine(n, c - head);
         const T sine = angles.sine(n, c - head);
         const T first = d(n, c);

@@ -33,11 +33,11 @@ inline void read_probability(config_reader& reader, std::string_view key, double
 
 /// The padding id, which may be null for none.
 inline void read_padding(config_reader& reader, const config_keys& keys, encoder_config& config) {
-  const index of_family = config.padding_id;
+  const index_t of_family = config.padding_id;
   if (keys.padding_is_fixed) reader.refuse_unless("pad_token_id", of_family);
   const bool none = reader.is_null("pad_token_id");
   config.padding_id = none ? -1 : reader.take("pad_token_id", of_family);
-  const index lowest = config.positions_follow_padding ? 0 : -1;
+  const index_t lowest = config.positions_follow_padding ? 0 : -1;
   if (config.padding_id < lowest || config.padding_id >= config.vocabulary) {
     reader.refuse("pad_token_id", "0 to " + std::to_string(config.vocabulary - 1),
                   none ? json(nullptr) : json(config.padding_id));
@@ -68,7 +68,7 @@ inline void read_post_norm(config_reader& reader, const config_keys& keys, encod
   if (keys.embedding_size.empty()) {
     reader.refuse_unless("embedding_size", config.hidden);
   } else {
-    index width = 128;  // ElectraConfig's default
+    index_t width = 128;  // ElectraConfig's default
     reader.read_size(keys.embedding_size, 1 << 16, width);
     config.embedding = width == config.hidden ? 0 : width;
   }

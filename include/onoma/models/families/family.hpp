@@ -56,7 +56,7 @@ struct encoder_config : encoder_spec {
   /// Sentences for people: what is odd in config.json and stands in nothing's way.
   std::vector<std::string> remarks{};
   std::string head = "token";   ///< the kind of head (heads/concept.hpp) that the folder's tensors are for
-  index trained_length = 0;     ///< tokens of the windows it was trained on; 0: not known
+  index_t trained_length = 0;     ///< tokens of the windows it was trained on; 0: not known
   json own = json::object();    ///< all of `own_key`: what is not read here is kept too
   json other = json::object();  ///< keys that are kept and written back
 

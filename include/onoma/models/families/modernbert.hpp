@@ -35,9 +35,9 @@ inline constexpr std::string_view local_layer = "sliding_attention";  ///< in la
 inline constexpr std::string_view global_layer = "full_attention";    ///< likewise
 
 /// Every `every`-th layer, from the first, sees the whole sequence.
-inline std::vector<bool> local_layers(index layers, index every) {
+inline std::vector<bool> local_layers(index_t layers, index_t every) {
   std::vector<bool> local;
-  for (index i = 0; i < layers; ++i) local.push_back(i % every != 0);
+  for (index_t i = 0; i < layers; ++i) local.push_back(i % every != 0);
   return local;
 }
 
@@ -72,12 +72,12 @@ inline void read_base(config_reader& reader, const json& all, std::string_view k
 
 /// Which layers are local: "layer_types" since transformers 5, a number before.
 inline void read_layer_kinds(config_reader& reader, encoder_config& config) {
-  index every = 3;
+  index_t every = 3;
   reader.read_size("global_attn_every_n_layers", 1 << 10, every);
   config.pre_norm->is_local = local_layers(config.layers, every);
   const json kinds = reader.take_json("layer_types");
   if (kinds.is_null()) return;
-  if (!kinds.is_array() || static_cast<index>(kinds.size()) != config.layers) {
+  if (!kinds.is_array() || static_cast<index_t>(kinds.size()) != config.layers) {
     config_reader::refuse("layer_types", "a list of " + std::to_string(config.layers) + " kinds", kinds);
   }
   config.pre_norm->is_local.clear();
@@ -103,7 +103,7 @@ inline void read_modernbert(config_reader& reader, encoder_config& config) {
                           " into even widths", config.heads);
   }
   read_layer_kinds(reader, config);
-  index width = 2 * own.radius;
+  index_t width = 2 * own.radius;
   reader.read_size("local_attention", 1 << 24, width);
   own.radius = width / 2;  // transformers counts that many to either side
   reader.refuse_unless("rope_scaling", nullptr);
@@ -141,7 +141,7 @@ inline void write_modernbert(const encoder_config& from, json& config) {
   config["local_attention"] = 2 * own.radius;
   auto& kinds = config["layer_types"] = json::array();
   for (const bool local : own.is_local) kinds.push_back(local ? local_layer : global_layer);
-  for (index every = 1; every <= from.layers; ++every) {
+  for (index_t every = 1; every <= from.layers; ++every) {
     if (own.is_local != local_layers(from.layers, every)) continue;
     config["global_attn_every_n_layers"] = every;
     break;
