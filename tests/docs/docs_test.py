@@ -1,7 +1,8 @@
 """Every code block of README and docs runs: usage: docs_test.py FILE.md, or docs_test.py --help-of SUBCOMMAND.
 
-Shell blocks run in order in one sandbox; C++ compiles; CMake configures; JSON parses; output is compared with what
-the commands before printed, numbers aside. blocks.py has the comments that say otherwise, with a reason.
+Shell blocks run in order in one sandbox; C++ compiles; programs that use the compiled library, in C++, C and
+Python, run with a model folder and a text; CMake configures; JSON parses; output is compared with what the commands
+before printed, numbers aside. blocks.py has the comments that say otherwise, with a reason.
 """
 
 import json
@@ -16,6 +17,8 @@ from blocks import Block, read_blocks
 from sandbox import COMMAND, SOURCE, Sandbox
 
 COMPILER = os.environ.get("ONOMA_CXX", "c++")
+C_COMPILER = os.environ.get("ONOMA_CC", "cc")
+LIBRARY = os.environ.get("ONOMA_LIBRARY", "")  # libonoma.so.MAJOR.MINOR; empty: it was not built
 
 
 class Failure(Exception):
@@ -49,6 +52,30 @@ def compile_cpp(block, folder):
         raise Failure(f"{block}: does not compile:\n{done.stderr[:3000]}")
 
 
+def uses_compiled_library(block):
+    return block.language in ("c", "python") or (block.language == "cpp" and "<onoma/compiled.hpp>" in block.text)
+
+
+def run_compiled(block, sandbox):
+    """A program that takes a model folder and a text; returns what it prints."""
+    if not LIBRARY:
+        raise Failure(f"{block}: needs the compiled library (ONOMA_BUILD_COMPILED)")
+    source = "program." + {"cpp": "cpp", "c": "c", "python": "py"}[block.language]
+    (sandbox.folder / source).write_text(block.text)
+    compilers = {"cpp": f"{COMPILER} -std=c++17", "c": f"{C_COMPILER} -std=c99 -pedantic-errors"}
+    program = f"{sys.executable} program.py"
+    build = ""
+    if block.language != "python":
+        program = "./program"
+        build = f"{compilers[block.language]} -Wall -Wextra -Werror -I {SOURCE}/include -I {SOURCE}/capi {source} " \
+                f"-o program {LIBRARY}\n"
+    code, out, err = sandbox.run(f"{build}export LD_LIBRARY_PATH={Path(LIBRARY).parent}\n"
+                                 f"{program} my-model 'Jane Doe moved from Paris to New York.'")
+    if code != 0 or not out:
+        raise Failure(f"{block}: exit code {code}:\n{out[-2000:]}\n{err[-2000:]}")
+    return out
+
+
 def configure_cmake(block, folder):
     """A fragment gets a project around it. onoma is the source folder, whichever way it is looked for."""
     project = Path(folder) / "project"
@@ -63,6 +90,7 @@ def configure_cmake(block, folder):
     text = re.sub(r"find_package\(onoma [^)]*\)", "add_subdirectory(onoma)", text)
     (project / "CMakeLists.txt").write_text(text)
     done = subprocess.run(["cmake", "-S", project, "-B", project / "build", f"-DCMAKE_CXX_COMPILER={COMPILER}",
+                           f"-DONOMA_BUILD_COMPILED={'ON' if 'onoma::compiled' in text else 'OFF'}",
                            f"-DFETCHCONTENT_SOURCE_DIR_ONOMA={SOURCE}"], capture_output=True, text=True)
     if done.returncode != 0:
         raise Failure(f"{block}: does not configure:\n{done.stdout}{done.stderr}")
@@ -87,6 +115,8 @@ def run_block(block, sandbox, printed):
         if code != 0:
             raise Failure(f"{block}: exit code {code}:\n{out[-2000:]}\n{err[-2000:]}")
         return out
+    elif uses_compiled_library(block):
+        return run_compiled(block, sandbox)
     elif block.language in ("cpp", "cmake"):
         with tempfile.TemporaryDirectory() as folder:
             (compile_cpp if block.language == "cpp" else configure_cmake)(block, folder)
