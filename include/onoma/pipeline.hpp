@@ -11,6 +11,7 @@
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/predict/entity_model.hpp>
 #include <onoma/predict/token_tagger.hpp>
+#include <onoma/predict/word_splitting.hpp>
 #include <onoma/text/load.hpp>
 
 #include <filesystem>
@@ -28,6 +29,7 @@ struct pipeline_options {
   index_t threads = 1;         ///< > 1: an own thread pool; ignored where `executor` is given
   executor_ref executor{};   ///< the host's threads; must outlive the pipeline
   aggregation strategy = aggregation::word;  ///< how pieces become entities
+  word_splitting splitting = word_splitting::automatic;  ///< what finds the words of raw text
   index_t max_length = 0;      ///< tokens per window; 0: as the model was trained, or as many as it takes
   index_t stride = 64;         ///< tokens that windows of a long text share
   index_t max_tokens = 2048;   ///< tokens per batch: fewer than some hundred cost time
@@ -40,7 +42,7 @@ class pipeline {
  public:
   /// Loads a folder as the Hub publishes it or as `token_classifier::save` writes it.
   /// @throws onoma::error naming what is missing or wrong in which file; (missing) if the folder
-  /// holds an encoder without a token-classification head.
+  /// holds an encoder without a token-classification head; as `choose_word_rules`.
   [[nodiscard]] static pipeline load(const std::filesystem::path& folder,
                                      const pipeline_options& options = {}) {
     using tagger = token_tagger<token_classifier_session<cpu_backend>>;
@@ -56,6 +58,7 @@ class pipeline {
     parts->tokens =
         std::make_shared<const tokenizer>(load_tokenizer(folder).for_table(model->config().vocabulary));
     parts->tags = tag_set(model->labels());
+    parts->rules = choose_word_rules(model->config().own, options.splitting, options.strategy);
     parts->options = {options.strategy, {options.max_length, options.stride, options.max_tokens}};
     return pipeline(std::make_unique<tagger>(std::move(parts), first));
   }

@@ -48,7 +48,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"nn", {"core", "backend/concept.hpp"}},
       {"heads", {"core", "backend/concept.hpp", "nn"}},
       {"models", {"core", "backend/concept.hpp", "nn", "heads", "io"}},
-      {"predict", {"core", "exec", "models", "text", "ner", "data"}},
+      {"predict", {"core", "exec", "io", "models", "text", "ner", "data"}},
       {"train",
        {"core", "version.hpp", "backend/concept.hpp", "nn", "heads", "models", "io", "text", "ner", "data",
         "predict"}},

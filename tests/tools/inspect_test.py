@@ -43,6 +43,21 @@ class Tests(CommandTest):
             self.assertRegex(out, rf"(?m)^{name} ")
         self.assertRegex(out, r"(?m)^refused +nothing$")
 
+    def test_word_rules_are_shown_and_broken_ones_refused(self):
+        self.assertRegex(self.succeed("inspect", MODEL).out, r"(?m)^words +found in text by the tokenizer")
+        rules = {"version": 1, "signs": {"a-a": "both"}, "before": {"Mr.": "left"}, "behind": {"'s": "right"},
+                 "pairs": {"?!": True}, "splits_negations": True, "keeps_addresses": True, "joins_scripts": False}
+        folder = self.copy(onoma={"words": rules})
+        self.assertRegex(self.succeed("inspect", folder).out, r"(?m)^words +found in text by rules .*: 1 .* 2 .* 1 ")
+        shutil.rmtree(folder)
+        folder = self.copy(onoma={"words": dict(rules, version=2)})
+        for command in (["inspect", "--json", folder], ["tag", "--model", folder, "Paris"]):
+            result = self.run_command(*command)
+            self.assertEqual(result.code, FAILED)
+            self.assertIn("config.json: 'onoma': 'words': 'version': unsupported: expected word rules of version 1, "
+                          "found 2", result.out + result.err)
+        self.succeed("tag", "--model", folder, "--split", "tokenizer", "Paris")
+
     def test_what_would_be_refused_is_said_and_the_rest_shown(self):
         folder = self.copy(position_embedding_type="relative_key")
         result = self.run_command("inspect", "--json", folder)

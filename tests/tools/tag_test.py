@@ -150,6 +150,22 @@ class Tests(CommandTest):
         self.assertEqual("".join(word for word, _ in rows), TEXT.replace(" ", ""))
         self.assertEqual(sum(tag.startswith("B-") for _, tag in rows), len(answer["entities"]))
 
+    def test_who_splits_text_into_words_can_be_chosen(self):
+        text = "AT&T met O'Brien."
+        def words(*arguments):
+            return [line.split("\t")[0] for line in self.tag("--conll", *arguments, text).out.splitlines() if line]
+        self.assertEqual(words("--split", "general"), ["AT&T", "met", "O'Brien", "."])
+        # A folder of the Hub has no rules: the tokenizer finds words.
+        self.assertEqual(self.tag("--json", text).out, self.tag("--json", "--split", "tokenizer", text).out)
+        self.assertEqual(words()[0], "AT")
+        self.refuse(FAILED, "tag", "--model", MODEL, "--split", "learned", text,
+                    says=["a model with word rules", "none in its config.json"])
+        self.refuse(MISUSED, "tag", "--model", MODEL, "--split", "spaces", text, says="tokenizer")
+        self.refuse(MISUSED, "tag", "--model", MODEL, "--split", "general", "--aggregation", "simple", text,
+                    says="--aggregation word")
+        self.refuse(MISUSED, "tag", "--model", MODEL, "--split", "general", "--words", text,
+                    says="--input words")
+
     def test_columns_of_other_layouts_are_read(self):
         plain = self.write("plain.conll", "Paris\tO\nis\tO\nbig\tO\n")
         other = self.write("other.conll", "# id 1\n1\tO\tParis\n2\tO\tis\n3\tO\tbig\n")

@@ -22,9 +22,47 @@ class Tests(CommandTest):
         version = ".".join(re.findall(r"define ONOMA_VERSION_\w+ (\d+)",
                                       (SOURCE / "include" / "onoma" / "version.hpp").read_text()))
         for text in ("# model", f"onoma {version}", "`bert-tiny`", "`B-PER`, ", "| dev | `test.conll` | 140 | 1365 |",
-                     "| epochs | 2 |", "| all (micro average) |"):
+                     "| epochs | 2 |", "| all (micro average) |", "The folder keeps how the words"):
             self.assertIn(text, card)
         self.succeed("tag", "--model", self.folder / "model", "Paris")
+
+    def test_names_are_found_whole_in_text_that_was_never_split(self):
+        people = ["James W. Hoyt", "Jane O'Brien", "John Tice Jr.", "Ann-Marie D'Arcy"]
+        teams = ["AT&T", "Acme Inc.", "A-League"]
+        frames = [("", "met the team of", "."), ("the old friend", "of", "won ."),
+                  ("last year", ", who left", ", was in Berlin .")]
+        rows = []
+        for person in people:
+            for team in teams:
+                for before, between, behind in frames:
+                    parts = [(before, ""), (person, "PER"), (between, ""), (team, "ORG"), (behind, "")]
+                    for text, kind in parts:
+                        for i, word in enumerate(text.split()):
+                            rows.append(f"{word}\t{('B-', 'I-')[i > 0] + kind if kind else 'O'}")
+                    rows.append("")
+        model = self.folder / "model"
+        data = self.write("names.conll", "\n".join(rows) + "\n")
+        self.succeed("train", "--encoder", MODEL, "--train", data, "--output", model, "--epochs", "40",
+                     "--learning-rate", "3e-3", "--batch-size", "8", "--quiet")
+        expected = {"James W. Hoyt met the team of AT&T.": ["James W. Hoyt", "AT&T"],
+                    "the old friend Jane O'Brien of Acme Inc. won.": ["Jane O'Brien", "Acme Inc."],
+                    "last year John Tice Jr., who left A-League, was in Berlin.": ["John Tice Jr.", "A-League"],
+                    "Ann-Marie D'Arcy met the team of Acme Inc.": ["Ann-Marie D'Arcy", "Acme Inc."]}
+        found = self.succeed("tag", "--model", model, "--json", *expected).json_lines()
+        self.assertEqual({a["text"]: [e["text"] for e in a["entities"]] for a in found}, expected)
+        columns = self.succeed("tag", "--model", model, "--conll", "James W. Hoyt met the team of AT&T.").out
+        self.assertEqual([line.split("\t") for line in columns.splitlines() if line],
+                         [["James", "B-PER"], ["W.", "I-PER"], ["Hoyt", "I-PER"], ["met", "O"], ["the", "O"],
+                          ["team", "O"], ["of", "O"], ["AT&T", "B-ORG"], [".", "O"]])
+        # What the tokenizer alone makes of it is what it was before models had word rules.
+        by_tokenizer = self.succeed("tag", "--model", model, "--json", "--split", "tokenizer", *expected).json_lines()
+        self.assertNotIn("AT&T", [e["text"] for a in by_tokenizer for e in a["entities"]])
+        # The rules stay with a model that is quantised.
+        self.succeed("quantize", "--model", model, "--output", self.folder / "int8")
+        rules = [self.succeed("inspect", "--json", folder).json()["word_rules"]
+                 for folder in (model, self.folder / "int8")]
+        self.assertEqual(rules[0], rules[1])
+        self.assertGreater(rules[0]["signs"], 40)
 
     def test_labels_are_counted_and_slips_are_warned_of(self):
         good = "Jane\tB-PER\nDoe\tI-PER\nsaw\tO\nRome\tB-GPE\n\n"

@@ -10,6 +10,7 @@
 #include <onoma/models/encoder_config.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/text/load.hpp>
+#include <onoma/text/word_rules_json.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -53,6 +54,7 @@ class inspection {
     all_ = {{"folder", path.string()}};
     attempt("folder", [&] { folder_ = onoma::model_folder::open(path); });
     if (folder_) attempt("config", [&] { read_config(); });
+    if (config_) attempt("word rules", [&] { read_word_rules(); });
     if (config_) attempt("weights", [&] { read_weights(); });
     if (config_) attempt("memory of training", [&] { measure_training(); });
     attempt("tokenizer", [&] { read_tokenizer(); });
@@ -91,6 +93,15 @@ class inspection {
       all_["labels"] = c.labels;
     }
     for (const auto& remark : c.remarks) remarks_.push_back(remark);
+  }
+
+  void read_word_rules() {
+    const auto rules = onoma::find_word_rules(config_->own);
+    all_["word_rules"] = nullptr;
+    if (!rules) return;
+    all_["word_rules"] = {{"signs", rules->signs.size()},
+                          {"texts", rules->before.size() + rules->behind.size()},
+                          {"pairs", rules->pairs.size()}};
   }
 
   void read_weights() {
@@ -215,6 +226,13 @@ void print_model(const onoma::json& all) {
   }
   if (all.contains("trained_length")) {
     line("windows", fmt::format("{} tokens, as in training", all["trained_length"].get<index_t>()));
+  }
+  if (const auto& w = onoma::member(all, "word_rules"); w.is_object()) {
+    line("words", fmt::format("found in text by rules from training: {} for signs, {} for texts beside "
+                              "them, {} for pairs of signs", w["signs"].get<index_t>(),
+                              w["texts"].get<index_t>(), w["pairs"].get<index_t>()));
+  } else if (all.contains("word_rules")) {
+    line("words", "found in text by the tokenizer: no rules from training");
   }
   if (all.contains("labels")) {
     line("labels", fmt::format("{}: {}", all["labels"].size(), list(all["labels"])));

@@ -34,6 +34,7 @@ struct settings : shared_options {
   bool conll = false;
   std::string color = "auto";
   std::string aggregation = "word";
+  std::string splitting = "auto";
   onoma::index_t stride = 64;
   onoma::index_t max_length = 0;
   column_options columns;
@@ -44,6 +45,7 @@ onoma::pipeline load(const settings& s, const messages& say) {
   onoma::pipeline_options options;
   options.threads = s.thread_count();
   options.strategy = onoma::aggregation_from_name(s.aggregation);
+  options.splitting = onoma::word_splitting_from_name(s.splitting);
   options.stride = s.stride;
   options.max_length = s.max_length;
   options.packed_cache = s.packed_cache;
@@ -138,10 +140,12 @@ class tagger {
     terminal::print(onoma::format_conll({sentence}));
   }
 
-  /// Text that is not split: its words are those of `find_words`, cut where entities begin and end.
+  /// Text that is not split: its words are those that were labelled; where the tokenizer's were, those of
+  /// `find_words`, cut where entities begin and end.
   void print_columns(const std::string& text, const onoma::tagged_text& tagged) {
     onoma::document document{text, tagged.entities};
-    const auto sentence = onoma::make_sentence(std::move(document), onoma::find_words(text));
+    const auto sentence = onoma::make_sentence(std::move(document),
+                                               tagged.words.empty() ? onoma::find_words(text) : tagged.words);
     terminal::print(onoma::format_conll({sentence}));
   }
 
@@ -177,6 +181,13 @@ int tag(settings s, const messages& say) {
   }
   if (s.input == "conll" && (s.files.empty() || !s.texts.empty())) {
     throw usage_error{"--input conll reads files: it needs --file and no texts"};
+  }
+  if (s.splitting != "auto" && s.input != "text") {
+    throw usage_error{"--split is for text: with --input " + s.input + " the words are given"};
+  }
+  const bool by_rules = s.splitting == "learned" || s.splitting == "general";
+  if (by_rules && s.aggregation != "word") {
+    throw usage_error{"--split " + s.splitting + " finds words to label: it needs --aggregation word"};
   }
   check_texts(s.texts);
   tagger t(s, say);
@@ -235,6 +246,12 @@ subcommand add_tag(CLI::App& root) {
   add_output(app, *s);
   app.add_option("--aggregation", s->aggregation, "How pieces become entities")
       ->check(CLI::IsMember({"word", "none", "simple", "first", "average", "max"}))
+      ->capture_default_str();
+  app.add_option("--split", s->splitting,
+                 "What finds the words of text: learned (rules that training stored with the model),\n"
+                 "general (rules that suit most corpora), tokenizer (it alone, as transformers does),\n"
+                 "or auto (learned if the model has rules, else tokenizer)")
+      ->check(CLI::IsMember({"auto", "learned", "general", "tokenizer"}))
       ->capture_default_str();
   app.add_option("--max-length", s->max_length,
                  "Tokens per window (default: as the model was trained, or as many as it takes)")

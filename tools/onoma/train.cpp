@@ -189,6 +189,7 @@ onoma::model_card make_card(const settings& s, const corpora& data, const onoma:
   card.name = folder_name(s.output);
   card.encoder = folder_name(s.model);
   card.labels = tags.labels();
+  card.word_rules = true;
   card.data.push_back(describe("train", s.train, data.train));
   if (!s.dev.empty()) card.data.push_back(describe("dev", s.dev, data.dev));
   if (!s.test.empty()) card.data.push_back(describe("test", s.test, data.test));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/io/json.hpp>
 #include <onoma/models/encoder_model.hpp>
 #include <onoma/models/session.hpp>
 
@@ -11,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -101,6 +103,10 @@ class trainable_model {
   [[nodiscard]] B& device() const noexcept { return *device_; }
   /// How long the windows are that the model is trained on: saved with it, for those who run it.
   void set_trained_length(index_t tokens) noexcept { model_->config_.trained_length = tokens; }
+  /// Something else that training found and that is saved with the model: see `encoder_config::own`.
+  void set_own(std::string_view key, json value) {
+    model_->config_.own[std::string(key)] = std::move(value);
+  }
 
   /// For optimizers. The reference survives a move of the model.
   [[nodiscard]] parameter_store<B>& parameters() noexcept { return *model_->parameters_; }

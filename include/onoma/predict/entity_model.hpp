@@ -1,6 +1,8 @@
 /// Anything that finds entities in texts, behind one type.
 #pragma once
 
+#include <onoma/core/span.hpp>
+#include <onoma/core/types.hpp>
 #include <onoma/ner/entity.hpp>
 
 #include <cstddef>
@@ -17,6 +19,9 @@ struct tagged_text {
   index_t windows = 1;             ///< > 1: the text was longer than the model takes
   index_t repairs = 0;             ///< I- tags that continued nothing and opened an entity
   index_t unknown_tokens = 0;      ///< pieces that the vocabulary does not have
+  /// The words of raw text that were labelled, in bytes of it; `entity::first` and `last` are places in them.
+  /// Empty where the tokenizer's words were, or the text came in words.
+  std::vector<byte_span> words;
 
   /// The first entity: the result is a range of them.
   [[nodiscard]] auto begin() const noexcept { return entities.begin(); }

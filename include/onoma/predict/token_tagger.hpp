@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/offsets.hpp>
+#include <onoma/core/span.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/core/white_space.hpp>
 #include <onoma/exec/executor.hpp>
@@ -13,10 +14,12 @@
 #include <onoma/predict/windows.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/tokenizer.hpp>
+#include <onoma/text/word_rules.hpp>
 #include <onoma/text/words.hpp>
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -50,6 +53,7 @@ class token_tagger final : public entity_model {
     std::shared_ptr<const model_type> model;  ///< the weights
     std::shared_ptr<const tokenizer> tokens;  ///< the tokenizer of the folder
     tag_set tags;                             ///< the labels, by id
+    std::optional<word_rules> rules;          ///< what finds the words of raw text; none: the tokenizer
     tagger_options options;                   ///< as of the pipeline
     device_maker make_device;                 ///< for `share`
   };
@@ -62,7 +66,9 @@ class token_tagger final : public entity_model {
       : shared_(std::move(shared)),
         device_(std::move(own)),
         session_(shared_->model, *device_.backend),
-        tokens_(shared_->tokens, device_.executor) {}
+        tokens_(shared_->tokens, device_.executor) {
+    if (shared_->rules) finder_.emplace(*shared_->rules);
+  }
 
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept override {
     return shared_->tags.labels();
@@ -78,14 +84,38 @@ class token_tagger final : public entity_model {
   /// As of the pipeline.
   [[nodiscard]] const tagger_options& options() const noexcept { return shared_->options; }
 
-  /// Words are the tokenizer's, but for those without any text (spaces, line ends); where they are what
-  /// stands between spaces (SentencePiece), those of `find_words`, which are words in any script.
+  /// With word rules, the words are those by these rules, encoded like words that are given: as in training.
+  /// Without, they are the tokenizer's, but for those without any text (spaces, line ends); where these are
+  /// what stands between spaces (SentencePiece), those of `find_words`, which are words in any script.
   [[nodiscard]] std::vector<tagged_text> tag_batch(std::span<const std::string> texts) override {
     for (std::size_t i = 0; i < texts.size() && texts.size() > 1; ++i) {
       if (find_invalid_utf8(texts[i]) >= 0) {
         validate_utf8(texts[i], "tag_batch: text " + std::to_string(i));
       }
     }
+    return finder_ ? tag_by_rules(texts) : tag_by_tokenizer(texts);
+  }
+
+  /// Words of white space are no part of an entity, and do not end one.
+  [[nodiscard]] tagged_text tag_words(std::span<const std::string> words) override {
+    std::string text;
+    std::vector<byte_span> places;
+    places.reserve(words.size());
+    for (const auto& word : words) {
+      if (!places.empty()) text += ' ';
+      const auto begin = static_cast<index_t>(text.size());
+      text += word;
+      places.push_back({begin, static_cast<index_t>(text.size())});
+    }
+    const std::span<const std::string> texts(&text, 1);
+    auto scored = encode_words(texts, std::span(&words, 1), std::span(&places, 1));
+    return std::move(find_entities(texts, scored).front());
+  }
+
+ private:
+  [[nodiscard]] bool labels_words() const noexcept { return shared_->options.strategy == aggregation::word; }
+
+  [[nodiscard]] std::vector<tagged_text> tag_by_tokenizer(std::span<const std::string> texts) {
     auto windows = tokens_.encode(texts, window_options(session_, shared_->options.windows));
     std::vector<scored_text> scored(texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -100,36 +130,45 @@ class token_tagger final : public entity_model {
     return find_entities(texts, scored);
   }
 
-  /// Words of white space are no part of an entity, and do not end one.
-  [[nodiscard]] tagged_text tag_words(std::span<const std::string> words) override {
-    std::string text;
-    std::vector<index_t> begins;
-    begins.reserve(words.size());
-    for (const auto& word : words) {
-      if (!begins.empty()) text += ' ';
-      begins.push_back(static_cast<index_t>(text.size()));
-      text += word;
-    }
-    std::vector<scored_text> scored(1);
-    scored[0].windows =
-        std::move(tokens_
-                      .encode_words(1, [words](std::size_t) { return words; },
-                                    window_options(session_, shared_->options.windows))
-                      .front());
-    for (auto& window : scored[0].windows) {
-      for (std::size_t i = 0; i < window.offsets.size(); ++i) {
-        if (window.word_ids[i] < 0) continue;
-        const index_t begin = begins[static_cast<std::size_t>(window.word_ids[i])];
-        window.offsets[i].begin += begin;
-        window.offsets[i].end += begin;
+  [[nodiscard]] std::vector<tagged_text> tag_by_rules(std::span<const std::string> texts) {
+    std::vector<std::vector<byte_span>> places(texts.size());
+    std::vector<std::vector<std::string>> words(texts.size());
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      finder_->find(texts[i], places[i]);
+      words[i].reserve(places[i].size());
+      for (const auto at : places[i]) {
+        words[i].push_back(
+            texts[i].substr(static_cast<std::size_t>(at.begin), static_cast<std::size_t>(at.size())));
       }
     }
-    if (labels_words()) drop_blank_words(text, scored[0].windows);
-    return std::move(find_entities(std::span(&text, 1), scored).front());
+    const std::vector<std::span<const std::string>> lists(words.begin(), words.end());
+    auto scored = encode_words(texts, lists, places);
+    auto results = find_entities(texts, scored);
+    for (std::size_t i = 0; i < texts.size(); ++i) results[i].words = std::move(places[i]);
+    return results;
   }
 
- private:
-  [[nodiscard]] bool labels_words() const noexcept { return shared_->options.strategy == aggregation::word; }
+  /// Windows of texts whose words are known, with offsets into the texts. `places` are those of the words.
+  [[nodiscard]] std::vector<scored_text> encode_words(std::span<const std::string> texts,
+                                                      std::span<const std::span<const std::string>> words,
+                                                      std::span<const std::vector<byte_span>> places) {
+    auto windows = tokens_.encode_words(texts.size(), [&](std::size_t i) { return words[i]; },
+                                        window_options(session_, shared_->options.windows));
+    std::vector<scored_text> scored(texts.size());
+    for (std::size_t t = 0; t < texts.size(); ++t) {
+      scored[t].windows = std::move(windows[t]);
+      for (auto& window : scored[t].windows) {
+        for (std::size_t i = 0; i < window.offsets.size(); ++i) {
+          if (window.word_ids[i] < 0) continue;
+          const index_t begin = places[t][static_cast<std::size_t>(window.word_ids[i])].begin;
+          window.offsets[i].begin += begin;
+          window.offsets[i].end += begin;
+        }
+      }
+      if (labels_words()) drop_blank_words(texts[t], scored[t].windows);
+    }
+    return scored;
+  }
 
   [[nodiscard]] std::vector<tagged_text> find_entities(std::span<const std::string> texts,
                                                        std::vector<scored_text>& scored) {
@@ -168,6 +207,7 @@ class token_tagger final : public entity_model {
   device device_;
   Session session_;
   batch_tokenizer tokens_;
+  std::optional<word_finder> finder_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

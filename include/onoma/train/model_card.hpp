@@ -34,6 +34,7 @@ struct model_card {
   std::string encoder;                                        ///< what it was fine-tuned from
   std::vector<std::string> labels;                            ///< by id
   std::vector<part> data;                                     ///< what it was trained and measured on
+  bool word_rules = false;  ///< the folder says how its training data are cut into words
   std::vector<score> scores;                                  ///< of parts with true tags
   std::vector<std::pair<std::string, std::string>> settings;  ///< of training: name and value
 };
@@ -99,6 +100,10 @@ inline std::string markdown_scores(const model_card::score& score, int digits) {
       text += "| " + part.name + " | " + detail::markdown_code(part.file) + " | " +
               std::to_string(part.sentences) + " | " + std::to_string(part.words) + " |\n";
     }
+  }
+  if (card.word_rules) {
+    text += "\nThe folder keeps how the words of its training data are cut, and onoma cuts running text likewise. "
+            "Scores are on given words.\n";
   }
   if (!card.settings.empty()) {
     text += "\n## Training\n\n| setting | value |\n|---|---|\n";

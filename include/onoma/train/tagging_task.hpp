@@ -6,6 +6,8 @@
 #include <onoma/io/json.hpp>
 #include <onoma/ner/metrics.hpp>
 #include <onoma/predict/evaluate.hpp>
+#include <onoma/text/learn_word_rules.hpp>
+#include <onoma/text/word_rules_json.hpp>
 #include <onoma/train/dataset.hpp>
 
 #include <concepts>
@@ -17,7 +19,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// A task makes the examples that a model learns from and says how good the model is. `settings` names, as
 /// an object of JSON, everything of it that decides what a step does: a training state belongs to it.
-/// `window_length` is that of its examples, in tokens.
+/// `window_length` is that of its examples, in tokens. A task may also have `describe(model)`, which tells
+/// the model what is saved with it.
 template <class T, class Model>
 concept training_task = requires(T& task, const T& constant, Model& model) {
   { constant.examples() } -> std::same_as<const std::vector<example_of<typename Model::targets>>&>;
@@ -28,7 +31,8 @@ concept training_task = requires(T& task, const T& constant, Model& model) {
   { constant.score(ner_report{}) } -> std::same_as<double>;
 };
 
-/// Labels for the words of sentences, scored by the F1 of the entities of dev sentences.
+/// Labels for the words of sentences, scored by the F1 of the entities of dev sentences. Raw text has other
+/// words than these unless it is cut as they were: rules for that are learned too.
 class tagging_task {
  public:
   /// The tokenizer must outlive the task.
@@ -41,10 +45,20 @@ class tagging_task {
                                                  : model.max_length();
     examples_ = make_examples(tokens, train, tag_set(model.labels()), options_);
     labels_ = model.labels();
+    word_rules_learner words;
+    for (const auto& s : train) words.add(s.words, s.tags);
+    word_rules_ = words.rules();
   }
 
   /// The training sentences as examples.
   [[nodiscard]] const std::vector<training_example>& examples() const noexcept { return examples_; }
+  /// How the training sentences are cut into words, for raw text.
+  [[nodiscard]] const word_rules& words() const noexcept { return word_rules_; }
+  /// Gives the model the word rules: who loads it finds the words of raw text by them.
+  template <class Model>
+  void describe(Model& model) const {
+    model.set_own(word_rules_key, to_json(word_rules_));
+  }
   /// Tokens per example and per window of dev sentences.
   [[nodiscard]] index_t window_length() const noexcept { return options_.max_length; }
   /// What a training state must agree on to be resumed.
@@ -71,6 +85,7 @@ class tagging_task {
   dataset_options options_;
   std::vector<std::string> labels_;
   std::vector<training_example> examples_;
+  word_rules word_rules_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -75,7 +75,8 @@ class trainer {
   /// Called after every step and epoch; returning false stops the run after a checkpoint.
   using callback = std::function<bool(const training_progress&)>;
 
-  /// The model must outlive the trainer. It is told the length of the task's windows, which is saved with it.
+  /// The model must outlive the trainer. It is told the length of the task's windows, which is saved with it,
+  /// and what else the task describes.
   /// @throws onoma::error (invalid_argument) for options outside their domain, or a task without examples.
   trainer(Model& model, Task task, training_options options)
       : model_(model),
@@ -85,6 +86,7 @@ class trainer {
                                         .weight_decay = options_.weight_decay}) {
     check(!task_.examples().empty(), error_code::invalid_argument, "trainer", "training sentences", "none");
     model.set_trained_length(task_.window_length());
+    if constexpr (requires { task_.describe(model); }) task_.describe(model);
     // The number of batches can differ by epoch only with max_tokens; the first epoch stands for all.
     const index_t per_epoch = steps_of(plan_batches(task_.examples(), 0, options_.batch));
     schedule_.learning_rate = options_.learning_rate;

@@ -7,7 +7,9 @@
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/exec/thread_pool.hpp>
+#include <onoma/text/general_word_rules.hpp>
 #include <onoma/text/load.hpp>
+#include <onoma/text/word_rules_json.hpp>
 #include <onoma/train/progress.hpp>
 #include <onoma/train/trainer.hpp>
 
@@ -125,6 +127,32 @@ TEST_CASE("a saved folder loads to the same bits and keeps its tokenizer") {
   back.save(folder.path / "model");  // over itself
   CHECK(weights_of(model::load(folder.path / "model", {}, device)) == weights_of(m));
   CHECK_THROWS_AS(m.save(fs::path(tiny) / "config.json"), onoma::error);
+}
+
+TEST_CASE("a trained model keeps how its training sentences are cut into words") {
+  const temporary_folder folder;
+  onoma::cpu_backend device;
+  const auto tokens = onoma::load_tokenizer(tiny);
+  model m(config_with_dropout(), device, {.seed = 5});
+  m.set_own("note", "kept");
+  auto data = sentences();
+  for (int i = 0; i < 6; ++i) {
+    data.push_back(make({"the", "well", "-", "known", "john", "of", "new", "-", "york"},
+                        {"O", "O", "O", "O", "B-PER", "O", "B-LOC", "I-LOC", "I-LOC"}));
+  }
+  const onoma::trainer trainer(m, tokens, data, {}, options());
+  const auto& rules = trainer.task().words();
+  CHECK(rules != onoma::general_word_rules());
+  CHECK(onoma::find_word_rules(m.config().own) == rules);
+  m.save(folder.path / "model");
+  const auto back = model::load(folder.path / "model", {}, device);
+  CHECK(onoma::find_word_rules(back.config().own) == rules);
+  CHECK(back.config().own["note"] == "kept");
+  // Other training, other words.
+  auto again = model::load(folder.path / "model", {}, device);
+  const onoma::trainer next(again, tokens, sentences(), {}, options());
+  CHECK(onoma::find_word_rules(again.config().own) == next.task().words());
+  CHECK(next.task().words() != rules);
 }
 
 TEST_CASE("checkpoints of other shapes load or are refused with every reason") {
