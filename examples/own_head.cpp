@@ -5,7 +5,7 @@
 
 /// logits = f(dropout(hidden) W1^T + b1) W2^T + b2 with the loss of token labels. What a head must have stands
 /// in onoma/heads/concept.hpp; forward, loss and backward are neighbours, and only the backend touches tensors.
-template <onoma::backend B>
+template <onoma::training_backend B>
 class two_layer_head {
  public:
   using backend_type = B;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that onoma's build, command and tests need. Does nothing where all
-# are there. Usage: scripts/install_deps.sh
+# Installs the Debian packages that onoma's build and command need, and with --tests those of its tests.
+# Does nothing where all are there. Usage: scripts/install_deps.sh [--tests]
 set -euo pipefail
 
 packages=(
@@ -9,9 +9,15 @@ packages=(
   libpcre2-dev                                        # regular expressions of tokenizer.json
   libeigen3-dev                                       # interoperability header
   libcli11-dev libfmt-dev                             # the command
-  doctest-dev pkgconf                                 # tests
   python3-pip                                         # fetches the base encoder
 )
+if [[ ${1:-} == --tests ]]; then
+  packages+=(doctest-dev pkgconf)
+  # The compilers that must accept the headers; elsewhere than on Debian 12 their tests are skipped.
+  if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then
+    packages+=(g++-12 clang-14 clang-16 clang-19 libc++-16-dev libc++abi-16-dev g++-mingw-w64-x86-64-posix)
+  fi
+fi
 
 missing=()
 for package in "${packages[@]}"; do

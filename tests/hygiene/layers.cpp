@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -92,7 +94,41 @@ std::vector<source> read_tree(const fs::path& root) {
 
 const fs::path source_dir = ONOMA_SOURCE_DIR;
 
+/// Names of `detail` that a file uses and does not declare: every declaration names them without `detail::`.
+std::set<std::string> foreign_details(const source& s) {
+  std::set<std::string> used;
+  std::set<std::string> named;
+  const auto is_name = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; };
+  for (const auto& line : s.lines) {
+    for (std::size_t at = 0; at < line.size();) {
+      if (!is_name(line[at])) {
+        ++at;
+        continue;
+      }
+      std::size_t end = at;
+      while (end < line.size() && is_name(line[end])) ++end;
+      const bool qualified = at >= 8 && line.compare(at - 8, 8, "detail::") == 0;
+      (qualified ? used : named).insert(line.substr(at, end - at));
+      at = end;
+    }
+  }
+  std::set<std::string> foreign;
+  std::set_difference(used.begin(), used.end(), named.begin(), named.end(),
+                      std::inserter(foreign, foreign.end()));
+  return foreign;
+}
+
 }  // namespace
+
+TEST_CASE("no header uses what another one calls a detail") {
+  CHECK(foreign_details({"", {"void f() { detail::g(); }"}}) == std::set<std::string>{"g"});
+  CHECK(foreign_details({"", {"namespace detail { void g(); }", "void f() { detail::g(); }"}}).empty());
+  for (const auto& s : read_tree(source_dir / "include" / "onoma")) {
+    for (const auto& name : foreign_details(s)) {
+      CHECK_MESSAGE(false, s.path << " uses detail::" << name);
+    }
+  }
+}
 
 TEST_CASE("the layer check refuses what the table forbids") {
   CHECK(violation("nn/linear.hpp", "backend/concept.hpp").empty());

@@ -23,6 +23,16 @@ if(MODE STREQUAL find_package)
     -DCMAKE_INSTALL_PREFIX=${WORK_DIR}/prefix)
   run(${CMAKE_COMMAND} --build ${WORK_DIR}/onoma --target install)
   list(APPEND common -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix)
+  # A project that does not ask for optimisation is told so, others are not.
+  foreach(type "" Release)
+    execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE_DIR}/tests/package/optional -B ${WORK_DIR}/type${type}
+      ${common} -DCMAKE_BUILD_TYPE=${type} ERROR_VARIABLE said OUTPUT_QUIET)
+    if(type STREQUAL "" AND NOT said MATCHES "onoma: CMAKE_BUILD_TYPE is not set")
+      message(FATAL_ERROR "no hint without a build type: ${said}")
+    elseif(type AND said MATCHES "CMAKE_BUILD_TYPE")
+      message(FATAL_ERROR "a hint for a build of ${type}: ${said}")
+    endif()
+  endforeach()
   # Where one of its dependencies is not, the package is not found, and the project goes on.
   execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE_DIR}/tests/package/optional -B ${WORK_DIR}/optional
     ${common} -DCMAKE_DISABLE_FIND_PACKAGE_xsimd=ON RESULT_VARIABLE result OUTPUT_VARIABLE output)

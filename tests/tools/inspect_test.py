@@ -84,6 +84,22 @@ class Tests(CommandTest):
         found = self.run_command("inspect", "--json", folder).json()
         self.assertEqual({each["part"] for each in found["refused"]}, {"weights", "tokenizer"})
 
+    def test_what_is_odd_about_files_is_said(self):
+        folder = self.copy()
+        (folder / "tokenizer.json").unlink()
+        with (folder / "vocab.txt").open("a") as file:
+            file.write("\n")
+        found = self.succeed("inspect", "--json", folder).json()
+        self.assertRegex(" ".join(found["remarks"]), "is blank: a piece that no text gives")
+
+    def test_a_pointer_in_the_place_of_a_file_is_named(self):
+        folder = self.copy()
+        (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d\n")
+        result = self.run_command("inspect", folder)
+        self.assertEqual(result.code, FAILED)
+        self.assertRegex(result.out, "model.safetensors: bad format: expected the file itself, found a pointer of "
+                                     "Git LFS")
+
     def test_the_length_of_training_is_shown(self):
         self.succeed("train", "--encoder", MODEL, "--train", DEV, "--epochs", "1", "--max-length", "40", "--output",
                      self.folder / "model", "--quiet")

@@ -187,6 +187,7 @@ class inspection {
       found["unknown"] = {std::string(tokens.piece(tokens.unknown_id())), tokens.unknown_id()};
     }
     all_["tokenizer"] = std::move(found);
+    for (const auto& remark : tokens.remarks()) remarks_.push_back(remark);
     if (config_ && tokens.vocabulary_size() > config_->vocabulary) {
       remarks_.push_back(fmt::format("the tokenizer has {} pieces and the table of the model {} rows",
                                      tokens.vocabulary_size(), config_->vocabulary));

@@ -42,7 +42,7 @@ measurement measure(const std::string& folder, const std::vector<onoma::sentence
   onoma::thread_pool pool(s.thread_count());
   onoma::cpu_backend backend(pool);
   auto model = onoma::token_classifier_session<onoma::cpu_backend>::load(folder, backend);
-  const auto tokens = onoma::load_tokenizer(folder);
+  const auto tokens = onoma::load_tokenizer(folder).for_table(model.config().vocabulary);
   onoma::prediction_options options;
   options.max_length = s.max_length;
   measurement result;

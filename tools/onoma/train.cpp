@@ -224,6 +224,7 @@ class run {
         model_(onoma::token_classifier<onoma::cpu_backend>::load(
             s.model, tags_.labels(), backend_,
             {.seed = s.training.batch.seed, .replace_head = true, .recompute = s.recompute})) {
+    tokens_ = tokens_.for_table(model_.config().vocabulary);
     check_corpora(s, data_, say_);
     say_.note("{}, {}, {:.1f} million parameters{}, {}",
               counted(static_cast<index_t>(data_.train.size()), "sentence"), counted(tags_.size(), "label"),

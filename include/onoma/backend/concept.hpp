@@ -219,8 +219,4 @@ concept reads_host_memory =
   { b.packed_in_place(n, n, bytes) } -> std::same_as<typename B::packed_weight>;
 };
 
-/// The name of training_backend before there were two.
-template <class B>
-concept backend = training_backend<B>;
-
 }  // namespace onoma::inline ONOMA_ABI

@@ -3,6 +3,15 @@
 
 #include <onoma/version.hpp>
 
+// One message instead of the thousands that follow it: the include of a file that is nowhere ends the unit.
+#if (defined(_MSVC_LANG) ? _MSVC_LANG : __cplusplus) < 202002L
+#error "onoma needs C++20: compile with -std=c++20 or newer"
+#include <onoma needs C++20>
+#elif !defined(__cpp_exceptions)
+#error "onoma reports errors by exceptions: compile without -fno-exceptions"
+#include <onoma needs exceptions>
+#endif
+
 // Two translation units of one program that were compiled with different flags would share inline
 // functions, and the linker would keep whichever it saw first: one of them might run instructions
 // that its machine lacks. The inline namespace ONOMA_ABI names the instruction set and the mode, so

@@ -157,7 +157,9 @@ inline void remark_on_types(corpus_check& check) {
 }
 
 inline void remark_on_scheme(corpus_check& check) {
-  const auto& [scheme, misplaced, foreign] = check.scheme;
+  // No structured bindings: clang captures none of them before version 16.
+  const auto& scheme = check.scheme.scheme;
+  const index_t misplaced = check.scheme.misplaced;
   const bool formed = std::any_of(check.tags.begin(), check.tags.end(), [](const auto& entry) {
     return entry.first != "O" && is_formed_tag(entry.first);
   });

@@ -6,6 +6,7 @@
 #include <onoma/core/utf8.hpp>
 #include <onoma/core/white_space.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/io/mapped_file.hpp>
 #include <onoma/ner/tag_set.hpp>
 
 #include <algorithm>
@@ -64,17 +65,14 @@ inline std::vector<std::string_view> first_lines(std::string_view text, std::siz
   return lines;
 }
 
-/// Whether a text starts with `start`, which is in lower case, however it writes its letters.
-inline bool starts_with_any_case(std::string_view text, std::string_view start) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return text.size() >= start.size() &&
-         std::equal(start.begin(), start.end(), text.begin(), [&](char a, char b) { return a == lower(b); });
-}
-
 /// What the first bytes alone tell.
 inline data_format format_of_first_bytes(std::string_view text) {
   using enum data_format;
-  if (text.starts_with("version https://git-lfs")) return git_lfs_pointer;
+  switch (stand_in_of(text)) {
+    case stand_in::none: break;
+    case stand_in::git_lfs_pointer: return git_lfs_pointer;
+    case stand_in::html: return html;
+  }
   for (const auto start : {"\x1F\x8B", "PK\x03\x04",
                            "\xFD"
                            "7zXZ",
@@ -89,7 +87,6 @@ inline data_format format_of_first_bytes(std::string_view text) {
     if (flags == 0x01 || flags == 0x9C || flags == 0xDA) return spacy;
   }
   text = trim_white_space(text.substr(0, 200));
-  if (starts_with_any_case(text, "<!doctype html") || starts_with_any_case(text, "<html")) return html;
   if (text.starts_with("<?xml")) return xml;
   return unknown;
 }

@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/offsets.hpp>
+#include <onoma/core/stable_sort.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/data/document.hpp>
 #include <onoma/io/json.hpp>
@@ -53,7 +54,7 @@ namespace onoma::inline ONOMA_ABI {
       e.span.bytes = {places.byte_of_code_point(begin), places.byte_of_code_point(end)};
       item.spans.push_back(std::move(e));
     }
-    std::stable_sort(item.spans.begin(), item.spans.end(), [](const entity& a, const entity& b) {
+    sort_stably(item.spans.begin(), item.spans.end(), [](const entity& a, const entity& b) {
       return a.span.bytes.begin < b.span.bytes.begin;
     });
     complete_spans(item);

@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/span.hpp>
+#include <onoma/core/stable_sort.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/data/document.hpp>
 #include <onoma/data/sentence.hpp>
@@ -55,8 +56,8 @@ struct tag_view {
   std::vector<std::size_t> order(spans.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto length = [&](std::size_t i) { return spans[i].end - spans[i].begin; };
-  std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
+  sort_stably(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return length(a) > length(b); });
   std::vector<bool> taken(d.words.size(), false);
   std::vector<entity_span> kept;
   for (const std::size_t i : order) {

@@ -88,7 +88,7 @@ inline void labels_of_rows(const tagged_batch& batch, index_t rows, std::vector<
 /// logits [N, L] = dropout(hidden) W^T + b; cross-entropy over the labelled tokens. Some families have a layer
 /// before the dropout (`head_transform`).
 /// Source: Devlin et al., NAACL 2019, section 5.3; transformers, BertForTokenClassification.
-template <backend B>
+template <inference_backend B>
 class token_head {
  public:
   using backend_type = B;             ///< what computes
@@ -170,7 +170,7 @@ class token_head {
   mat<scalar> forward(const pass<B>& run, mat<scalar>& hidden,
                       typename head_transform<B>::saved& keep) const {
     if (transform_) hidden = transform_->forward(run, hidden, keep);
-    run.device.dropout(hidden, mask(run));
+    run.drop(hidden, mask(run));
     const auto logits = run.keep(hidden.rows, labels_);
     classifier_.forward(run.device, hidden, logits);
     return logits;

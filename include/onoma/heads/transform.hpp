@@ -8,7 +8,7 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// y = normalised(f(x W^T + b)) (transformers, ModernBertPredictionHead).
-template <backend B>
+template <inference_backend B>
 class head_transform {
  public:
   /// The type of numbers.

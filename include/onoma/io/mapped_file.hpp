@@ -2,7 +2,9 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/white_space.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -153,6 +155,40 @@ class mapped_file {
   std::vector<std::byte> copy_;
 #endif
 };
+
+/// Small texts that a failed download leaves in the place of a file.
+enum class stand_in {
+  none,             ///< none of these: the file itself
+  git_lfs_pointer,  ///< says where the file is (git-lfs, docs/spec.md)
+  html,             ///< a web page: what a server answered for the file
+};
+
+/// What of them a file's content is.
+[[nodiscard]] inline stand_in stand_in_of(std::string_view content) {
+  if (content.starts_with("version https://git-lfs")) return stand_in::git_lfs_pointer;
+  content = content.substr(0, 512);
+  if (content.starts_with("\xEF\xBB\xBF")) content.remove_prefix(3);
+  content = trim_white_space(content);
+  const auto starts = [content](std::string_view lower) {
+    return content.size() >= lower.size() &&
+           std::equal(lower.begin(), lower.end(), content.begin(), [](char a, char b) {
+             return a == b || (b >= 'A' && b <= 'Z' && b - 'A' + 'a' == a);
+           });
+  };
+  return starts("<!doctype html") || starts("<html") ? stand_in::html : stand_in::none;
+}
+
+/// A file of a model folder, mapped. Folders that were not downloaded as a whole have small texts in the
+/// place of files, which would else be refused for what they are not.
+/// @throws onoma::error (format) if it is a pointer of Git LFS or a page of HTML; as `mapped_file`.
+[[nodiscard]] inline mapped_file open_model_file(const std::filesystem::path& path) {
+  mapped_file file(path);
+  const auto found = stand_in_of(file.text());
+  if (found == stand_in::none) return file;
+  fail(error_code::format, "opening " + path.string(), "the file itself",
+       found == stand_in::html ? "a web page (HTML), as a download leaves that was refused"
+                               : "a pointer of Git LFS to it, which 'git lfs pull' replaces");
+}
 
 /// A whole text file. @throws onoma::error (file_not_found, io).
 [[nodiscard]] inline std::string read_text_file(const std::filesystem::path& path) {

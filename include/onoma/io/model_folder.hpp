@@ -66,7 +66,7 @@ class model_folder {
  private:
   [[nodiscard]] static json read_json(const std::filesystem::path& folder, const char* name) {
     const auto path = folder / name;
-    const mapped_file file(path);
+    const mapped_file file = open_model_file(path);
     json value = parse_json(file.text(), path.string());
     if (!value.is_object()) {
       fail(error_code::format, "reading " + path.string(), "an object", describe(value));

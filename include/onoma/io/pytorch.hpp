@@ -66,7 +66,7 @@ class pytorch_file {
   /// @throws onoma::error (file_not_found, io, format, unsupported) naming the path and the tensor.
   [[nodiscard]] static pytorch_file open(const std::filesystem::path& path) {
     pytorch_file result;
-    result.file_ = mapped_file(path);
+    result.file_ = open_model_file(path);
     result.parse(result.file_.bytes(), path.string());
     return result;
   }

@@ -70,7 +70,7 @@ class safetensors_file {
   /// @throws onoma::error (file_not_found, io, format, parse) naming the path and the tensor.
   [[nodiscard]] static safetensors_file open(const std::filesystem::path& path) {
     safetensors_file result;
-    result.file_ = mapped_file(path);
+    result.file_ = open_model_file(path);
     result.parse(result.file_.bytes(), path.string());
     return result;
   }

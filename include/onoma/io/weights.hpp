@@ -105,7 +105,7 @@ class model_weights {
   void add_shards(const std::filesystem::path& folder, std::string_view ending) {
     const std::string where = "reading " + (folder / name_).string();
     const auto index_file =
-        parse_json(mapped_file(folder / name_).text(), (folder / name_).string());
+        parse_json(open_model_file(folder / name_).text(), (folder / name_).string());
     const auto map = index_file.is_object() ? index_file.find("weight_map") : index_file.end();
     if (map == index_file.end() || !map->is_object() || map->empty()) {
       fail(error_code::format, where, "an object weight_map with entries", "none");

@@ -44,12 +44,12 @@ class batch_input {
   }
 
   /// The whole batch.
-  template <backend B>
+  template <inference_backend B>
   [[nodiscard]] encoder_input upload(const pass<B>& run) {
     return upload(run, 0, batch_->count());
   }
   /// Sequences first to last.
-  template <backend B>
+  template <inference_backend B>
   [[nodiscard]] encoder_input upload(const pass<B>& run, index_t first, index_t last) {
     const auto all = batch_->layout();
     const index_t begin = all.begin(first);

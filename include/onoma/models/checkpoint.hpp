@@ -256,7 +256,7 @@ struct none_is_packed {
 /// in memory side by side.
 ///
 /// is_packed(entry) may pack such a weight otherwise, and says whether it did.
-template <backend B, class Model, class IsPacked = none_is_packed>
+template <inference_backend B, class Model, class IsPacked = none_is_packed>
 void fill_parameters(const checkpoint_match& match, const model_weights& weights, double stddev,
                      std::uint64_t seed, parameter_store<B>& parameters, Model& model,
                      IsPacked is_packed = {}) {
@@ -298,7 +298,7 @@ struct checkpoint_tensors {
 };
 
 /// F32 tensors under the names that transformers' token classifier of this family uses.
-template <backend B>
+template <inference_backend B>
 [[nodiscard]] checkpoint_tensors make_checkpoint(const checkpoint_map& map,
                                                  const parameter_store<B>& parameters) {
   checkpoint_tensors checkpoint;

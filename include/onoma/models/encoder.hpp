@@ -12,7 +12,7 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// BERT and its relatives (families/ has them): the specification says what differs.
-template <backend B>
+template <inference_backend B>
 class encoder {
  public:
   /// The type of numbers.

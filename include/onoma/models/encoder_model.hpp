@@ -39,7 +39,7 @@ struct model_options {
 /// Rows of embedding tables are read in the mapped file of weights, where the file has them as aligned F32
 /// and the backend reads host memory (io/mapped_file.hpp). Replace such a file by a rename, as saving does,
 /// or delete it, but do not overwrite it in place while the model lives; the same holds for its packed cache.
-template <backend B, encoder_head Head>
+template <inference_backend B, encoder_head Head>
 class encoder_model {
  public:
   using scalar = typename B::scalar;  ///< the type of numbers
@@ -105,7 +105,7 @@ class encoder_model {
   }
 
  private:
-  template <backend, encoder_head>
+  template <training_backend, encoder_head>
   friend class trainable_model;
   struct token {};  // only load, make and trainable_model make one
 

@@ -25,7 +25,7 @@ struct encoder_input {
 };
 
 /// BERT's layers, with the bias of relative positions that some families share among them.
-template <backend B>
+template <inference_backend B>
 class post_norm_stack {
  public:
   /// The type of numbers.
@@ -107,7 +107,7 @@ class post_norm_stack {
 
 /// ModernBERT's layers: the first has no norm before its attention, since the embeddings have one, and one
 /// norm follows the last.
-template <backend B>
+template <inference_backend B>
 class pre_norm_stack {
  public:
   /// The type of numbers.

@@ -15,7 +15,7 @@ namespace onoma::inline ONOMA_ABI {
 /// Scores batches with the weights of a model. One session serves one thread at a time, with a backend of its
 /// own: results and activations live in its memory, which grows to the largest batch and stays. The backend
 /// must outlive it.
-template <backend B, encoder_head Head>
+template <inference_backend B, encoder_head Head>
 class session {
  public:
   using backend_type = B;                     ///< what computes
@@ -81,7 +81,7 @@ class session {
   }
 
  private:
-  template <backend, encoder_head>
+  template <training_backend, encoder_head>
   friend class trainable_model;
 
   session(std::shared_ptr<const model_type> model, B& device, std::shared_ptr<workspace<B>> memory)

@@ -8,15 +8,15 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// Transformers' BertForTokenClassification and its counterparts in the other families, for fine-tuning.
-template <backend B>
+template <training_backend B>
 using token_classifier = trainable_model<B, token_head<B>>;
 
 /// Its weights alone, for inference.
-template <backend B>
+template <inference_backend B>
 using token_classifier_model = encoder_model<B, token_head<B>>;
 
 /// What runs them: `token_classifier_session<cpu_backend>::load(folder, backend)`.
-template <backend B>
+template <inference_backend B>
 using token_classifier_session = session<B, token_head<B>>;
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -28,7 +28,7 @@ struct training_memory {
 
 /// An encoder with a head, for fine-tuning. One model serves one thread at a time. The backend must outlive
 /// it. Movable.
-template <backend B, encoder_head Head>
+template <training_backend B, encoder_head Head>
 class trainable_model {
  public:
   using backend_type = B;                      ///< what computes

@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/span.hpp>
+#include <onoma/core/stable_sort.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/core/view.hpp>
@@ -209,7 +210,7 @@ inline std::vector<entity> hf_group(std::string_view text, const std::vector<uni
 /// equally long ones the likelier; labels play no part. As there, the first is compared with itself, and
 /// overlaps nothing if it is empty: then it is there twice. `none`, which has no windows there, is spared.
 inline std::vector<entity> hf_merge(std::vector<entity> entities, aggregation strategy) {
-  std::stable_sort(entities.begin(), entities.end(), [](const entity& a, const entity& b) {
+  sort_stably(entities.begin(), entities.end(), [](const entity& a, const entity& b) {
     return a.span.bytes.begin < b.span.bytes.begin;
   });
   std::vector<entity> merged;

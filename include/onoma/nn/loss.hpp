@@ -6,7 +6,7 @@
 namespace onoma::inline ONOMA_ABI {
 
 /// Cross-entropy as torch.nn.CrossEntropyLoss(ignore_index = -100) computes it.
-template <backend B>
+template <inference_backend B>
 struct cross_entropy {
   using scalar = typename B::scalar;  ///< the type of numbers
 

@@ -189,7 +189,7 @@ class charsmap {
 
   void fill_classes() {
     classes_.resize(table_size);
-    for (const auto& range : unicode::detail::segmentation_ranges) {
+    for (const auto& range : unicode::segmentation_table()) {
       for (auto c = range.first; c <= range.last && c < table_size; ++c) classes_[c] = range.grapheme;
     }
     for (std::uint32_t c = 0xAC00U; unicode::is_hangul_syllable(c); ++c) {

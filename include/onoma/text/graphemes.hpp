@@ -28,11 +28,11 @@ struct segmentation {
   if (is_hangul_syllable(c)) {
     return {(c - 0xAC00U) % 28 == 0 ? grapheme_class::lv : grapheme_class::lvt, word_class::letter};
   }
-  const auto& table = detail::segmentation_ranges;
+  const auto table = segmentation_table();
   const auto* next = std::upper_bound(
-      std::begin(table), std::end(table), c,
+      table.data(), table.data() + table.size(), c,
       [](std::uint32_t value, const segmentation_range& range) { return value < range.first; });
-  if (next == std::begin(table) || c > (next - 1)->last) return {};
+  if (next == table.data() || c > (next - 1)->last) return {};
   return {(next - 1)->grapheme, (next - 1)->word};
 }
 

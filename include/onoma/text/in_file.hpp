@@ -8,8 +8,6 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-namespace detail {
-
 /// What `read()` returns. Its errors get `name` in front, a file's, unless it is there.
 /// @throws onoma::error as `read`.
 template <class Read>
@@ -21,7 +19,5 @@ auto in_file(std::string_view name, const Read& read) {
     fail(problem.code(), std::string(name) + ": " + problem.operation(), problem.expected(), problem.found());
   }
 }
-
-}  // namespace detail
 
 }  // namespace onoma::inline ONOMA_ABI

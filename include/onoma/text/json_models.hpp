@@ -35,10 +35,13 @@ inline std::string model_type(const json& model) {
   return require<std::string>(model, "type", where);
 }
 
-/// Pieces by id from an object {piece: id}. Ids that no piece has are gaps, which added tokens fill.
+}  // namespace detail
+
+/// Pieces by id from an object {piece: id}, "vocab" of a tokenizer.json or the whole of a vocab.json. Ids that
+/// no piece has are gaps, which added tokens fill.
 /// @throws onoma::error (format).
-inline std::vector<std::string> read_vocabulary(const json& vocab,
-                                                const std::string& where = "model.vocab") {
+[[nodiscard]] inline std::vector<std::string> read_vocabulary(const json& vocab,
+                                                              const std::string& where = "model.vocab") {
   if (!vocab.is_object()) fail(error_code::format, where, "an object", describe(vocab));
   const auto limit = static_cast<index_t>(2 * vocab.size() + 1024);
   std::vector<std::string> pieces;
@@ -56,6 +59,8 @@ inline std::vector<std::string> read_vocabulary(const json& vocab,
   return pieces;
 }
 
+namespace detail {
+
 /// Pieces by id from Unigram's list [[piece, score], ...].
 inline std::vector<std::string> read_scored_vocabulary(const json& model) {
   const std::string where = "model";
@@ -69,15 +74,19 @@ inline std::vector<std::string> read_scored_vocabulary(const json& model) {
   return pieces;
 }
 
-/// "a b", a line of a merges.txt. @throws onoma::error (format).
-inline std::pair<std::string, std::string> read_merge(std::string_view line,
-                                                      const std::string& where) {
+}  // namespace detail
+
+/// "a b", a line of a merges.txt, as two. @throws onoma::error (format) unless it has one blank.
+[[nodiscard]] inline std::pair<std::string, std::string> read_merge(std::string_view line,
+                                                                    const std::string& where) {
   const auto space = line.find(' ');
   if (space == std::string_view::npos || line.find(' ', space + 1) != std::string_view::npos) {
     fail(error_code::format, where, "two pieces with a space between", "'" + std::string(line) + "'");
   }
   return {std::string(line.substr(0, space)), std::string(line.substr(space + 1))};
 }
+
+namespace detail {
 
 inline merge_list read_merges(const json& model) {
   const std::string where = "model";

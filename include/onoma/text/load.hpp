@@ -57,7 +57,7 @@ inline merge_list read_merges_txt(std::string_view text, std::string_view name) 
                                                   std::string_view merges_name = "merges.txt",
                                                   const std::vector<added_token>& more = {}) {
   const json vocab = parse_json(vocab_json, vocab_name);
-  const auto pieces = detail::read_vocabulary(vocab, std::string(vocab_name));
+  const auto pieces = read_vocabulary(vocab, std::string(vocab_name));
   tokenizer::byte_level_settings model;
   model.words.add_prefix_space = add_prefix_space;
   model.model.merges = detail::read_merges_txt(merges, merges_name);
@@ -69,7 +69,7 @@ inline merge_list read_merges_txt(std::string_view text, std::string_view name) 
     settings.added.push_back({content, static_cast<std::int32_t>(place - pieces.begin())});
   }
   merge_added(settings.added, more);
-  return detail::in_file(vocab_name, [&] { return tokenizer(pieces, std::move(settings)); });
+  return in_file(vocab_name, [&] { return tokenizer(pieces, std::move(settings)); });
 }
 
 namespace detail {
@@ -108,7 +108,7 @@ class tokenizer_loader {
   /// A file of the folder as JSON, null if it is not there.
   [[nodiscard]] json json_if_there(const char* file) const {
     const auto path = folder_ / file;
-    return is_there(path) ? parse_json(mapped_file(path).text(), path.string()) : json();
+    return is_there(path) ? parse_json(open_model_file(path).text(), path.string()) : json();
   }
   [[nodiscard]] std::optional<bool> bool_if_there(const char* key) const {
     if (member(config_, key).is_null()) return std::nullopt;
@@ -153,7 +153,7 @@ class tokenizer_loader {
       fail(error_code::file_not_found, operation(),
            std::string(file) + ", as " + std::string(row.name) + " reads it, or tokenizer.json", "neither");
     }
-    return mapped_file(folder_ / file);
+    return open_model_file(folder_ / file);
   }
 
   [[nodiscard]] token_files read_tokens(const named_tokens& defaults) const {
@@ -318,7 +318,7 @@ class tokenizer_loader {
     options.add_prefix_space = flag("add_prefix_space", options.add_prefix_space);
     options.extra_ids = value_or<index_t>(config_, "extra_ids", options.extra_ids, config_name());
     const auto tokens = read_tokens(row.special_tokens());
-    const mapped_file file(path);
+    const mapped_file file = open_model_file(path);
     return in_file(path.string(), [&] {
       const auto model = sentencepiece_model::from_bytes(file.text(), path.string());
       auto parts = convert_sentencepiece(model, *row.family, options, &tokens);
@@ -330,7 +330,7 @@ class tokenizer_loader {
   [[nodiscard]] tokenizer load_json() const {
     const auto path = folder_ / "tokenizer.json";
     const std::string name = path.string();
-    json root = parse_json(mapped_file(path).text(), name);
+    json root = parse_json(open_model_file(path).text(), name);
     const bool rebuilt = apply_options(root);
     auto parts = read_tokenizer_json(root, name);
     auto& s = parts.settings;

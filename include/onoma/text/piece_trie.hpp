@@ -88,7 +88,8 @@ class piece_trie {
     std::vector<task> tasks{{0, keys_.size(), 0, root}};  // no recursion: keys may be long
     std::vector<std::pair<unsigned char, std::size_t>> children;  // and where their keys begin
     while (!tasks.empty()) {
-      auto [begin, end, depth, at] = tasks.back();
+      auto [begin, end, depth_here, at] = tasks.back();
+      const std::size_t depth = depth_here;  // to capture
       tasks.pop_back();
       if (begin < end && keys_[begin].text.size() == depth) units_[at].id = keys_[begin++].id;
       if (begin == end) continue;
@@ -99,7 +100,7 @@ class piece_trie {
         i = static_cast<std::size_t>(
             std::partition_point(keys_.begin() + static_cast<std::ptrdiff_t>(i),
                                  keys_.begin() + static_cast<std::ptrdiff_t>(end),
-                                 [&, depth = depth](const key& k) {
+                                 [&](const key& k) {
                                    return static_cast<unsigned char>(k.text[depth]) == byte;
                                  }) -
             keys_.begin());

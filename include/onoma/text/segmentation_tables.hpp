@@ -4,6 +4,7 @@
 #include <onoma/core/config.hpp>
 
 #include <cstdint>
+#include <span>
 
 namespace onoma::inline ONOMA_ABI::unicode {
 
@@ -65,7 +66,6 @@ namespace detail {
 using g = grapheme_class;
 using w = word_class;
 
-/// What is in none of them, is `other`; but for Hangul syllables, which are not here.
 inline constexpr segmentation_range segmentation_ranges[] = {
     {0x0, 0x8, g::control, w::other},
     {0x9, 0x9, g::control, w::space},
@@ -1772,5 +1772,10 @@ inline constexpr segmentation_range segmentation_ranges[] = {
 };
 
 }  // namespace detail
+
+/// All ranges, in order; what is in none of them, is `other` in both, but for Hangul syllables.
+[[nodiscard]] constexpr std::span<const segmentation_range> segmentation_table() noexcept {
+  return detail::segmentation_ranges;
+}
 
 }  // namespace onoma::inline ONOMA_ABI::unicode

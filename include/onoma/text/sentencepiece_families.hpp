@@ -215,7 +215,7 @@ inline const tokenizer_class& class_of(sentencepiece_family family) {
                                                             std::string_view name,
                                                             sentencepiece_family family,
                                                             const sentencepiece_options& options = {}) {
-  return detail::in_file(name, [&] {
+  return in_file(name, [&] {
     auto [pieces, settings] =
         convert_sentencepiece(sentencepiece_model::from_bytes(bytes, name), family, options);
     return tokenizer(pieces, std::move(settings));

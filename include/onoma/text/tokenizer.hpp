@@ -100,7 +100,7 @@ class tokenizer {
     }
     merge_added(s.added, more);
     s.kind = bert_chain(options, {}, s.added);
-    return detail::in_file(name, [&] { return tokenizer(pieces, std::move(s)); });
+    return in_file(name, [&] { return tokenizer(pieces, std::move(s)); });
   }
 
   /// Encodes text; offsets are bytes of `text`, word ids count the words of the

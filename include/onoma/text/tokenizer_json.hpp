@@ -172,8 +172,11 @@ inline void read_kind(const json& root, std::string_view name, const std::vector
   settings.kind = std::move(general);
 }
 
-/// `root` is a tokenizer.json. @throws onoma::error as `tokenizer_from_json`.
-inline tokenizer_parts read_tokenizer_json(const json& root, std::string_view name) {
+}  // namespace detail
+
+/// The parts of `root`, a tokenizer.json, before they are one tokenizer.
+/// @throws onoma::error as `tokenizer_from_json`.
+[[nodiscard]] inline tokenizer_parts read_tokenizer_json(const json& root, std::string_view name) {
   if (!root.is_object()) fail(error_code::format, std::string(name), "an object", describe(root));
   return in_file(name, [&] {
     try {
@@ -181,11 +184,12 @@ inline tokenizer_parts read_tokenizer_json(const json& root, std::string_view na
       parts.settings.before.clear();  // without a post-processor, nothing is added
       parts.settings.after.clear();
       const json& model = member(root, "model");
-      parts.pieces = read_pieces(model);
-      parts.settings.added = read_added_tokens(member(root, "added_tokens"), parts.pieces.size());
-      read_kind(root, name, parts.pieces, parts.settings);
+      parts.pieces = detail::read_pieces(model);
+      parts.settings.added =
+          detail::read_added_tokens(member(root, "added_tokens"), parts.pieces.size());
+      detail::read_kind(root, name, parts.pieces, parts.settings);
       bool done = false;
-      read_post_processor(member(root, "post_processor"), parts.settings, done);
+      detail::read_post_processor(member(root, "post_processor"), parts.settings, done);
       return parts;
     } catch (const json::exception& problem) {
       fail(error_code::format, std::string(name), "a tokenizer.json of version 1.0", problem.what());
@@ -193,15 +197,13 @@ inline tokenizer_parts read_tokenizer_json(const json& root, std::string_view na
   });
 }
 
-}  // namespace detail
-
 /// Reads a tokenizer.json (version 1.0). Its `truncation` and `padding` are left alone, as
 /// transformers does: the caller's `encode_options` decide.
 /// @throws onoma::error (parse, format, missing, unsupported, out_of_range) with `name` and the part.
 [[nodiscard]] inline tokenizer tokenizer_from_json(std::string_view text,
                                                    std::string_view name = "tokenizer.json") {
-  auto parts = detail::read_tokenizer_json(parse_json(text, name), name);
-  return detail::in_file(name, [&] { return tokenizer(parts.pieces, std::move(parts.settings)); });
+  auto parts = read_tokenizer_json(parse_json(text, name), name);
+  return in_file(name, [&] { return tokenizer(parts.pieces, std::move(parts.settings)); });
 }
 
 }  // namespace onoma::inline ONOMA_ABI

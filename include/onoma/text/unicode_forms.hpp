@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/ascii.hpp>
+#include <onoma/core/stable_sort.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/text/aligned_text.hpp>
@@ -88,7 +89,7 @@ inline void order_marks(std::vector<decomposed>& text) {
     }
     auto end = run;
     while (end != text.end() && end->order != 0) ++end;
-    std::stable_sort(run, end, [](const decomposed& x, const decomposed& y) { return x.order < y.order; });
+    sort_stably(run, end, [](const decomposed& x, const decomposed& y) { return x.order < y.order; });
     run = end;
   }
 }

@@ -20,7 +20,7 @@ struct adamw_options {
 
 /// Decoupled weight decay (Loshchilov and Hutter, ICLR 2019), with torch.optim.AdamW's order of
 /// operations. Refers to the parameters, which must outlive it.
-template <backend B>
+template <training_backend B>
 class adamw {
  public:
   using scalar = typename B::scalar;  ///< the type of numbers
@@ -128,7 +128,7 @@ class adamw {
 /// Scales the gradients, if their joint Euclidean norm exceeds `max_norm`, so that it becomes
 /// max_norm; returns the norm before. As torch.nn.utils.clip_grad_norm_. The factor is applied by
 /// the next optimizer step as it reads the gradients.
-template <backend B>
+template <training_backend B>
 double clip_grad_norm(parameter_store<B>& parameters, double max_norm) {
   auto& device = parameters.backend();
   double squares = 0.0;

@@ -33,7 +33,7 @@ struct training_position {
 /// Writes parameters, both moments, the best parameters so far (may be empty) and the position, as a
 /// whole or not at all. `settings` describe the run, an object: resuming with others is refused.
 /// @throws onoma::error (io).
-template <backend B>
+template <training_backend B>
 void save_training_state(const std::filesystem::path& path, const parameter_store<B>& parameters,
                          const adamw<B>& optimizer,
                          const std::vector<typename B::scalar>& best,
@@ -91,7 +91,7 @@ inline void check_settings(const json& of_run, const json& of_state, const std::
 /// Reads what `save_training_state` wrote into the model and the optimizer.
 /// @throws onoma::error (file_not_found, io, format, parse), or (invalid_argument) for the state of
 /// another run; the model is then unchanged.
-template <backend B>
+template <training_backend B>
 [[nodiscard]] training_position load_training_state(const std::filesystem::path& path,
                                                     parameter_store<B>& parameters,
                                                     adamw<B>& optimizer,

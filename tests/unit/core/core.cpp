@@ -5,15 +5,18 @@
 #include <onoma/core/ragged.hpp>
 #include <onoma/core/relative_position.hpp>
 #include <onoma/core/rng.hpp>
+#include <onoma/core/stable_sort.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/view.hpp>
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace test {
@@ -139,6 +142,15 @@ TEST_CASE("buckets of relative positions begin where transformers' do") {
     }
   }
   CHECK(bucket == 15);
+}
+
+TEST_CASE("a stable sort keeps the order of what is equal") {
+  std::vector<std::pair<int, int>> items;
+  for (int i = 0; i < 200; ++i) items.emplace_back(i * 7 % 5, i);
+  auto expected = items;
+  std::sort(expected.begin(), expected.end());
+  onoma::sort_stably(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  CHECK(items == expected);
 }
 
 }  // namespace test

@@ -1,4 +1,5 @@
 /// What a model for inference reads in its mapped file, and what it copies.
+#include "support/inference_only.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
@@ -146,6 +147,19 @@ TEST_CASE("a text touches its own rows of a table, not the table") {
   // The system maps some neighbours of a page that is touched.
   CHECK(resident < table_bytes / 4);
 #endif
+}
+
+TEST_CASE("a session needs no more of a backend than inference") {
+  using half = inference_only<backend>;
+  static_assert(!onoma::training_backend<half>);
+  half device;
+  backend whole;
+  for (const char* name : {"bert-tiny", "modernbert-tiny"}) {
+    CAPTURE(name);
+    auto a = onoma::token_classifier_session<half>::load(data / name, device);
+    auto b = session::load(data / name, whole);
+    CHECK(logits_of(a) == logits_of(b));
+  }
 }
 
 }  // namespace test

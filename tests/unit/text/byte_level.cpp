@@ -1,4 +1,5 @@
 /// Byte-level BPE: its long words, and its files.
+#include "support/temporary_folder.hpp"
 #include "unit/text/golden_tokenizers.hpp"
 
 #include <onoma/io/json.hpp>
@@ -79,8 +80,8 @@ TEST_CASE("words that are split already have the pieces of their text") {
 
 TEST_CASE("vocab.json and merges.txt are RoBERTa's tokenizer") {
   const auto file = golden("roberta");
-  const auto path = std::filesystem::temp_directory_path() / "onoma_vocab_and_merges";
-  std::filesystem::create_directories(path);
+  const temporary_folder folder;
+  const auto& path = folder.path;
   std::ofstream(path / "vocab.json") << file["tokenizer"]["model"]["vocab"].dump();
   {
     std::ofstream merges(path / "merges.txt");
@@ -98,7 +99,6 @@ TEST_CASE("vocab.json and merges.txt are RoBERTa's tokenizer") {
   }
   std::ofstream(path / "merges.txt") << "a b c\n";
   CHECK_THROWS_AS(static_cast<void>(onoma::load_tokenizer(path)), onoma::error);
-  std::filesystem::remove_all(path);
 }
 
 }  // namespace test

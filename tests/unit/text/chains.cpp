@@ -12,7 +12,6 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -65,12 +64,6 @@ onoma::tokenizer with_steps(const onoma::json& normalizer, const onoma::json& pr
   state["normalizer"] = normalizer;
   state["pre_tokenizer"] = pre_tokenizer;
   return onoma::tokenizer_from_json(state.dump());
-}
-
-double seconds(const onoma::tokenizer& tokenizer, const std::string& text) {
-  const auto start = std::chrono::steady_clock::now();
-  CHECK(tokenizer.encode(text).size() == 1);
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 std::string from_hex(const std::string& code_points) {
@@ -208,7 +201,7 @@ TEST_CASE("a megabyte takes no quadratic time in any step") {
     const auto tokenizer = onoma::tokenizer_from_json(golden(name)["tokenizer"].dump());
     for (const auto& text : {spaces, marks, word, word + "<mask>" + spaces}) {
       INFO(name);
-      CHECK(seconds(tokenizer, text) < 20);  // quadratic: hours
+      CHECK(tokenizer.encode(text).size() == 1);  // quadratic: hours, and the test runs out of its time
     }
   }
 }
@@ -228,7 +221,7 @@ TEST_CASE("regular expressions that mean something else to PCRE2, or take for ev
   CHECK_THROWS_AS(static_cast<void>(slow.encode(std::string(5000, 'a'))), onoma::error);
   // Looks to the end from each place: ends when its time is over.
   const auto far = with_steps(nullptr, split("(?m:.)*+x|a"));
-  CHECK(seconds(far, std::string(2000, 'a')) < 20);
+  CHECK(far.encode(std::string(2000, 'a')).size() == 1);
 }
 #endif
 

@@ -359,6 +359,48 @@ TEST_CASE("pieces behind a model's table are refused where they occur, and what 
   CHECK(refusal(f).find("every piece once, as '[M]' has none") != std::string::npos);
 }
 
+TEST_CASE("a file that only points to the real one is named as such") {
+  const char* pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 231508\n";
+  for (const char* content : {pointer, "\n<!DOCTYPE html>\n<html><body>404</body></html>", "<HTML>"}) {
+    const folder f;
+    const std::string part = content == pointer ? "Git LFS" : "HTML";
+    const auto refused = [&](const char* name, const std::string& message) {
+      CAPTURE(name);
+      CAPTURE(message);
+      return message.find((f.path / name).string() + ": bad format") != std::string::npos &&
+             message.find(part) != std::string::npos;
+    };
+    for (const char* name : {"tokenizer.json", "config.json", "tokenizer_config.json", "special_tokens_map.json",
+                             "added_tokens.json", "vocab.txt"}) {
+      write_pieces(f);
+      f.write(name, content);
+      CHECK(refused(name, refusal(f)));
+      std::filesystem::remove(f.path / name);
+    }
+    f.write("config.json", R"({"model_type": "roberta"})");
+    f.write("vocab.json", "{}");
+    f.write("merges.txt", content);
+    CHECK(refused("merges.txt", refusal(f)));
+    f.write("vocab.json", content);
+    CHECK(refused("vocab.json", refusal(f)));
+    f.write("config.json", R"({"model_type": "albert"})");
+    f.write("spiece.model", content);
+    CHECK(refused("spiece.model", refusal(f)));
+    for (const char* name : {"model.safetensors", "pytorch_model.bin", "model.safetensors.index.json",
+                             "pytorch_model.bin.index.json"}) {
+      f.write(name, content);
+      std::string message = "no error";
+      try {
+        static_cast<void>(onoma::model_weights::open(f.path));
+      } catch (const onoma::error& e) {
+        message = e.what();
+      }
+      CHECK(refused(name, message));
+      std::filesystem::remove(f.path / name);
+    }
+  }
+}
+
 TEST_CASE("errors name the file, and the line where there is one") {
   const folder f;
   const auto begins = [&f](const std::string& message, const char* file, const char* part) {

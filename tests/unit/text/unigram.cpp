@@ -3,7 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -145,7 +144,7 @@ TEST_CASE("unigram: scores whose sums leave the range of numbers") {
   CHECK(f.split("bbaa") == "2[0,1) 2[1,2) 1[2,3) 1[3,4)");
 }
 
-TEST_CASE("unigram: a word of a megabyte takes time in proportion, and no memory the second time") {
+TEST_CASE("unigram: a word of a megabyte is split, and takes no memory the second time") {
   std::vector<std::pair<std::string, double>> entries{{"<unk>", -20}};
   for (std::size_t length = 1; length <= 300; length += 7) {
     entries.emplace_back(std::string(length, 'a'), -static_cast<double>(length) * 0.9);
@@ -153,22 +152,19 @@ TEST_CASE("unigram: a word of a megabyte takes time in proportion, and no memory
   const fixture f(entries, 0);
   const std::string word(1000000, 'a');
   std::vector<onoma::placed_piece> found;
-  const auto time = [&](std::uint32_t size) {
+  // Where time grew with the square of the length, this would not end within the time of a test.
+  const auto split = [&] {
     found.clear();
-    const auto start = std::chrono::steady_clock::now();
-    f.model.split({word.data(), size, 0, nullptr}, found);
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    f.model.split({word.data(), static_cast<std::uint32_t>(word.size()), 0, nullptr}, found);
   };
-  static_cast<void>(time(1000000));
+  split();
   const auto* memory = found.data();
-  const double whole = time(1000000);
+  split();
   CHECK(found.data() == memory);
-  const double tenth = time(100000);
-  CHECK(whole < 60 * tenth);  // 10 if nothing disturbs; quadratic would be 100
   std::uint32_t at = 0;
   for (const auto& piece : found) {
     REQUIRE(piece.begin == at);
     at = piece.end;
   }
-  CHECK(at == 100000);
+  CHECK(at == word.size());
 }

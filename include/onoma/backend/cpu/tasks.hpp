@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <new>
+#include <type_traits>
 
 namespace onoma::inline ONOMA_ABI::cpu {
 
@@ -45,10 +47,14 @@ void for_each_in_lanes(executor_ref executor, index_t count, std::byte* memory, 
   const index_t lanes = std::min(count, executor.concurrency());
   const index_t each = arena::whole_lines(scratch_bytes);
   // A cache line for the counter of each lane, then the scratch.
-  const auto counter = [&](index_t lane) {
-    return std::atomic_ref<index_t>(*reinterpret_cast<index_t*>(memory + lane * cache_line));
+  using counter_type = std::atomic<index_t>;
+  static_assert(sizeof(counter_type) <= cache_line && std::is_trivially_destructible_v<counter_type>);
+  for (index_t lane = 0; lane < lanes; ++lane) {
+    new (memory + lane * cache_line) counter_type(count * lane / lanes);
+  }
+  const auto counter = [memory](index_t lane) -> counter_type& {
+    return *std::launder(reinterpret_cast<counter_type*>(memory + lane * cache_line));
   };
-  for (index_t lane = 0; lane < lanes; ++lane) counter(lane).store(count * lane / lanes);
   executor.parallel_for(lanes, [&](index_t lane) {
     std::byte* scratch = memory + lanes * cache_line + lane * each;
     index_t previous = -1;

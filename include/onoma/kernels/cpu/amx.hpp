@@ -277,23 +277,26 @@ class b_stream {
   bool whole_ = true;
 };
 
-/// Sums of R row tiles (1 or 2) and two column tiles over `blocks` of depth; `c` holds
-/// [R][2][height][16] floats. The order of the six products changes one operand at a time: seven pairs
-/// of loads, of which one (B1) is still in L1. `between`, one function or none, is called in every block.
-template <int R, class... Between>
-inline void block(const char* a0, const char* a1, index_t height, const char* b, index_t blocks, float* c,
-                  bool load_c, b_stream& stream, index_t pace, Between... between) {
-  b_stream next = stream;  // a copy lives in registers: the tile instructions clobber memory
-  const index_t part = height * 64;
-  float* const c1 = c + height * 16;
-  float* const c2 = c + 2 * height * 16;
-  float* const c3 = c + 3 * height * 16;
-  if (load_c) {
-    load<0>(c);
-    load<1>(c1);
+/// Operands of `block`: one or two tiles of A, chunks of a panel of B, and where their sums lie.
+struct block_operands {
+  const char* a0 = nullptr;
+  const char* a1 = nullptr;
+  index_t height = 0;  ///< rows of a tile
+  const char* b = nullptr;
+  index_t blocks = 0;       ///< of depth
+  float* c = nullptr;       ///< [R][2][height][16]
+  bool accumulate = false;  ///< onto what is in `c`
+};
+
+/// The sums' tiles, zero or from `c`.
+template <int R>
+[[gnu::always_inline]] inline void begin_sums(const block_operands& o) {
+  if (o.accumulate) {
+    load<0>(o.c);
+    load<1>(o.c + o.height * 16);
     if constexpr (R == 2) {
-      load<2>(c2);
-      load<3>(c3);
+      load<2>(o.c + 2 * o.height * 16);
+      load<3>(o.c + 3 * o.height * 16);
     }
   } else {
     zero<0>();
@@ -303,6 +306,29 @@ inline void block(const char* a0, const char* a1, index_t height, const char* b,
       zero<3>();
     }
   }
+}
+template <int R>
+[[gnu::always_inline]] inline void store_sums(float* c, index_t height) {
+  store<0>(c);
+  store<1>(c + height * 16);
+  if constexpr (R == 2) {
+    store<2>(c + 2 * height * 16);
+    store<3>(c + 3 * height * 16);
+  }
+}
+
+/// Sums of R row tiles (1 or 2) and two column tiles over blocks of depth. The order of the six products
+/// changes one operand at a time: seven pairs of loads, of which one (B1) is still in L1. `between`, one
+/// function or none, is called in every block.
+template <int R, class... Between>
+inline void block(const block_operands& operands, b_stream& stream, index_t pace, Between... between) {
+  b_stream next = stream;  // a copy lives in registers: the tile instructions clobber memory
+  const block_operands o = operands;
+  const char* a0 = o.a0;
+  const char* a1 = o.a1;
+  const char* b = o.b;
+  const index_t part = o.height * 64;
+  begin_sums<R>(o);
   const auto load_a = [&](index_t p) {
     load<4>(a0 + p * part);
     if constexpr (R == 2) load<5>(a1 + p * part);
@@ -320,7 +346,7 @@ inline void block(const char* a0, const char* a1, index_t height, const char* b,
     }
     next.step(pace);
   };
-  for (index_t k = 0; k < blocks; ++k) {
+  for (index_t k = 0; k < o.blocks; ++k) {
     load_a(2), load_b(0), products();
     (between(), ...);
     load_a(0), products();
@@ -334,15 +360,10 @@ inline void block(const char* a0, const char* a1, index_t height, const char* b,
     // Where no tile was stored for some 128 products, the next store costs as much as 60 of them
     // (measured on Sapphire Rapids). One after every block, which the sums overwrite, gains 6 to 14 %.
     if constexpr (R == 2) {
-      if (k + 1 < blocks) store<4>(c);
+      if (k + 1 < o.blocks) store<4>(o.c);
     }
   }
-  store<0>(c);
-  store<1>(c1);
-  if constexpr (R == 2) {
-    store<2>(c2);
-    store<3>(c3);
-  }
+  store_sums<R>(o.c, o.height);
   stream = next;
 }
 
@@ -390,6 +411,25 @@ class ready_rows {
 
 }  // namespace detail
 
+namespace detail {
+
+/// The steps of a product: step s multiplies chunk s / panels of panel s % panels, so that the chunk of A
+/// stays in L2. Panels count from the first one of the call.
+struct chunk_steps {
+  index_t blocks;  ///< of depth
+  index_t chunk;   ///< blocks of a chunk
+  index_t panels;
+
+  [[nodiscard]] index_t count() const { return (blocks + chunk - 1) / chunk * panels; }
+  [[nodiscard]] index_t panel(index_t s) const { return s % panels; }
+  [[nodiscard]] index_t first(index_t s) const { return s / panels * chunk; }  ///< block
+  [[nodiscard]] index_t size(index_t s) const {
+    return blocks - first(s) < chunk ? blocks - first(s) : chunk;
+  }
+};
+
+}  // namespace detail
+
 /// C[rows, columns of panels first..last) from A in tiles of `height` rows (`split_rows` or
 /// `split_columns`) and B; scratch of `scratch_bytes`, aligned to 64. `finish(row, column, count, sums)`
 /// takes up to 16 sums of one row as they become ready; `finish.expect(row, column)` says before that
@@ -409,49 +449,43 @@ inline void multiply(index_t rows, index_t height, const char* a, const b_operan
   // Pairs of rows to convert after each group of products, so that the next chunk is done in time.
   const index_t groups = 6 * ((tiles + 1) / 2);
   const index_t pace = (16 + groups - 1) / groups;
-
-  // Step s multiplies chunk s / panels of panel s % panels: the chunk of A stays in L2.
-  const index_t steps = (blocks + chunk - 1) / chunk * panels;
-  const auto panel_at = [&](index_t s) { return s % panels; };
-  const auto block_at = [&](index_t s) { return s / panels * chunk; };
-  const auto count_at = [&](index_t s) {
-    return blocks - block_at(s) < chunk ? blocks - block_at(s) : chunk;
-  };
+  const detail::chunk_steps steps{blocks, chunk, panels};
+  const index_t last = steps.count() - 1;
   detail::b_stream stream;
   const auto start = [&](index_t s) {
     const float* ahead = nullptr;
-    if (s + 1 < steps) {
-      ahead = b.data + (first_panel + panel_at(s + 1)) * b.panel_stride +
-              block_at(s + 1) * tile_depth * b.row_stride;
+    if (s < last) {
+      ahead = b.data + (first_panel + steps.panel(s + 1)) * b.panel_stride +
+              steps.first(s + 1) * tile_depth * b.row_stride;
     }
-    stream.start(b, first_panel + panel_at(s), block_at(s), count_at(s), buffers[s % 2], ahead);
+    stream.start(b, first_panel + steps.panel(s), steps.first(s), steps.size(s), buffers[s % 2], ahead);
   };
   detail::ready_rows<Finish> ready(height, finish);
   detail::configure(height);
   start(0);
   stream.finish();
-  for (index_t s = 0; s < steps; ++s) {
-    const index_t k = block_at(s);
-    const index_t count = count_at(s);
-    const index_t panel = panel_at(s);
-    const index_t column = (first_panel + panel) * panel_width;
-    if (s + 1 < steps) start(s + 1);
+  for (index_t s = 0; s <= last; ++s) {
+    const index_t k = steps.first(s);
+    const index_t count = steps.size(s);
+    const index_t panel = steps.panel(s);
+    if (s < last) start(s + 1);
     for (index_t t = 0; t < tiles; t += 2) {
       const char* a0 = a + (t * blocks + k) * 3 * height * 64;
-      const char* a1 = a0 + blocks * 3 * height * 64;
       const index_t pair = blocks <= chunk ? (s * ((tiles + 1) / 2) + t / 2) % 2 * 2 : panel * tiles + t;
       float* c = sums + pair * block_floats;
+      detail::block_operands operands{a0, a0, height, buffers[s % 2], count, c, k > 0};
       if (t + 1 < tiles) {
+        operands.a1 += blocks * 3 * height * 64;
         const index_t rows_each = (2 * height + count - 1) / count;
         const auto finish_rows = [&] { ready.step(rows_each); };
-        detail::block<2>(a0, a1, height, buffers[s % 2], count, c, k > 0, stream, pace,
-                         function_ref<void()>(finish_rows));
+        detail::block<2>(operands, stream, pace, function_ref<void()>(finish_rows));
       } else {
-        detail::block<1>(a0, a0, height, buffers[s % 2], count, c, k > 0, stream, pace);
+        detail::block<1>(operands, stream, pace);
       }
       if (k + count < blocks) continue;
       ready.step(rows);  // what is left of the pair before, all of it where there was one tile
       const index_t end = (t + 2) * height;
+      const index_t column = (first_panel + panel) * panel_width;
       ready.start(c, t * height, end < rows ? end : rows, column, b.columns - column);
     }
     stream.finish();

@@ -226,9 +226,8 @@ inline void attention_forward(const attention_call& c) {
         v = whole_vectors<Arch>(h.v + keys.first * h.v_stride, h.v_stride, keys.count, s.width, copy);
       }
       const bool first = keys.first == b.first_key;
-      multiply_in_place<Arch, a_layout::rows>(b.rows, s.width, keys.count,
-                                              h.q + b.first * h.q_stride, h.q_stride, kt, columns,
-                                              false, scores, columns);
+      multiply_in_place<Arch, a_layout::rows>(b.rows, s.width, {h.q + b.first * h.q_stride, h.q_stride},
+                                              {kt, columns}, {scores, columns, keys.count});
       for (index_t r = 0; r < b.rows; ++r) {
         float* row = scores + r * columns;
         const seen_columns seen(s, b, r, keys);
@@ -248,8 +247,8 @@ inline void attention_forward(const attention_call& c) {
                             seen.count(), row, row);
         }
       }
-      multiply_in_place<Arch, a_layout::rows>(b.rows, keys.count, s.width, scores, columns, v.data,
-                                              v.stride, !first, out, c.out_stride);
+      multiply_in_place<Arch, a_layout::rows>(b.rows, keys.count, {scores, columns}, {v.data, v.stride},
+                                              {out, c.out_stride, s.width, !first});
     });
     for (index_t r = 0; r < b.rows; ++r) {
       scale_row<Arch>(s.width, out + r * c.out_stride, 1.0F / state.sum[r]);
@@ -290,9 +289,9 @@ class attention_backward_pass {
         // dv += dropped(p)^T dout: before p is turned into ds.
         add_to_keys(b, keys, touched, dropped_, d_, c_.dv, c_.dv_stride);
         gradients_of_scores(b, keys);
-        multiply_in_place<Arch, a_layout::rows>(b.rows, keys.count, s_.width, p_, columns_, k_.data,
-                                                k_.stride, keys.first > b.first_key,
-                                                c_.dq + b.first * c_.dq_stride, c_.dq_stride);
+        multiply_in_place<Arch, a_layout::rows>(
+            b.rows, keys.count, {p_, columns_}, {k_.data, k_.stride},
+            {c_.dq + b.first * c_.dq_stride, c_.dq_stride, s_.width, keys.first > b.first_key});
         add_to_keys(b, keys, touched, p_, q_, c_.dk, c_.dk_stride);
       });
       touched = std::max(touched, b.last_key);
@@ -329,12 +328,11 @@ class attention_backward_pass {
 
   /// p, its dropped form, and dp of a block.
   void probabilities(const attention_rows_block& b, attention_keys_block keys) {
-    multiply_in_place<Arch, a_layout::rows>(b.rows, s_.width, keys.count,
-                                            h().q + b.first * h().q_stride, h().q_stride, kt_,
-                                            columns_, false, p_, columns_);
-    multiply_in_place<Arch, a_layout::rows>(b.rows, s_.width, keys.count,
-                                            c_.dout + b.first * c_.dout_stride, c_.dout_stride, vt_,
-                                            columns_, false, dp_, columns_);
+    multiply_in_place<Arch, a_layout::rows>(b.rows, s_.width, {h().q + b.first * h().q_stride, h().q_stride},
+                                            {kt_, columns_}, {p_, columns_, keys.count});
+    multiply_in_place<Arch, a_layout::rows>(b.rows, s_.width,
+                                            {c_.dout + b.first * c_.dout_stride, c_.dout_stride},
+                                            {vt_, columns_}, {dp_, columns_, keys.count});
     const batch scale(h().scale);
     for (index_t r = 0; r < b.rows; ++r) {
       const seen_columns seen(s_, b, r, keys);
@@ -381,10 +379,9 @@ class attention_backward_pass {
                    const float* of_scores, vector_rows rows, float* gradient, index_t stride) {
     const auto part = [&](index_t first, index_t last, bool accumulate) {
       if (first >= last) return;
-      multiply_in_place<Arch, a_layout::columns>(last - first, b.rows, s_.width,
-                                                 of_scores + (first - keys.first), columns_,
-                                                 rows.data, rows.stride, accumulate,
-                                                 gradient + first * stride, stride);
+      multiply_in_place<Arch, a_layout::columns>(
+          last - first, b.rows, {of_scores + (first - keys.first), columns_}, {rows.data, rows.stride},
+          {gradient + first * stride, stride, s_.width, accumulate});
     };
     const index_t end = keys.first + keys.count;
     const index_t split = std::clamp(touched, keys.first, end);

@@ -4,6 +4,7 @@
 #include <onoma/core/types.hpp>
 #include <onoma/kernels/cpu/epilogue.hpp>
 #include <onoma/kernels/cpu/fetch.hpp>
+#include <onoma/kernels/table.hpp>
 #include <onoma/simd/batch.hpp>
 #include <onoma/simd/transpose.hpp>
 
@@ -23,31 +24,61 @@ inline constexpr index_t depth_block = 384;
 template <class Arch, int NV>
 inline constexpr index_t row_bytes = NV * simd::width<Arch> * static_cast<index_t>(sizeof(float));
 
-/// C[rows, columns] = sums (+ C if `load_c`), for a tile over the edge of C; `width` sums in a row.
+/// A of a product, in one of the layouts of `a_layout`.
+struct left_operand {
+  const float* data = nullptr;
+  index_t stride = 0;       ///< between rows, or between the depths of a tile of columns
+  index_t tile_stride = 0;  ///< between tiles of columns
+};
+
+/// Rows of B, or of a panel of it.
+struct right_operand {
+  const float* data = nullptr;
+  index_t stride = 0;
+};
+
+/// C of a product. Beyond `columns` nothing of it is touched.
+struct product_sums {
+  float* data = nullptr;
+  index_t stride = 0;
+  index_t columns = 0;
+  bool accumulate = false;  ///< onto what is there
+};
+
+/// What is done with finished sums, whose row and column numbers begin at `row` and `column`.
+struct finish_at {
+  const epilogue& finish;
+  index_t row = 0;
+  index_t column = 0;
+};
+
+/// C[rows, columns] (= | +=) sums, for a tile over the edge of C; `width` sums in a row.
 template <class Arch>
-[[gnu::noinline]] void store_edge(const float* sums, index_t rows, index_t width, bool load_c, float* c,
-                                  index_t c_stride, index_t columns) {
+[[gnu::noinline]] void store_edge(const float* sums, index_t rows, index_t width, const product_sums& c) {
   constexpr index_t w = simd::width<Arch>;
   for (index_t r = 0; r < rows; ++r) {
-    for (index_t j = 0; j < columns; j += w) {
-      float* out = c + r * c_stride + j;
-      const index_t count = columns - j < w ? columns - j : w;
+    for (index_t j = 0; j < c.columns; j += w) {
+      float* out = c.data + r * c.stride + j;
+      const index_t count = c.columns - j < w ? c.columns - j : w;
       auto sum = simd::load<Arch>(sums + r * width + j);
-      if (load_c) sum += simd::load_some<Arch>(out, count);
+      if (c.accumulate) sum += simd::load_some<Arch>(out, count);
       simd::store_some<Arch>(out, sum, count);
     }
   }
 }
 
-/// One register tile: C[R, columns] = C0 + A[R, depth] B[depth, NV * width], where C0 is C
-/// if `load_c` and 0 otherwise. Beyond `columns` nothing of C is touched.
+/// One register tile: C[R, columns] (= | +=) A[R, depth] B[depth, NV * width].
 ///
 /// Per step of depth: NV loads of B, R broadcasts of A, R * NV multiply-adds; 6 x 4 vectors need 10
 /// loads for 24 multiply-adds.
 template <class Arch, int R, int NV, a_layout Layout, class Fetch>
-inline void tile(Fetch fetch, index_t depth, const float* a, index_t a_stride,
-                 const float* b, index_t b_stride, bool load_c, float* c, index_t c_stride, index_t columns) {
+inline void tile(Fetch fetch, index_t depth, const float* a, index_t a_stride, const right_operand& right,
+                 const product_sums& out) {
   constexpr index_t w = simd::width<Arch>;
+  const float* b = right.data;
+  const index_t b_stride = right.stride;
+  float* const c = out.data;
+  const index_t c_stride = out.stride;
   using batch = simd::floats<Arch>;
   batch acc[R][NV];
 #pragma GCC unroll 16
@@ -79,13 +110,13 @@ inline void tile(Fetch fetch, index_t depth, const float* a, index_t a_stride,
       for (int v = 0; v < NV; ++v) simd::store<Arch>(to + r * stride + v * w, acc[r][v]);
     }
   };
-  if (columns < NV * w) {
+  if (out.columns < NV * w) {
     float edge[R * NV * w];
     store_all(edge, NV * w);
-    store_edge<Arch>(edge, R, NV * w, load_c, c, c_stride, columns);
+    store_edge<Arch>(edge, R, NV * w, out);
     return;
   }
-  if (load_c) {
+  if (out.accumulate) {
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
 #pragma GCC unroll 8
@@ -101,28 +132,23 @@ template <class Arch>
 }
 
 /// All row tiles against one panel of NV * width columns. The rows are split evenly, 16 into 6, 5, 5
-/// and not 6, 6, 4: a low tile wastes loads of B. `finish`: what is done with the finished sums, whose
-/// row and column numbers begin at `row` and `column`.
+/// and not 6, 6, 4: a low tile wastes loads of B.
 template <class Arch, int NV, a_layout Layout, class Fetch>
-inline void panel(Fetch fetch, index_t rows, index_t depth, const float* a, index_t a_stride,
-                  index_t a_tile_stride, const float* b, index_t b_stride, bool load_c, float* c,
-                  index_t c_stride, index_t columns, const epilogue& finish, index_t row, index_t column) {
+inline void panel(Fetch fetch, index_t rows, index_t depth, const left_operand& a, const right_operand& b,
+                  const product_sums& c, const finish_at& finish) {
   constexpr index_t highest = simd::tile<Arch>::rows;
   const index_t tiles = tiles_of<Arch>(rows);
   index_t i = 0;
   for (index_t t = 0; t < tiles; ++t) {
     const index_t end = rows * (t + 1) / tiles;
-    // Packed A (columns): whole tiles of `highest` rows lie a_tile_stride apart, so that tiles
-    // must not straddle them; then the split is plain.
-    const float* at = Layout == a_layout::rows ? a + i * a_stride : a + t * a_tile_stride;
+    // Packed A (columns): whole tiles of `highest` rows lie tile_stride apart, so that tiles must not
+    // straddle them; then the split is plain.
+    const float* at = a.data + (Layout == a_layout::rows ? i * a.stride : t * a.tile_stride);
     const index_t height =
         Layout == a_layout::rows ? end - i : (rows - i < highest ? rows - i : highest);
-    float* out = c + i * c_stride;
-#define ONOMA_TILE(R)                                                                          \
-  case R:                                                                                      \
-    tile<Arch, R, NV, Layout>(fetch, depth, at, a_stride, b, b_stride, load_c, out, c_stride,  \
-                              columns);                                                        \
-    break;
+    const product_sums out{c.data + i * c.stride, c.stride, c.columns, c.accumulate};
+#define ONOMA_TILE(R) \
+  case R: tile<Arch, R, NV, Layout>(fetch, depth, at, a.stride, b, out); break;
     switch (height) {
       ONOMA_TILE(1)
       ONOMA_TILE(2)
@@ -133,9 +159,10 @@ inline void panel(Fetch fetch, index_t rows, index_t depth, const float* a, inde
       default: break;
     }
 #undef ONOMA_TILE
-    if (finish.kind != epilogue_kind::none) {
+    if (finish.finish.kind != epilogue_kind::none) {
       const index_t width = NV * simd::width<Arch>;
-      finish_block<Arch>(finish, height, columns < width ? columns : width, out, c_stride, row + i, column);
+      finish_block<Arch>(finish.finish, height, c.columns < width ? c.columns : width, out.data, c.stride,
+                         finish.row + i, finish.column);
     }
     fetch.skip(depth);
     i += height;
@@ -203,51 +230,46 @@ inline void pack_columns(const float* a, index_t stride, index_t depth, index_t 
   }
 }
 
-/// C[rows, columns of panels first..last) (= | +=) A[rows, depth] B, B in packed panels.
-/// `c` points at row 0 of these rows and column 0 of the whole matrix; `finish` sees row numbers
-/// that begin at `row`.
+/// The product of `call` with B in packed panels and A as `a` says.
 template <class Arch, a_layout Layout>
-inline void multiply(index_t rows, index_t depth, index_t columns, const float* a, index_t a_stride,
-                     index_t a_tile_stride, const float* packed_b, index_t first_panel,
-                     index_t last_panel, bool accumulate, float* c, index_t c_stride,
-                     const epilogue& finish, index_t row) {
+inline void multiply(const gemm_call& call, const left_operand& a) {
   constexpr index_t nr = panel_width<Arch>;
   constexpr int vectors = simd::tile<Arch>::vectors;
-  const index_t tiles = tiles_of<Arch>(rows);
+  const index_t tiles = tiles_of<Arch>(call.rows);
+  const index_t depth = call.depth;
   for (index_t k = 0; k < depth; k += depth_block) {
     const index_t steps = depth - k < depth_block ? depth - k : depth_block;
-    const float* at = Layout == a_layout::rows ? a + k : a + k * a_stride;
-    const epilogue done = k + steps == depth ? finish : epilogue{};
-    for (index_t p = first_panel; p < last_panel; ++p) {
-      const float* b = packed_b + p * nr * depth + k * nr;
+    const left_operand at{a.data + (Layout == a_layout::rows ? k : k * a.stride), a.stride, a.tile_stride};
+    const epilogue done = k + steps == depth ? call.finish : epilogue{};
+    for (index_t p = call.first_panel; p < call.last_panel; ++p) {
+      const float* b = call.b + p * nr * depth + k * nr;
       // After the last panel, the first one's next rows; after these, where the next task begins.
-      const float* next = p + 1 < last_panel ? b + nr * depth
-                          : k + steps < depth
-                              ? packed_b + first_panel * nr * depth + (k + steps) * nr
-                              : packed_b + last_panel * nr * depth;
+      const float* next = p + 1 < call.last_panel ? b + nr * depth
+                          : k + steps < depth     ? call.b + call.first_panel * nr * depth + (k + steps) * nr
+                                                  : call.b + call.last_panel * nr * depth;
       panel<Arch, vectors, Layout>(
-          fetch_ahead<row_bytes<Arch, vectors>>::shared(next, tiles), rows, steps, at, a_stride,
-          a_tile_stride, b, nr, accumulate || k > 0, c + p * nr, c_stride, columns - p * nr,
-          done, row, p * nr);
+          fetch_ahead<row_bytes<Arch, vectors>>::shared(next, tiles), call.rows, steps, at, {b, nr},
+          {call.c + p * nr, call.c_stride, call.columns - p * nr, call.accumulate || k > 0},
+          {done, call.row, p * nr});
     }
   }
 }
 
-/// C[rows, columns] (= | +=) A[rows, depth] B[depth, columns] with B in place: rows `b_stride`
-/// apart and readable up to whole vectors. For attention, whose operands are used once.
+/// C[rows, columns] (= | +=) A[rows, depth] B[depth, columns] with B in place, readable up to whole vectors.
+/// For attention, whose operands are used once.
 template <class Arch, a_layout Layout>
-inline void multiply_in_place(index_t rows, index_t depth, index_t columns, const float* a,
-                              index_t a_stride, const float* b, index_t b_stride, bool accumulate,
-                              float* c, index_t c_stride) {
+inline void multiply_in_place(index_t rows, index_t depth, left_operand a, const right_operand& b,
+                              const product_sums& c) {
   constexpr index_t w = simd::width<Arch>;
   constexpr int most = simd::tile<Arch>::vectors;
-  constexpr index_t highest = simd::tile<Arch>::rows;
-  for (index_t j = 0; j < columns; j += most * w) {
-    const index_t left = columns - j;
+  a.tile_stride = simd::tile<Arch>::rows;
+  const epilogue none{};
+  for (index_t j = 0; j < c.columns; j += most * w) {
+    const index_t left = c.columns - j;
     const index_t vectors = left >= most * w ? most : (left + w - 1) / w;
     const auto run = [&]<int NV>(std::integral_constant<int, NV>) {
-      panel<Arch, NV, Layout>(fetch_nothing{}, rows, depth, a, a_stride, highest, b + j, b_stride,
-                              accumulate, c + j, c_stride, left, epilogue{}, 0, 0);
+      panel<Arch, NV, Layout>(fetch_nothing{}, rows, depth, a, {b.data + j, b.stride},
+                              {c.data + j, c.stride, left, c.accumulate}, {none});
     };
     switch (vectors) {
       case 1: run(std::integral_constant<int, 1>{}); break;

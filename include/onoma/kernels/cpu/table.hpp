@@ -42,8 +42,7 @@ struct table_entries {
   static index_t no_scratch(index_t /*rows*/, index_t /*depth*/, index_t /*panels*/) { return 0; }
 
   static void gemm(const gemm_call& c) {
-    multiply<Arch, a_layout::rows>(c.rows, c.depth, c.columns, c.a, c.a_stride, 0, c.b, c.first_panel,
-                                   c.last_panel, c.accumulate, c.c, c.c_stride, c.finish, c.row);
+    multiply<Arch, a_layout::rows>(c, {c.a, c.a_stride});
   }
 
   static index_t packed_rows_size(index_t depth, index_t rows) {
@@ -60,9 +59,7 @@ struct table_entries {
 
   static void gemm_packed(const gemm_call& c) {
     constexpr index_t mr = simd::tile<Arch>::rows;
-    multiply<Arch, a_layout::columns>(c.rows, c.depth, c.columns, c.a + c.row * c.depth, mr,
-                                      mr * c.depth, c.b, c.first_panel, c.last_panel,
-                                      c.accumulate, c.c, c.c_stride, epilogue{}, c.row);
+    multiply<Arch, a_layout::columns>(c, {c.a + c.row * c.depth, mr, mr * c.depth});
   }
 
   static void int8_pack(const int8_pack_call& c) { int8_pack_strip(c); }
