@@ -3,6 +3,7 @@
 
 #include <onoma/core/config.hpp>
 #include <onoma/core/error.hpp>
+#include <onoma/core/stable_sort.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/text/addresses.hpp>
 #include <onoma/text/general_word_rules.hpp>
@@ -490,8 +491,8 @@ class word_rules_maker {
       const joins how = entry.votes.decide(so_far, listed != nullptr ? general_votes : 1);
       if (how != so_far) learned.push_back({entry.votes.total(), &key, how});
     }
-    std::stable_sort(learned.begin(), learned.end(),
-                     [](const found& a, const found& b) { return a.votes > b.votes; });
+    sort_stably(learned.begin(), learned.end(),
+                [](const found& a, const found& b) { return a.votes > b.votes; });
     if (learned.size() > word_rules_learner::most_texts)
       learned.resize(word_rules_learner::most_texts);
     for (const auto& each : learned) rules_.before[*each.key] = each.how;

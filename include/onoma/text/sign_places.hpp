@@ -154,10 +154,10 @@ class stretch_walker {
   /// letters or digits that goes up to `first`.
   void describe(std::size_t first, std::size_t end, bool joined, sign_place& place) const {
     place.sign.clear();
-    const bool row =
-        std::all_of(atoms_.begin() + first, atoms_.begin() + end, [&](const atom& part) {
-          return text_of(text_, part.bytes) == text_of(text_, atoms_[first].bytes);
-        });
+    const auto sign = atoms_.subspan(first, end - first);
+    const bool row = std::all_of(sign.begin(), sign.end(), [&](const atom& part) {
+      return text_of(text_, part.bytes) == text_of(text_, atoms_[first].bytes);
+    });
     for (std::size_t i = first; i < (row ? std::min(end, first + 2) : end); ++i) {
       place.sign.append(text_of(text_, atoms_[i].bytes));
     }
