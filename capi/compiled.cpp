@@ -12,7 +12,7 @@
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 #include <onoma/train/trainer.hpp>
 
 #define ONOMA_TEXT_(x) #x

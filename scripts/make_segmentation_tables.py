@@ -1,4 +1,4 @@
-"""Writes include/onoma/text/segmentation_tables.hpp: what text is cut by, of every code point.
+"""Writes include/onoma/text/unicode/segmentation_tables.hpp: what text is cut by, of every code point.
 
 Usage: python scripts/make_segmentation_tables.py          Needs: regex 2026.11.19, tokenizers 0.23.3.
 Hangul syllables are left out: they follow from arithmetic. Where Hugging Face's tables are of
@@ -72,7 +72,7 @@ def main():
             ranges[-1][1] = c
         elif both != ("other", "other"):
             ranges.append([c, c, both])
-    with open("include/onoma/text/segmentation_tables.hpp", "w", encoding="ascii") as out:
+    with open("include/onoma/text/unicode/segmentation_tables.hpp", "w", encoding="ascii") as out:
         out.write(HEADER)
         for title, name, classes in (("grapheme clusters", "grapheme_class", GRAPHEME), ("words", "word_class", WORD)):
             out.write(f"\n/// What the rules for {title} look at.\nenum class {name} : std::uint8_t {{\n  other,\n")

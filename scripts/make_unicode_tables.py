@@ -1,4 +1,4 @@
-"""Makes include/onoma/text/unicode_tables.hpp: where Hugging Face tokenizers' view of Unicode is its own.
+"""Makes include/onoma/text/unicode/unicode_tables.hpp: where Hugging Face tokenizers' view of Unicode is its own.
 
 The Rust crates behind `tokenizers` carry several versions of Unicode at once. This script asks the
 Python package about every code point and writes the answers as ranges, so that onoma's normalizer
@@ -114,7 +114,7 @@ def main():
             if NFD.normalize_str(f"a{s}\u0334") != f"a\u0334{s}":
                 unordered.add(c)
 
-    with open("include/onoma/text/unicode_tables.hpp", "w", encoding="ascii") as out:
+    with open("include/onoma/text/unicode/unicode_tables.hpp", "w", encoding="ascii") as out:
         out.write(HEADER)
         for name, comment, values in (
             ("removed_ranges", "Dropped by BertNormalizer's clean_text.", ranges(removed)),

@@ -10,7 +10,7 @@
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
-#include <onoma/text/tokenizer_json.hpp>
+#include <onoma/text/files/tokenizer_json.hpp>
 
 #include <algorithm>
 #include <chrono>

@@ -27,7 +27,7 @@
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 #include <onoma/text/tokenizer.hpp>
 #include <onoma/train/progress.hpp>
 #include <onoma/train/trainer.hpp>

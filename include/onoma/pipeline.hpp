@@ -12,7 +12,7 @@
 #include <onoma/predict/entity_model.hpp>
 #include <onoma/predict/token_tagger.hpp>
 #include <onoma/predict/word_splitting.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 
 #include <filesystem>
 #include <memory>

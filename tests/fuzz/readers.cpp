@@ -8,7 +8,7 @@
 #include <onoma/io/json.hpp>
 #include <onoma/io/safetensors.hpp>
 #include <onoma/models/encoder_config.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 #include <onoma/text/tokenizer.hpp>
 
 #include <cstddef>

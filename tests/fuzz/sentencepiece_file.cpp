@@ -4,8 +4,8 @@
 ///   tests/fuzz/sentencepiece_file.cpp -lutf8proc -o fuzz && ./fuzz corpus
 /// The first byte of an input says what it is: 'm', a model file, of which tokenizers are made and used;
 /// else rules: a trie and texts behind its size, which is made right, and behind "\n\n" a text.
-#include <onoma/text/charsmap.hpp>
-#include <onoma/text/sentencepiece_families.hpp>
+#include <onoma/text/files/sentencepiece_families.hpp>
+#include <onoma/text/steps/charsmap.hpp>
 
 #include <cstdint>
 #include <cstdlib>

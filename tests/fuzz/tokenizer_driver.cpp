@@ -5,7 +5,7 @@
 #include <onoma/core/offsets.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
-#include <onoma/text/tokenizer_json.hpp>
+#include <onoma/text/files/tokenizer_json.hpp>
 
 #include <iostream>
 #include <string>

@@ -4,7 +4,7 @@
 /// points] or the text of an error; the text of an error alone if the folder does not load.
 #include <onoma/core/offsets.hpp>
 #include <onoma/io/json.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 
 #include <iostream>
 #include <string>

@@ -5,7 +5,7 @@
 /// An input that begins with '{' is a file. Of another the bytes choose components, fields and a text, so
 /// that most inputs load. Seeds are the tokenizers of tests/golden/data/tokenizers.
 #include <onoma/io/json.hpp>
-#include <onoma/text/tokenizer_json.hpp>
+#include <onoma/text/files/tokenizer_json.hpp>
 
 #include <cstdint>
 #include <cstdlib>

@@ -9,10 +9,10 @@
 /// {"text": "..."}: answer [normalised text, [[begin, end], ...] of its bytes].
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
-#include <onoma/text/charsmap.hpp>
-#include <onoma/text/json_models.hpp>
-#include <onoma/text/sentencepiece_families.hpp>
-#include <onoma/text/unigram.hpp>
+#include <onoma/text/files/json_models.hpp>
+#include <onoma/text/files/sentencepiece_families.hpp>
+#include <onoma/text/pieces/unigram.hpp>
+#include <onoma/text/steps/charsmap.hpp>
 
 #include <iostream>
 #include <memory>

@@ -4,7 +4,7 @@
 #include <onoma/core/span.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/core/white_space.hpp>
-#include <onoma/text/graphemes.hpp>
+#include <onoma/text/unicode/graphemes.hpp>
 
 #include <cstddef>
 #include <span>

@@ -11,7 +11,7 @@
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/report_json.hpp>
 #include <onoma/predict/evaluate.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 #include <onoma/text/piece_counts.hpp>
 
 #include <algorithm>

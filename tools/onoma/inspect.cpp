@@ -9,8 +9,8 @@
 #include <onoma/models/encoder.hpp>
 #include <onoma/models/encoder_config.hpp>
 #include <onoma/models/token_classifier.hpp>
-#include <onoma/text/load.hpp>
-#include <onoma/text/word_rules_json.hpp>
+#include <onoma/text/files/load.hpp>
+#include <onoma/text/words/word_rules_json.hpp>
 
 #include <algorithm>
 #include <cstdint>

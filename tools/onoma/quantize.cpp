@@ -8,7 +8,7 @@
 #include <onoma/models/quantize.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/predict/evaluate.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 
 #include <algorithm>
 #include <chrono>

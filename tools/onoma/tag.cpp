@@ -11,7 +11,7 @@
 #include <onoma/ner/entity_json.hpp>
 #include <onoma/ner/mark.hpp>
 #include <onoma/pipeline.hpp>
-#include <onoma/text/words.hpp>
+#include <onoma/text/words/words.hpp>
 
 #include <filesystem>
 #include <memory>

@@ -15,7 +15,7 @@
 #include <onoma/ner/scheme_guess.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/predict/evaluate.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 #include <onoma/train/model_card.hpp>
 #include <onoma/train/progress.hpp>
 #include <onoma/train/trainer.hpp>

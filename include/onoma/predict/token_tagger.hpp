@@ -14,8 +14,8 @@
 #include <onoma/predict/windows.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/tokenizer.hpp>
-#include <onoma/text/word_rules.hpp>
-#include <onoma/text/words.hpp>
+#include <onoma/text/words/word_rules.hpp>
+#include <onoma/text/words/words.hpp>
 
 #include <functional>
 #include <memory>

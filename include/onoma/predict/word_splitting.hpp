@@ -4,9 +4,9 @@
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/ner/aggregate.hpp>
-#include <onoma/text/general_word_rules.hpp>
-#include <onoma/text/word_rule_tables.hpp>
-#include <onoma/text/word_rules_json.hpp>
+#include <onoma/text/words/general_word_rules.hpp>
+#include <onoma/text/words/word_rule_tables.hpp>
+#include <onoma/text/words/word_rules_json.hpp>
 
 #include <optional>
 #include <string>

@@ -4,12 +4,12 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
-#include <onoma/text/added_tokens.hpp>
 #include <onoma/text/encoding.hpp>
-#include <onoma/text/in_file.hpp>
+#include <onoma/text/files/in_file.hpp>
+#include <onoma/text/pieces/vocabulary.hpp>
+#include <onoma/text/pieces/word_cache.hpp>
+#include <onoma/text/steps/added_tokens.hpp>
 #include <onoma/text/tokenizer_settings.hpp>
-#include <onoma/text/vocabulary.hpp>
-#include <onoma/text/word_cache.hpp>
 
 #include <algorithm>
 #include <cstddef>

@@ -1,15 +1,15 @@
 /// What a tokenizer is made of: how text becomes words and pieces, special and added tokens, offsets.
 #pragma once
 
-#include <onoma/text/added_tokens.hpp>
-#include <onoma/text/bert_words.hpp>
-#include <onoma/text/bpe.hpp>
-#include <onoma/text/byte_level.hpp>
-#include <onoma/text/character_bpe.hpp>
-#include <onoma/text/general_words.hpp>
-#include <onoma/text/unigram.hpp>
-#include <onoma/text/word_level.hpp>
-#include <onoma/text/wordpiece.hpp>
+#include <onoma/text/pieces/bpe.hpp>
+#include <onoma/text/pieces/byte_level.hpp>
+#include <onoma/text/pieces/character_bpe.hpp>
+#include <onoma/text/pieces/unigram.hpp>
+#include <onoma/text/pieces/word_level.hpp>
+#include <onoma/text/pieces/wordpiece.hpp>
+#include <onoma/text/steps/added_tokens.hpp>
+#include <onoma/text/steps/bert_words.hpp>
+#include <onoma/text/steps/general_words.hpp>
 
 #include <algorithm>
 #include <iterator>

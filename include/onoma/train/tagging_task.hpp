@@ -6,8 +6,8 @@
 #include <onoma/io/json.hpp>
 #include <onoma/ner/metrics.hpp>
 #include <onoma/predict/evaluate.hpp>
-#include <onoma/text/learn_word_rules.hpp>
-#include <onoma/text/word_rules_json.hpp>
+#include <onoma/text/words/learn_word_rules.hpp>
+#include <onoma/text/words/word_rules_json.hpp>
 #include <onoma/train/dataset.hpp>
 
 #include <concepts>

@@ -2,7 +2,7 @@
 #include <onoma/data/spans.hpp>
 #include <onoma/data/tag_view.hpp>
 #include <onoma/io/mapped_file.hpp>
-#include <onoma/text/words.hpp>
+#include <onoma/text/words/words.hpp>
 
 #include "support/data_dir.hpp"
 

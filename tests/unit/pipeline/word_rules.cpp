@@ -4,9 +4,9 @@
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/pipeline.hpp>
-#include <onoma/text/general_word_rules.hpp>
-#include <onoma/text/word_rules.hpp>
-#include <onoma/text/word_rules_json.hpp>
+#include <onoma/text/words/general_word_rules.hpp>
+#include <onoma/text/words/word_rules.hpp>
+#include <onoma/text/words/word_rules_json.hpp>
 
 #include <doctest/doctest.h>
 

@@ -5,7 +5,7 @@
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 
 #include <doctest/doctest.h>
 

@@ -3,8 +3,8 @@
 #include "unit/text/golden_tokenizers.hpp"
 
 #include <onoma/io/json.hpp>
-#include <onoma/text/load.hpp>
-#include <onoma/text/tokenizer_json.hpp>
+#include <onoma/text/files/load.hpp>
+#include <onoma/text/files/tokenizer_json.hpp>
 
 #include <doctest/doctest.h>
 

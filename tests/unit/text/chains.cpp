@@ -6,9 +6,9 @@
 #include <onoma/core/utf8.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
-#include <onoma/text/general_words.hpp>
-#include <onoma/text/tokenizer_json.hpp>
-#include <onoma/text/unicode_forms.hpp>
+#include <onoma/text/files/tokenizer_json.hpp>
+#include <onoma/text/steps/general_words.hpp>
+#include <onoma/text/unicode/unicode_forms.hpp>
 
 #include <doctest/doctest.h>
 

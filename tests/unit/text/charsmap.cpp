@@ -1,5 +1,5 @@
 /// Precompiled charsmaps: what is looked up, what its origins are, and blobs that are not what they say.
-#include <onoma/text/charsmap.hpp>
+#include <onoma/text/steps/charsmap.hpp>
 
 #include <doctest/doctest.h>
 

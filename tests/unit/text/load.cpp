@@ -4,7 +4,7 @@
 
 #include <onoma/io/json.hpp>
 #include <onoma/io/weights.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 
 #include <doctest/doctest.h>
 

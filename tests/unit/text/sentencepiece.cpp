@@ -1,5 +1,5 @@
 /// The reader of SentencePiece's files: fields, defaults, and files that are cut off or hostile.
-#include <onoma/text/sentencepiece.hpp>
+#include <onoma/text/files/sentencepiece.hpp>
 
 #include "support/data_dir.hpp"
 

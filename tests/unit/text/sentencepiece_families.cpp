@@ -1,5 +1,5 @@
 /// Tokenizers of families from SentencePiece's files: ids, special tokens and what is put around the pieces.
-#include <onoma/text/sentencepiece_families.hpp>
+#include <onoma/text/files/sentencepiece_families.hpp>
 
 #include <doctest/doctest.h>
 

@@ -6,9 +6,9 @@
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
+#include <onoma/text/files/tokenizer_json.hpp>
 #include <onoma/text/tokenizer.hpp>
-#include <onoma/text/tokenizer_json.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 /// The Unigram model: best paths, ties, unknown characters, bytes, and words without end.
-#include <onoma/text/unigram.hpp>
+#include <onoma/text/pieces/unigram.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,14 +1,14 @@
 /// Words by rules: general ones, those that sentences teach, and their JSON.
-#include <onoma/text/word_rules.hpp>
+#include <onoma/text/words/word_rules.hpp>
 
 #include "support/data_dir.hpp"
 #include "support/word_spans.hpp"
 
 #include <onoma/io/json.hpp>
-#include <onoma/text/general_word_rules.hpp>
-#include <onoma/text/learn_word_rules.hpp>
-#include <onoma/text/word_rules_json.hpp>
-#include <onoma/text/words.hpp>
+#include <onoma/text/words/general_word_rules.hpp>
+#include <onoma/text/words/learn_word_rules.hpp>
+#include <onoma/text/words/word_rules_json.hpp>
+#include <onoma/text/words/words.hpp>
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 /// Words of untokenised text in many scripts, and what tokens make of them.
-#include <onoma/text/words.hpp>
+#include <onoma/text/words/words.hpp>
 
 #include "support/data_dir.hpp"
 #include "support/word_spans.hpp"

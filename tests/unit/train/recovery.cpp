@@ -3,7 +3,7 @@
 #include "unit/train/small_task.hpp"
 
 #include <onoma/backend/reference.hpp>
-#include <onoma/text/load.hpp>
+#include <onoma/text/files/load.hpp>
 
 #include <doctest/doctest.h>
 

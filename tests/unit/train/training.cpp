@@ -7,9 +7,9 @@
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
 #include <onoma/exec/thread_pool.hpp>
-#include <onoma/text/general_word_rules.hpp>
-#include <onoma/text/load.hpp>
-#include <onoma/text/word_rules_json.hpp>
+#include <onoma/text/files/load.hpp>
+#include <onoma/text/words/general_word_rules.hpp>
+#include <onoma/text/words/word_rules_json.hpp>
 #include <onoma/train/progress.hpp>
 #include <onoma/train/trainer.hpp>
 

@@ -1,0 +1,182 @@
+/// Regular expressions of tokenizer.json: Oniguruma's notation, run by PCRE2 with bounded time.
+#pragma once
+
+#include <onoma/core/config.hpp>
+#include <onoma/core/error.hpp>
+#include <onoma/core/types.hpp>
+#include <onoma/core/utf8.hpp>
+#include <onoma/text/steps/regex_syntax.hpp>
+#include <onoma/text/unicode/unicode.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// ONOMA_PCRE2: 1 where PCRE2 is there (CMake's target onoma::dependencies sets it); else patterns
+// are refused when a tokenizer is loaded.
+#if ONOMA_PCRE2
+#if !defined(PCRE2_CODE_UNIT_WIDTH)
+#define PCRE2_CODE_UNIT_WIDTH 8  ///< bits, for pcre2.h
+#endif
+#include <pcre2.h>
+#endif
+
+namespace onoma::inline ONOMA_ABI {
+
+#if ONOMA_PCRE2
+
+/// Immutable; one serves many threads. Patterns and texts may be hostile: a match that takes more
+/// than a million steps, or a text that takes seconds, ends with an error.
+class regex {
+ public:
+  /// Memory of one thread.
+  class search {
+   public:
+    /// A text begins: its time counts from now on.
+    void start() {
+      if (!data_) {
+        data_.reset(pcre2_match_data_create_8(1, nullptr));
+        limits_.reset(pcre2_match_context_create_8(nullptr));
+        pcre2_set_match_limit_8(limits_.get(), 1'000'000);
+        pcre2_set_depth_limit_8(limits_.get(), 100'000);
+        pcre2_set_heap_limit_8(limits_.get(), 64 * 1024);
+      }
+      start_ = std::chrono::steady_clock::now();
+    }
+
+   private:
+    friend class regex;
+    struct free_data {
+      void operator()(pcre2_match_data_8* data) const { pcre2_match_data_free_8(data); }
+    };
+    struct free_context {
+      void operator()(pcre2_match_context_8* context) const { pcre2_match_context_free_8(context); }
+    };
+    std::unique_ptr<pcre2_match_data_8, free_data> data_;
+    std::unique_ptr<pcre2_match_context_8, free_context> limits_;
+    std::chrono::steady_clock::time_point start_;
+  };
+
+  /// `where` names the part of the file, for messages. @throws onoma::error (unsupported).
+  regex(std::string_view source, std::string_view where) : source_(source), where_(where) {
+    code_ = compile(regex_syntax(source, where, lacking).translated());
+  }
+
+  /// The first match in valid UTF-8 from `from` on. @throws onoma::error (unsupported) if it takes
+  /// too long.
+  bool find(std::string_view text, std::uint32_t from, std::uint32_t& begin, std::uint32_t& end,
+            search& s) const {
+    // The clock is looked at after some hundred places, as there may be no match for long.
+    constexpr std::size_t places = 512;
+    const auto* subject = reinterpret_cast<PCRE2_SPTR8>(text.data());
+    for (std::size_t first = from; first <= text.size();) {
+      pcre2_set_offset_limit_8(s.limits_.get(), first + places);
+      int rc = pcre2_match_8(code_.get(), subject, text.size(), first, PCRE2_NO_UTF_CHECK,
+                             s.data_.get(), s.limits_.get());
+      if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
+        rc = pcre2_match_8(code_.get(), subject, text.size(), first,
+                           PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, s.data_.get(), s.limits_.get());
+      }
+      if (rc >= 0) {
+        const auto* range = pcre2_get_ovector_pointer_8(s.data_.get());
+        begin = static_cast<std::uint32_t>(range[0]);
+        end = static_cast<std::uint32_t>(range[1]);
+        return true;
+      }
+      const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - s.start_;
+      const bool late = taken.count() > 5 + 5e-6 * static_cast<double>(text.size());
+      if (rc != PCRE2_ERROR_NOMATCH || late) {
+        fail(error_code::unsupported, where_, "a pattern that is found in reasonable time",
+             "'" + source_ + "'");
+      }
+      first += places + 1;
+      while (first < text.size() && is_continuation(text[first])) ++first;
+    }
+    return false;
+  }
+
+ private:
+  struct free_code {
+    void operator()(pcre2_code_8* code) const { pcre2_code_free_8(code); }
+  };
+  struct free_compile {
+    void operator()(pcre2_compile_context_8* context) const { pcre2_compile_context_free_8(context); }
+  };
+  using code = std::unique_ptr<pcre2_code_8, free_code>;
+
+  [[nodiscard]] code compile(const std::string& pattern) const {
+    const std::unique_ptr<pcre2_compile_context_8, free_compile> context(
+        pcre2_compile_context_create_8(nullptr));
+    pcre2_set_newline_8(context.get(), PCRE2_NEWLINE_LF);
+    pcre2_set_parens_nest_limit_8(context.get(), 100);
+    constexpr std::uint32_t options =
+        PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
+    int problem = 0;
+    PCRE2_SIZE place = 0;
+    code made(pcre2_compile_8(reinterpret_cast<PCRE2_SPTR8>(pattern.data()), pattern.size(), options,
+                              &problem, &place, context.get()));
+    if (!made) {
+      std::array<PCRE2_UCHAR8, 200> message{};
+      pcre2_get_error_message_8(problem, message.data(), message.size());
+      fail(error_code::unsupported, where_, "a regular expression that PCRE2 understands",
+           "'" + source_ + "': " + reinterpret_cast<const char*>(message.data()));
+    }
+    // Where there is no just-in-time compiler, patterns are interpreted.
+    pcre2_jit_compile_8(made.get(), PCRE2_JIT_COMPLETE);
+    return made;
+  }
+
+  /// The letters or numbers of Hugging Face's Unicode that PCRE2's is too old for.
+  [[nodiscard]] static std::string lacking(char property) {
+    std::string all;
+    const auto append = [&all](const auto& table) {
+      for (const auto& range : table) {
+        for (auto c = range.first; c <= range.last; ++c) append_utf8(all, c);
+      }
+    };
+    property == 'L' ? append(unicode::letter_ranges) : append(unicode::number_ranges);
+    regex others;
+    others.code_ = others.compile(std::string("\\P{") + property + "}");
+    search s;
+    s.start();
+    regex_syntax::ranges found;
+    std::uint32_t begin = 0;
+    for (std::uint32_t end = 0; others.find(all, end, begin, end, s);) {
+      regex_syntax::add(found, decode_utf8(all, begin).code_point);
+    }
+    return regex_syntax::items(found);
+  }
+
+  regex() = default;
+
+  std::string source_;
+  std::string where_;
+  code code_;
+};
+
+#else
+
+/// Stands for regular expressions in programs without PCRE2: there is none.
+class regex {
+ public:
+  struct search {
+    void start() {}
+  };
+  /// @throws onoma::error (unsupported), always.
+  regex(std::string_view source, std::string_view where) {
+    fail(error_code::unsupported, std::string(where),
+         "no regular expression, as onoma was built without PCRE2", "'" + std::string(source) + "'");
+  }
+  bool find(std::string_view, std::uint32_t, std::uint32_t&, std::uint32_t&, search&) const {
+    return false;
+  }
+};
+
+#endif
+
+}  // namespace onoma::inline ONOMA_ABI
