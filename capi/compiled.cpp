@@ -12,6 +12,7 @@
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>
+#include <onoma/predict/word_splitting.hpp>
 #include <onoma/text/files/load.hpp>
 #include <onoma/train/trainer.hpp>
 
@@ -52,6 +53,7 @@ tagged_text convert(onoma::tagged_text&& from) {
   to.windows = from.windows;
   to.repairs = from.repairs;
   to.unknown_tokens = from.unknown_tokens;
+  for (const auto word : from.words) to.words.push_back(convert(word));
   return to;
 }
 
@@ -107,6 +109,7 @@ pipeline_options convert(const model_options& from) {
   pipeline_options to;
   to.threads = thread_count(from.threads);
   to.strategy = aggregation_from_name(from.strategy);
+  to.splitting = word_splitting_from_name(from.split);
   to.max_length = from.max_length;
   to.stride = from.stride;
   to.max_tokens = from.max_tokens;
@@ -227,18 +230,18 @@ struct trainer::state {
 
   state(const std::string& folder, const std::vector<onoma::sentence>& train,
         std::vector<onoma::sentence> dev, const training_options& options)
-      : tokens(load_tokenizer(folder)),
-        pool(thread_count(options.threads)),
+      : pool(thread_count(options.threads)),
         backend(pool),
         trained(
             model_type::load(folder, labels_of(train), backend,
                              {.seed = options.seed, .replace_head = true, .recompute = options.recompute})),
+        tokens(load_tokenizer(folder).for_table(trained.config().vocabulary)),
         run(trained, tokens, train, std::move(dev), convert(options)) {}
 
-  tokenizer tokens;
   thread_pool pool;
   cpu_backend backend;
   model_type trained;
+  tokenizer tokens;
   run_type run;
 };
 

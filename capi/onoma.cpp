@@ -134,6 +134,7 @@ onoma_load_options load_defaults() {
           from.stride,
           from.max_tokens,
           nullptr,
+          nullptr,
           nullptr};
 }
 
@@ -211,10 +212,13 @@ struct onoma_result {
       auto& entities = views.emplace_back();
       entities.reserve(text.entities.size());
       for (const auto& e : text.entities) entities.push_back(view(e));
+      auto& places = words.emplace_back();
+      for (const auto& word : text.words) places.push_back({word.begin, word.end});
     }
   }
   std::vector<compiled::tagged_text> texts;
   std::vector<std::vector<onoma_entity>> views;
+  std::vector<std::vector<onoma_range>> words;
 };
 
 struct onoma_corpus {
@@ -266,6 +270,7 @@ onoma_status onoma_model_load(const char* folder, const onoma_load_options* opti
     how.stride = given.stride;
     how.max_tokens = given.max_tokens;
     if (given.strategy != nullptr) how.strategy = given.strategy;
+    if (given.split != nullptr) how.split = given.split;
     if (given.packed_cache != nullptr) how.packed_cache = given.packed_cache;
     return std::make_unique<onoma_model>(compiled::model::load(folder, how));
   });
@@ -326,6 +331,14 @@ size_t onoma_result_entity_count(const onoma_result* result, size_t text) {
 
 const onoma_entity* onoma_result_entity(const onoma_result* result, size_t text, size_t entity) {
   return entity < onoma_result_entity_count(result, text) ? &result->views[text][entity] : nullptr;
+}
+
+size_t onoma_result_word_count(const onoma_result* result, size_t text) {
+  return text < onoma_result_text_count(result) ? result->words[text].size() : 0;
+}
+
+const onoma_range* onoma_result_word(const onoma_result* result, size_t text, size_t word) {
+  return word < onoma_result_word_count(result, text) ? &result->words[text][word] : nullptr;
 }
 
 int64_t onoma_result_windows(const onoma_result* result, size_t text) {

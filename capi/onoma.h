@@ -99,6 +99,7 @@ typedef struct onoma_load_options {
   int64_t stride;       /**< 64: tokens that windows of a long text share */
   int64_t max_tokens;   /**< 2048: tokens per batch */
   const char *strategy; /**< NULL ("word"): how pieces become entities; none, simple, first, average, max */
+  const char *split;        /**< NULL ("auto"): what finds words of raw text; learned, general, tokenizer */
   const char *packed_cache; /**< NULL; a file for packed weights, so that later starts are faster */
 } onoma_load_options;
 
@@ -164,6 +165,19 @@ ONOMA_API size_t onoma_result_entity_count(const onoma_result *result, size_t te
 
 /** An entity of a text, both from 0, in the order of the text; NULL if it is not there. */
 ONOMA_API const onoma_entity *onoma_result_entity(const onoma_result *result, size_t text, size_t entity);
+
+/** [begin, end) in bytes of a text. */
+typedef struct onoma_range {
+  int64_t begin; /**< the first byte inside */
+  int64_t end;   /**< the first byte behind */
+} onoma_range;
+
+/** How many words rules found in a raw text (`onoma_load_options`, split); 0 where the tokenizer's words were
+ * labelled, or the text came in words. */
+ONOMA_API size_t onoma_result_word_count(const onoma_result *result, size_t text);
+
+/** A word that rules found, from 0: `first` and `last` of entities count these. NULL if it is not there. */
+ONOMA_API const onoma_range *onoma_result_word(const onoma_result *result, size_t text, size_t word);
 
 /** Windows that a text was cut into: more than 1 if it was longer than the model takes. */
 ONOMA_API int64_t onoma_result_windows(const onoma_result *result, size_t text);

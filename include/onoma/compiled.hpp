@@ -97,6 +97,9 @@ struct tagged_text {
   std::int64_t windows = 1;         ///< > 1: the text was longer than the model takes
   std::int64_t repairs = 0;         ///< I- tags that continued nothing and opened an entity
   std::int64_t unknown_tokens = 0;  ///< pieces that the vocabulary does not have
+  /// The words of raw text by the rules of `model_options::split`; `entity::first` and `last` are places in
+  /// them. Empty where the tokenizer's words were labelled, or the text came in words.
+  std::vector<range> words;
 };
 
 /// A sentence as data: words, and one tag for each ("B-PER", "O"), or none at all.
@@ -143,6 +146,9 @@ struct report {
 struct model_options {
   std::int64_t threads = 1;        ///< > 1: the model has a pool of so many threads; 0: one per processor
   std::string strategy = "word";   ///< how pieces become entities: word, none, simple, first, average, max
+  /// What finds the words of raw text: "auto" (the rules that training left in the folder, else the
+  /// tokenizer), "learned", "general" or "tokenizer" (docs/words.md).
+  std::string split = "auto";
   std::int64_t max_length = 0;     ///< tokens per window; 0: as it was trained, or as many as it takes
   std::int64_t stride = 64;        ///< tokens that windows of a long text share
   std::int64_t max_tokens = 2048;  ///< tokens per batch

@@ -110,6 +110,28 @@ static void test_tagging(onoma_model *model) {
   onoma_result_free(one);
 }
 
+/* Words by rules, which entities count. */
+static void test_words(const char *folder) {
+  onoma_load_options options;
+  onoma_model *model = NULL;
+  onoma_result *result = NULL;
+  size_t i;
+  onoma_load_options_init(&options, sizeof(options));
+  options.split = "general";
+  REQUIRE(onoma_model_load(folder, &options, &model));
+  REQUIRE(onoma_tag(model, "A. B. Doe", 9, &result));
+  CHECK(onoma_result_word_count(result, 0) == 3 && onoma_result_word(result, 0, 3) == NULL);
+  CHECK(onoma_result_word(result, 0, 1)->begin == 3 && onoma_result_word(result, 0, 1)->end == 5);
+  for (i = 0; i < onoma_result_entity_count(result, 0); ++i) {
+    const onoma_entity *e = onoma_result_entity(result, 0, i);
+    CHECK(onoma_result_word(result, 0, (size_t)e->first)->begin == e->bytes_begin);
+  }
+  onoma_result_free(result);
+  onoma_model_free(model);
+  options.split = "learned";
+  CHECK_ERROR(onoma_model_load(folder, &options, &model), ONOMA_MISSING, "word rules");
+}
+
 static void test_evaluation(onoma_model *model, const char *path) {
   onoma_corpus *corpus = NULL;
   onoma_report *report = NULL;
@@ -333,6 +355,7 @@ int main(int argc, char **argv) {
   options.threads = 2;
   REQUIRE(onoma_model_load(argv[1], &options, &model));
   test_tagging(model);
+  test_words(argv[1]);
   test_evaluation(model, argv[2]);
   test_training(argv[1]);
   test_errors(model, argv[1]);
