@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/function_ref.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/text/encoding.hpp>
@@ -66,8 +67,7 @@ class batch_tokenizer {
  private:
   /// Calls `encode(i, workspace)` for each i. Threads take stretches of lines until none is left,
   /// so that a long line does not make the others wait.
-  template <class Encode>
-  void each(std::size_t count, const Encode& encode) {
+  void each(std::size_t count, function_ref<void(std::size_t, tokenizer::workspace&)> encode) {
     const auto threads = static_cast<std::size_t>(std::max<index_t>(1, threads_.concurrency()));
     const std::size_t stretch = std::clamp<std::size_t>(count / (8 * threads), 1, 32);
     const std::size_t stretches = (count + stretch - 1) / stretch;

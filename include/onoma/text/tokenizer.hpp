@@ -178,7 +178,7 @@ class tokenizer {
   }
   /// The id of the unknown piece, or -1 if there is none.
   [[nodiscard]] std::int32_t unknown_id() const noexcept {
-    return std::visit([](const auto& kind) { return kind.model.unknown(); }, parts_->kind);
+    return std::visit([](const auto& kind) { return unknown_of(kind.model); }, parts_->kind);
   }
   /// Whether its words are what stands between spaces, with punctuation, and whole clauses where a script
   /// has no spaces (a Unigram model, or Metaspace). `assign_words` knows better ones.
@@ -208,11 +208,20 @@ class tokenizer {
     Words words;
     Model model;
   };
-  using any_model =
-      std::variant<word_model<bert_words, wordpiece>, word_model<byte_level_words, bpe>,
-                   word_model<general_words, wordpiece>, word_model<general_words, bpe>,
-                   word_model<general_words, character_bpe>, word_model<general_words, word_level>,
-                   word_model<general_words, unigram>>;
+  /// The two that most models have are compiled as one loop. Behind a chain of steps, whose words take longer,
+  /// the model is chosen word by word: a loop for each would be compiled five times over.
+  using any_pieces = std::variant<wordpiece, bpe, character_bpe, word_level, unigram>;
+  using any_model = std::variant<word_model<bert_words, wordpiece>, word_model<byte_level_words, bpe>,
+                                 word_model<general_words, any_pieces>>;
+
+  template <class Model>
+  [[nodiscard]] static std::int32_t unknown_of(const Model& model) {
+    if constexpr (std::is_same_v<Model, any_pieces>) {
+      return std::visit([](const auto& chosen) { return chosen.unknown(); }, model);
+    } else {
+      return model.unknown();
+    }
+  }
 
   struct parts {
     parts(const std::vector<std::string>& vocab, settings options)
@@ -243,19 +252,16 @@ class tokenizer {
                                                  bpe(pieces, chosen->model)};
       }
       const auto& chosen = std::get<general_settings>(options.kind);
-      const auto with = [&](auto model) -> any_model {
-        return word_model<general_words, decltype(model)>{
-            general_words(chosen.normalizers, chosen.pre_tokenizers), std::move(model)};
-      };
       struct {
         const vocabulary& pieces;
-        wordpiece operator()(const wordpiece::options& o) const { return wordpiece(pieces, o); }
-        bpe operator()(const bpe::options& o) const { return bpe(pieces, o); }
-        character_bpe operator()(const character_bpe::options& o) const { return {pieces, o}; }
-        word_level operator()(const word_level::options& o) const { return {pieces, o}; }
-        unigram operator()(const unigram::options& o) const { return {pieces, o}; }
-      } make{pieces};
-      return std::visit([&](const auto& model) { return with(make(model)); }, chosen.model);
+        any_pieces operator()(const wordpiece::options& o) const { return wordpiece(pieces, o); }
+        any_pieces operator()(const bpe::options& o) const { return bpe(pieces, o); }
+        any_pieces operator()(const character_bpe::options& o) const { return character_bpe(pieces, o); }
+        any_pieces operator()(const word_level::options& o) const { return word_level(pieces, o); }
+        any_pieces operator()(const unigram::options& o) const { return unigram(pieces, o); }
+      } const make{pieces};
+      return word_model<general_words, any_pieces>{
+          general_words(chosen.normalizers, chosen.pre_tokenizers), std::visit(make, chosen.model)};
     }
 
     [[nodiscard]] const added_token* added_by_id(std::int32_t id) const {
@@ -398,6 +404,10 @@ class tokenizer {
     work.tokens_.push_back({token.id, word >= 0 ? word : work.word_count_++, offset});
   }
 
+  static void add_word(const any_pieces& model, const word_view& found, std::int32_t word,
+                       workspace& work) {
+    std::visit([&](const auto& chosen) { add_word(chosen, found, word, work); }, model);
+  }
   template <class Model>
   static void add_word(const Model& model, const word_view& found, std::int32_t word,
                        workspace& work) {

@@ -1,6 +1,7 @@
 /// Tokens that are recognised in raw text before anything is split, like "[MASK]".
 #pragma once
 
+#include <onoma/core/function_ref.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
@@ -80,8 +81,8 @@ class added_tokens {
 
   /// Calls `plain(byte_span)` for stretches between the tokens, not empty ones, and
   /// `token(const added_token&, byte_span)` for each token with the white space that it takes.
-  template <class Plain, class Token>
-  void split(std::string_view text, const Plain& plain, const Token& token) const {
+  void split(std::string_view text, function_ref<void(byte_span)> plain,
+             function_ref<void(const added_token&, byte_span)> token) const {
     index_t begin = 0;
     const auto size = static_cast<index_t>(text.size());
     for (index_t at = next_start(text, 0); at < size; at = next_start(text, at)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/function_ref.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/text/aligned_text.hpp>
 #include <onoma/text/steps/normalizers.hpp>
@@ -46,8 +47,7 @@ class general_words {
   /// all of the text, nothing is left there. `spaced`: a space is added in front of the part, and stands
   /// for nothing.
   /// @throws onoma::error as `normalize`, and as `regex::find`.
-  template <class Sink>
-  void split(word_range part, bool spaced, buffers& b, const Sink& sink) const {
+  void split(word_range part, bool spaced, buffers& b, function_ref<void(const word_view&)> sink) const {
     auto& [text, words] = b.cut;
     if (!spaced && part.begin == 0 && part.end == b.text.bytes.size()) {
       std::swap(text, b.text);
