@@ -5,19 +5,45 @@
 #include <onoma/core/types.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <concepts>
+#include <exception>
 #include <memory>
+#include <utility>
 
 namespace onoma::inline ONOMA_ABI {
 
 /// What onoma asks of a host's thread pool: call `task(i)` once for each i in [0, count), in any
-/// order and on any thread, and return when all calls have returned. Tasks do not throw and do not
-/// start further parallel work. `concurrency()` is how many may run at once, the same at every call;
-/// fewer than 1 count as 1.
+/// order and on any thread, and return when all calls have returned. Tasks that onoma passes do not throw
+/// (`executor_ref` catches what they throw) and do not start further parallel work. `concurrency()` is how
+/// many may run at once, the same at every call; fewer than 1 count as 1.
 template <class E>
 concept executor = requires(E& e, index_t count, function_ref<void(index_t)> task) {
   { e.concurrency() } -> std::convertible_to<index_t>;
   e.parallel_for(count, task);
+};
+
+/// Runs tasks and keeps the first exception for the caller: what another thread throws would end the process.
+/// Tasks that begin after it are left out.
+class task_guard {
+ public:
+  /// Of one task.
+  void run(function_ref<void(index_t)> task, index_t i) noexcept {
+    if (failed_.load(std::memory_order_relaxed)) return;
+    try {
+      task(i);
+    } catch (...) {
+      if (!failed_.exchange(true, std::memory_order_relaxed)) first_ = std::current_exception();
+    }
+  }
+  /// When all tasks have returned. @throws what the first one that threw did.
+  void rethrow() {
+    if (failed_.load(std::memory_order_relaxed)) std::rethrow_exception(std::exchange(first_, nullptr));
+  }
+
+ private:
+  std::atomic<bool> failed_{false};
+  std::exception_ptr first_;
 };
 
 /// Runs everything on the calling thread.
@@ -54,11 +80,15 @@ class executor_ref {
     return object_ == nullptr ? 1 : std::max<index_t>(1, concurrency_(object_));
   }
   /// As that of the executor; a single call is made on the calling thread.
+  /// @throws what a task threw, once all that began have returned.
   void parallel_for(index_t count, function_ref<void(index_t)> task) const {
     if (object_ == nullptr || count <= 1) {
       for (index_t i = 0; i < count; ++i) task(i);
     } else {
-      run_(object_, count, task);
+      task_guard guard;
+      const auto guarded = [&](index_t i) { guard.run(task, i); };
+      run_(object_, count, guarded);
+      guard.rethrow();
     }
   }
 

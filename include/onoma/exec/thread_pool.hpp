@@ -2,15 +2,20 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/exclusive.hpp>
 #include <onoma/core/function_ref.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/exec/executor.hpp>
+#include <onoma/exec/forks.hpp>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -40,27 +45,20 @@ namespace onoma::inline ONOMA_ABI {
 /// by one counter: uneven tasks balance themselves. A call waits for the workers that have joined it
 /// and for no others, so that it is never slower than the caller alone by more than a wake-up where
 /// the machine is busy or gives fewer CPUs than threads; in the latter case nobody spins. One
-/// `parallel_for` runs at a time; tasks do not throw and start no further parallel work. Nothing is
-/// allocated after construction.
+/// `parallel_for` runs at a time: a second one, of another thread or of a task, is refused. Nothing is
+/// allocated after construction. In the child of a fork, where the workers are not, the first call starts
+/// them anew.
 class thread_pool {
  public:
   /// @throws onoma::error (invalid_argument) unless 1 <= threads <= 1024, (unsupported) if the system does
   /// not start as many.
   explicit thread_pool(index_t threads)
-      : spin_limit_(threads <= available_cpus() ? longest_spin : 0) {
+      : threads_(threads), spin_limit_(threads <= available_cpus() ? longest_spin : 0) {
     if (threads < 1 || threads > 1024) {
       fail(error_code::invalid_argument, "thread_pool", "1 to 1024 threads",
            std::to_string(threads));
     }
-    workers_.reserve(static_cast<std::size_t>(threads - 1));
-    try {
-      for (index_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
-    } catch (const std::system_error& problem) {
-      const index_t started = concurrency();
-      stop();
-      fail(error_code::unsupported, "thread_pool", std::to_string(threads) + " threads",
-           std::to_string(started) + ", then: " + problem.what());
-    }
+    start();
   }
 
   ~thread_pool() { stop(); }
@@ -69,16 +67,21 @@ class thread_pool {
   thread_pool& operator=(const thread_pool&) = delete;
 
   /// The number of threads, with the caller.
-  [[nodiscard]] index_t concurrency() const noexcept {
-    return static_cast<index_t>(workers_.size()) + 1;
-  }
+  [[nodiscard]] index_t concurrency() const noexcept { return threads_; }
 
   /// Calls `task(i)` once for every i in [0, count); returns when all calls have returned.
+  /// @throws what a task threw, once all that began have returned; onoma::error (invalid_argument) during another
+  /// call, (unsupported) if the child of a fork cannot start the threads.
   void parallel_for(index_t count, function_ref<void(index_t)> task) {
-    if (workers_.empty() || count <= 1) {
+    if (threads_ == 1 || count <= 1) {
       for (index_t i = 0; i < count; ++i) task(i);
       return;
     }
+    if (process_ != forks()) restart();
+    const exclusive::use used(exclusive_, "thread_pool::parallel_for",
+                              "a pool for each thread that calls, and no parallel work in tasks");
+    task_guard guard;
+    guard_ = &guard;
     task_ = &task;
     count_ = count;
     next_.store(0, std::memory_order_relaxed);
@@ -96,10 +99,39 @@ class thread_pool {
         std::this_thread::yield();
       }
     }
+    guard.rethrow();
   }
 
  private:
+  void start() {
+    process_ = forks();
+    workers_.reserve(static_cast<std::size_t>(threads_ - 1));
+    try {
+      for (index_t i = 1; i < threads_; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error& problem) {
+      const auto started = workers_.size() + 1;
+      stop();
+      workers_.clear();
+      fail(error_code::unsupported, "thread_pool", std::to_string(threads_) + " threads",
+           std::to_string(started) + ", then: " + problem.what());
+    }
+  }
+  /// In the child of a fork: as after construction. What is left of the parent's workers are their handles, which
+  /// must be neither joined nor destroyed.
+  void restart() {
+    static_cast<void>(new std::vector<std::thread>(std::move(workers_)));  // for ever
+    exclusive_.reset();
+    joined_.store(0, std::memory_order_relaxed);
+    generation_.store(0, std::memory_order_relaxed);
+    sleepers_.store(0, std::memory_order_relaxed);
+    stop_.store(false, std::memory_order_relaxed);
+    start();
+  }
   void stop() noexcept {
+    if (process_ != forks()) {
+      static_cast<void>(new (std::nothrow) std::vector<std::thread>(std::move(workers_)));
+      return;
+    }
     stop_.store(true, std::memory_order_relaxed);
     generation_.fetch_add(1, std::memory_order_release);
     generation_.notify_all();
@@ -124,7 +156,7 @@ class thread_pool {
     for (;;) {
       const index_t i = next_.fetch_add(1, std::memory_order_relaxed);
       if (i >= count_) return;
-      (*task_)(i);
+      guard_->run(*task_, i);
     }
   }
 
@@ -162,7 +194,11 @@ class thread_pool {
     }
   }
 
+  const index_t threads_;
   const int spin_limit_;
+  unsigned process_ = 0;  // of which the workers are
+  exclusive exclusive_;
+  task_guard* guard_ = nullptr;
   std::vector<std::thread> workers_;
   const function_ref<void(index_t)>* task_ = nullptr;
   index_t count_ = 0;

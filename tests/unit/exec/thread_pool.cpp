@@ -15,6 +15,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -119,6 +121,86 @@ TEST_CASE("without an executor the calling thread does the work") {
   none.parallel_for(4, [&](index_t i) { sum += static_cast<int>(i); });
   CHECK(sum == 6);
   CHECK_THROWS_AS(onoma::thread_pool(0), onoma::error);
+}
+
+TEST_CASE("what a task throws, on whichever thread, comes out of the call when no task runs any more") {
+  onoma::thread_pool pool(3);
+  const auto caller = std::this_thread::get_id();
+  for (int round = 0; round < 200; ++round) {
+    auto data = std::make_unique<std::vector<long>>(400, 1);
+    const bool mine = round % 2 == 0;
+    std::atomic<bool> thrown{false};
+    const auto call = [&, p = data.get()] {
+      pool.parallel_for(400, [&, p](index_t i) {
+        if (i > 20 && (std::this_thread::get_id() == caller) == mine) {
+          thrown = true;
+          throw std::bad_alloc();
+        }
+        (*p)[static_cast<std::size_t>(i)]++;
+      });
+    };
+    bool caught = false;
+    try {
+      call();
+    } catch (const std::bad_alloc&) {
+      caught = true;
+    }
+    CHECK(caught == thrown);
+    data.reset();  // and nobody counts in it
+  }
+  // An executor of the host's, which must not see it.
+  struct host {
+    static index_t concurrency() { return 2; }
+    void parallel_for(index_t count, onoma::function_ref<void(index_t)> task) {
+      for (index_t i = 0; i < count; ++i) task(i);
+      ++returned;
+    }
+    int returned = 0;
+  } executor;
+  CHECK_THROWS_AS(onoma::executor_ref(executor).parallel_for(3, [](index_t) { throw std::bad_alloc(); }),
+                  std::bad_alloc);
+  CHECK(executor.returned == 1);
+}
+
+TEST_CASE("a pool that is called by a task or by two threads says so") {
+  onoma::thread_pool pool(2);
+  CHECK_THROWS_WITH_AS(pool.parallel_for(8, [&](index_t) { pool.parallel_for(8, [](index_t) {}); }),
+                       doctest::Contains("found a call during another"), onoma::error);
+  std::atomic<index_t> sum{0};
+  std::atomic<index_t> refused{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 200; ++round) {
+        try {
+          pool.parallel_for(16, [&](index_t i) { sum += i; });
+        } catch (const onoma::error&) {
+          ++refused;
+        }
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(sum == 120 * (800 - refused));
+}
+
+TEST_CASE("pools survive a fork: in the child they start their workers anew, or are destroyed") {
+  for (int round = 0; round < 100; ++round) {
+    auto pool = std::make_unique<onoma::thread_pool>(4);
+    pool->parallel_for(8, [](index_t) {});
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      std::atomic<int> count{0};
+      if (round % 2 == 0) pool->parallel_for(8, [&](index_t) { ++count; });
+      pool.reset();
+      ::_exit(round % 2 == 0 && count != 8 ? 1 : 0);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+    pool->parallel_for(8, [](index_t) {});
+  }
 }
 
 }  // namespace test
