@@ -34,6 +34,8 @@ inline void check_output_file(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path, problem)) {
     onoma::fail(onoma::error_code::invalid_argument, "writing " + path.string(), "a file", "a folder");
   }
+  // To open a pipe and close it would end its reader.
+  if (std::filesystem::exists(path, problem) && !std::filesystem::is_regular_file(path, problem)) return;
   // Made and thrown away: its folder exists and can be written to.
   const onoma::atomic_file probe(path);
 }

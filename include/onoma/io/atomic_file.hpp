@@ -4,45 +4,66 @@
 #include <onoma/core/error.hpp>
 #include <onoma/io/mapped_file.hpp>
 
-#include <atomic>
+#include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <functional>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace onoma::inline ONOMA_ABI {
 
-/// A name beside `target` that no other writer takes: of a file or folder that will be renamed to it.
+/// A name beside `target` that no one can guess: of a file or folder that will be renamed to it. Who makes
+/// it must still fail where the name is taken.
 [[nodiscard]] inline std::filesystem::path temporary_path(const std::filesystem::path& target) {
-  static std::atomic<unsigned> count{0};
-  std::string ending = "." + std::to_string(count++) + ".tmp";
-#if ONOMA_HAS_MMAP
-  ending = "." + std::to_string(::getpid()) + ending;
-#endif
-  return target.string() + ending;
+  std::random_device source;  // the system's: other processes and containers may have our process id
+  std::string ending = ".";
+  for (int i = 0; i < 4; ++i) {
+    constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuv";
+    for (std::uint32_t bits = source(), n = 0; n < 4; ++n, bits >>= 5) ending += digits[bits % 32];
+  }
+  return target.string() + ending + ".tmp";
 }
 
 /// Collects a file beside its target and puts it in place with `commit`: write, sync, rename, sync of
 /// the folder. Without a commit (an exception on the way) the target stays as it was and the
-/// temporary file is removed.
+/// temporary file is removed. It gets the mode of the file that it replaces.
+///
+/// Where the target is a link, the file that it leads to is replaced and the link stays. The temporary file has a
+/// name that no one can guess and must not exist before. A device or a pipe is written to as it is, at once.
 class atomic_file {
  public:
-  /// @throws onoma::error (io, file_not_found) if the folder cannot be written to.
-  explicit atomic_file(std::filesystem::path target)
-      : target_(std::move(target)), temporary_(temporary_path(target_)) {
-    file_ = std::fopen(temporary_.string().c_str(), "wb");
+  /// @throws onoma::error (io, file_not_found) if the folder cannot be written to; (invalid_argument) for a
+  /// folder in the target's place.
+  explicit atomic_file(const std::filesystem::path& target) : target_(resolve(target)) {
+#if ONOMA_HAS_MMAP
+    struct stat status {};
+    const bool exists = ::stat(target_.c_str(), &status) == 0;
+    if (exists && S_ISDIR(status.st_mode)) {
+      fail(error_code::invalid_argument, "writing " + target_.string(), "the name of a file", "a folder");
+    }
+    if ((exists && !S_ISREG(status.st_mode)) || is_open_file(target_)) {
+      open_descriptor(target_, O_WRONLY | O_APPEND);
+      return;
+    }
+    temporary_ = temporary_path(target_);
+    open_descriptor(temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+    if (exists) static_cast<void>(::fchmod(::fileno(file_), status.st_mode & 07777));
+#else
+    temporary_ = temporary_path(target_);
+    file_ = std::fopen(temporary_.string().c_str(), "wbx");
     if (file_ == nullptr) fail_errno("writing", target_);
+#endif
   }
   ~atomic_file() {
     if (file_ == nullptr) return;
     std::fclose(file_);
-    std::error_code ignored;
-    std::filesystem::remove(temporary_, ignored);
+    remove_temporary();
   }
   atomic_file(const atomic_file&) = delete;
   atomic_file& operator=(const atomic_file&) = delete;
@@ -56,42 +77,84 @@ class atomic_file {
   /// Appends. @throws onoma::error (io).
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
 
-  /// @throws onoma::error (io); the target is then unchanged.
+  /// @throws onoma::error (io); a target that is replaced is then unchanged, unless only the folder could not be
+  /// synced: the new file is then there, and may not outlive a power cut.
   void commit() {
     if (std::fflush(file_) != 0) fail_errno("writing", target_);
 #if ONOMA_HAS_MMAP
-    if (::fsync(::fileno(file_)) != 0) fail_errno("writing", target_);
+    if (::fsync(::fileno(file_)) != 0 && !temporary_.empty()) fail_errno("writing", target_);
 #endif
-    std::FILE* closing = std::exchange(file_, nullptr);
-    std::error_code problem;
-    if (std::fclose(closing) == 0) {
-      std::filesystem::rename(temporary_, target_, problem);
-    } else {
-      problem = std::error_code(errno, std::generic_category());
+    if (std::fclose(std::exchange(file_, nullptr)) != 0) {
+      const int reason = errno;
+      remove_temporary();
+      errno = reason;
+      fail_errno("writing", target_);
     }
+    if (temporary_.empty()) return;
+    std::error_code problem;
+    std::filesystem::rename(temporary_, target_, problem);
     if (problem) {
-      std::error_code ignored;
-      std::filesystem::remove(temporary_, ignored);
+      remove_temporary();
       fail(error_code::io, "writing " + target_.string(), "", problem.message());
     }
-    sync_folder();
+    sync_folder(target_.has_parent_path() ? target_.parent_path() : ".");
+  }
+
+  /// Makes the names in a folder outlive a power cut. File systems that cannot do that for folders lose this
+  /// guarantee and nothing else. @throws onoma::error (io) if the system tried and failed.
+  static void sync_folder(const std::filesystem::path& folder) {
+#if ONOMA_HAS_MMAP
+    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return;
+    const bool failed = ::fsync(descriptor) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EROFS;
+    const int reason = errno;
+    ::close(descriptor);
+    errno = reason;
+    if (failed) fail_errno("syncing folder", folder);
+#else
+    static_cast<void>(folder);
+#endif
   }
 
  private:
-  void sync_folder() const noexcept {
+  /// What a link leads to, though nothing may be there yet.
+  static std::filesystem::path resolve(const std::filesystem::path& target) {
+    std::filesystem::path place = target;
+    std::error_code problem;
+    for (int links = 0; !is_open_file(place) && std::filesystem::is_symlink(place, problem); ++links) {
+      if (links == 40) fail(error_code::io, "writing " + target.string(), "a file", "links that go round");
+      place = place.parent_path() / std::filesystem::read_symlink(place, problem);
+    }
+    return place;
+  }
+  /// The names that the system gives to open files: /dev/stdout, /dev/fd/3, /proc/self/fd/3.
+  static bool is_open_file(const std::filesystem::path& target) {
+    const std::string name = target.lexically_normal().string();
+    return name.starts_with("/proc/") || name.starts_with("/dev/fd/") || name == "/dev/stdout" ||
+           name == "/dev/stderr";
+  }
+
 #if ONOMA_HAS_MMAP
-    // The rename is durable once the folder is. Where folders cannot be synced, nothing is lost
-    // but the guarantee after a power cut.
-    const auto folder = target_.has_parent_path() ? target_.parent_path() : ".";
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return;
-    static_cast<void>(::fsync(descriptor));
+  void open_descriptor(const std::filesystem::path& path, int flags) {
+    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
+    if (descriptor < 0) fail_errno("writing", target_);
+    file_ = ::fdopen(descriptor, "wb");
+    if (file_ != nullptr) return;
+    const int reason = errno;
     ::close(descriptor);
+    remove_temporary();
+    errno = reason;
+    fail_errno("writing", target_);
+  }
 #endif
+  void remove_temporary() noexcept {
+    if (temporary_.empty()) return;
+    std::error_code ignored;
+    std::filesystem::remove(temporary_, ignored);
   }
 
   std::filesystem::path target_;
-  std::filesystem::path temporary_;
+  std::filesystem::path temporary_;  // empty: written through
   std::FILE* file_ = nullptr;
 };
 

@@ -4,7 +4,9 @@
 #include <onoma/core/error.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/io/manifest.hpp>
 #include <onoma/io/mapped_file.hpp>
+#include <onoma/io/replace_folder.hpp>
 #include <onoma/io/weights.hpp>
 
 #include <filesystem>
@@ -17,19 +19,14 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// Files that make up a tokenizer; they travel unchanged from the encoder to the saved model.
-inline constexpr std::string_view tokenizer_files[] = {
-    "tokenizer.json",    "vocab.txt",         "tokenizer_config.json",   "special_tokens_map.json",
-    "added_tokens.json", "vocab.json",        "merges.txt",              "spiece.model",  "spm.model",
-    "sentencepiece.model", "sentencepiece.bpe.model"};
-
 /// An opened folder. The weights stay mapped as long as this object lives.
 class model_folder {
  public:
   /// Needs config.json and weights (io/weights.hpp says which files); tokenizer files are noted where
-  /// they are.
+  /// they are. A folder whose weights have a manifest is compared with it.
   /// @throws onoma::error (file_not_found, unsupported, parse, format) naming the file.
-  [[nodiscard]] static model_folder open(const std::filesystem::path& path) {
+  [[nodiscard]] static model_folder open(const std::filesystem::path& path,
+                                         verification asked = verification::fast) {
     std::error_code problem;  // a name that is too long, say
     if (!std::filesystem::is_directory(path, problem)) {
       fail(error_code::file_not_found, "opening model folder " + path.string(), "a folder",
@@ -42,6 +39,10 @@ class model_folder {
     folder.tokenizer_config_ = is_there(path / "tokenizer_config.json")
                                    ? read_json(path, "tokenizer_config.json")
                                    : json::object();
+    const auto* manifest = folder.tensors_.metadata(manifest_key);
+    if (manifest != nullptr && asked != verification::off) {
+      folder.remarks_ = check_manifest(path, *manifest, folder.config_, folder.tensors_.tensors(), asked);
+    }
     return folder;
   }
 
@@ -55,6 +56,8 @@ class model_folder {
   [[nodiscard]] model_weights tensors() && noexcept { return std::move(tensors_); }
   /// tokenizer_config.json; an empty object where there is none.
   [[nodiscard]] const json& tokenizer_config() const noexcept { return tokenizer_config_; }
+  /// What is odd about it and no error: a sentence each.
+  [[nodiscard]] const std::vector<std::string>& remarks() const noexcept { return remarks_; }
 
   /// The path of one of `tokenizer_files`, if it is there.
   [[nodiscard]] std::optional<std::filesystem::path> tokenizer_file(std::string_view name) const {
@@ -78,6 +81,7 @@ class model_folder {
   json config_;
   model_weights tensors_;
   json tokenizer_config_;
+  std::vector<std::string> remarks_;
 };
 
 /// The content of the tokenizer files of a folder, by name: read once, so that a model can be saved
@@ -110,44 +114,27 @@ inline void check_can_save(const std::filesystem::path& path) {
   fs::remove(probe, problem);
 }
 
-/// Writes a model folder. A new folder is built beside its place and renamed into it. In a folder
-/// that exists each file is replaced as a whole, config.json last, and of the tokenizer's files those
-/// that the new one does not have are removed: other files there stay.
-/// @throws onoma::error (io, invalid_argument); a new folder then does not exist.
-inline void save_model_folder(const std::filesystem::path& path, const json& config,
+/// Writes a model folder, beside its place and then into it as one (`folder_replacement`): a reader finds the old
+/// model whole or the new one whole, whatever fails and whenever the process ends. Of the tokenizer's files those
+/// that the new model does not have go; other files of an old folder stay. The weights carry a manifest
+/// (io/manifest.hpp) that ties the files together.
+/// @throws onoma::error (io, invalid_argument); what was there is then as it was, but in folders that cannot be
+/// renamed, where the manifest tells a mixture from a model.
+inline void save_model_folder(const std::filesystem::path& path, json config,
                               const std::vector<tensor_view>& tensors,
                               const std::map<std::string, std::string>& other_files) {
-  namespace fs = std::filesystem;
-  const fs::path target = path.filename().empty() ? path.parent_path() : path;
-  std::error_code problem;
-  if (fs::exists(target, problem) && !fs::is_directory(target)) {
-    fail(error_code::invalid_argument, "saving model folder " + target.string(), "a folder",
-         "a file of that name");
-  }
-  const bool fresh = !fs::exists(target, problem);
-  fs::path place = target;
-  while (fresh && (place == target || fs::exists(place, problem))) place = temporary_path(target);
-  fs::create_directories(place, problem);
-  if (problem) {
-    fail(error_code::io, "creating " + place.string(), "", problem.message());
-  }
-  try {
-    // transformers refuses files without this entry (modeling_utils.py, load_state_dict).
-    write_safetensors(place / "model.safetensors", tensors, {{"format", "pt"}});
-    for (const auto& [name, content] : other_files) write_file_atomically(place / name, content);
-    // A tokenizer.json of the model before would be read in the place of a vocab.txt.
-    for (const auto name : tokenizer_files) {
-      if (!other_files.empty() && !other_files.contains(std::string(name))) fs::remove(place / name, problem);
-    }
-    write_file_atomically(place / "config.json", config.dump(2) + "\n");
-    if (fresh) {
-      fs::rename(place, target, problem);
-      if (problem) fail(error_code::io, "saving " + target.string(), "", problem.message());
-    }
-  } catch (...) {
-    if (fresh) fs::remove_all(place, problem);
-    throw;
-  }
+  folder_replacement folder(path);
+  const auto manifest = make_manifest(config, tensors, other_files);
+  // transformers refuses files without the entry "format" (modeling_utils.py, load_state_dict).
+  write_safetensors(folder.place() / "model.safetensors", tensors,
+                    {{"format", "pt"}, {manifest_key, manifest.dump()}});
+  for (const auto& [name, content] : other_files) write_file_atomically(folder.place() / name, content);
+  write_file_atomically(folder.place() / "config.json", config_text(config));
+  // A tokenizer.json of the model before would be read in the place of a vocab.txt.
+  const auto* const end = std::end(tokenizer_files);
+  folder.commit([&](std::string_view name) {
+    return !other_files.empty() && std::find(std::begin(tokenizer_files), end, name) != end;
+  });
 }
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/finite.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/io/atomic_file.hpp>
@@ -51,6 +52,14 @@ struct tensor_view {
     text.append(i == 0 ? "" : ", ").append(std::to_string(shape[i]));
   }
   return text + "]";
+}
+
+/// @throws onoma::error (format), with `where`, the name and the place, for a number that is not finite.
+inline void refuse_not_finite(const std::string& where, const tensor_view& tensor) {
+  if (!is_float(tensor.type)) return;
+  const index_t rows = tensor.shape.size() > 1 ? std::max<index_t>(tensor.shape[0], 1) : 1;
+  refuse_not_finite(where + ": tensor '" + tensor.name + "'",
+                    stored_matrix{tensor.bytes.data(), tensor.type, rows, tensor.elements() / rows, nullptr});
 }
 
 /// out[0 .. elements) = the tensor's values as float. F64 is rounded, the others are exact.

@@ -64,6 +64,13 @@ class model_weights {
   }
   /// The name of the file that was opened; of shards, of their index.
   [[nodiscard]] const std::string& file_name() const noexcept { return name_; }
+  /// The entry of this name in the metadata of model.safetensors; null where there is none.
+  [[nodiscard]] const std::string* metadata(const std::string& key) const {
+    const auto& files = std::get<std::vector<safetensors_file>>(files_);
+    if (files.size() != 1) return nullptr;
+    const auto entry = files.front().metadata().find(key);
+    return entry == files.front().metadata().end() ? nullptr : &entry->second;
+  }
   /// The files that hold tensors.
   [[nodiscard]] const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
 

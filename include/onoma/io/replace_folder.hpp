@@ -1,0 +1,233 @@
+/// Replacing a folder so that a reader sees the old one whole or the new one whole.
+#pragma once
+
+#include <onoma/core/error.hpp>
+#include <onoma/io/atomic_file.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#if defined(__linux__)
+#include <linux/fs.h>
+#include <sys/syscall.h>
+#endif
+
+namespace onoma::inline ONOMA_ABI {
+
+/// A folder that is built beside its place and put there with `commit`, in one step, in the place of what is
+/// there. Entries of the old folder that the new one lacks move along unless they are dropped: files as hard
+/// links (or copies, where a file system has none), folders with what is in them, links as links.
+///
+/// Without a commit the old folder stays as it was, and what was built is removed. A link in the folder's place
+/// stays, and the folder that it leads to is replaced. Of a folder that cannot be renamed (a mount point, or one
+/// whose parent may not be written to) or must not be (the working folder of this process, whose shell would stand
+/// in a folder that is gone) the files are replaced one by one.
+class folder_replacement {
+ public:
+  /// Whether an entry of the old folder, which the new one does not have, goes.
+  using drop = std::function<bool(std::string_view)>;
+
+  /// @throws onoma::error (io, invalid_argument) if there is a file of that name, or no folder can be made.
+  explicit folder_replacement(const std::filesystem::path& path) : target_(real_place(path)) {
+    namespace fs = std::filesystem;
+    std::error_code problem;
+    exists_ = fs::is_directory(target_, problem);
+    if (!exists_ && fs::exists(target_, problem)) {
+      fail(error_code::invalid_argument, "saving folder " + target_.string(), "a folder", "a file of that name");
+    }
+    if (target_.has_parent_path()) {
+      fs::create_directories(target_.parent_path(), problem);
+      refuse(problem, "creating", target_.parent_path());
+    }
+    const bool beside = !(exists_ && is_working_folder());
+    if (beside && make(temporary_path(target_), problem)) {
+      if (exists_) fs::permissions(place_, fs::status(target_, problem).permissions(), problem);
+      return;
+    }
+    const auto first = problem;
+    inside_ = exists_ && make(temporary_path(target_ / ".onoma"), problem);
+    if (!inside_) refuse(beside ? first : problem, "creating", temporary_path(target_));
+  }
+  ~folder_replacement() { remove(place_); }
+  folder_replacement(const folder_replacement&) = delete;
+  folder_replacement& operator=(const folder_replacement&) = delete;
+
+  /// Where files are written to before `commit`.
+  [[nodiscard]] const std::filesystem::path& place() const noexcept { return place_; }
+  /// What will be replaced.
+  [[nodiscard]] const std::filesystem::path& target() const noexcept { return target_; }
+
+  /// Puts the folder in its place. Returns whether that was one step; else its files were replaced one by one.
+  /// @throws onoma::error (io, unsupported: an old entry that is no file, folder or link); after one step that
+  /// failed the old folder is as it was.
+  bool commit(const drop& dropped) {
+    const bool one_step = !inside_ && commit_beside(dropped);
+    if (!one_step) commit_inside(dropped);
+    return one_step;
+  }
+
+ private:
+  static std::filesystem::path real_place(const std::filesystem::path& path) {
+    std::error_code problem;
+    auto place = std::filesystem::absolute(path, problem).lexically_normal();
+    if (place.filename().empty()) place = place.parent_path();
+    if (std::filesystem::is_symlink(place, problem)) place = std::filesystem::canonical(place, problem);
+    refuse(problem == std::errc::no_such_file_or_directory ? std::error_code() : problem, "saving folder", path);
+    return place;
+  }
+  static void refuse(const std::error_code& problem, const char* what, const std::filesystem::path& path) {
+    if (problem) fail(error_code::io, std::string(what) + " " + path.string(), "", problem.message());
+  }
+  /// Whether the working folder of this process is the target or inside it.
+  [[nodiscard]] bool is_working_folder() const {
+    std::error_code problem;
+    const auto here = std::filesystem::canonical(std::filesystem::current_path(problem), problem);
+    const auto target = std::filesystem::canonical(target_, problem);
+    if (problem) return false;
+    return std::mismatch(target.begin(), target.end(), here.begin(), here.end()).first == target.end();
+  }
+  bool make(const std::filesystem::path& place, std::error_code& problem) {
+    if (!std::filesystem::create_directory(place, problem)) return false;
+    place_ = place;
+    return true;
+  }
+
+  /// False where the folder cannot be renamed.
+  [[nodiscard]] bool commit_beside(const drop& dropped) {
+    if (exists_) {
+      keep_modes();
+      keep_entries(target_, place_, dropped);
+    }
+    atomic_file::sync_folder(place_);
+    if (exists_) {
+      if (!exchange() && !replace_in_two_steps()) return false;
+    } else {
+      std::error_code problem;
+      std::filesystem::rename(place_, target_, problem);
+      refuse(problem, "saving folder", target_);
+      place_.clear();
+    }
+    atomic_file::sync_folder(target_.has_parent_path() ? target_.parent_path() : ".");
+    remove(place_);  // now the old one
+    return true;
+  }
+
+  /// Each file is replaced as a whole. What is new is on the file system before the first one is.
+  void commit_inside(const drop& dropped) {
+    namespace fs = std::filesystem;
+    std::error_code problem;
+    if (!inside_) {
+      const auto built = place_;
+      if (!make(temporary_path(target_ / ".onoma"), problem)) refuse(problem, "saving folder", target_);
+      fs::copy(built, place_, fs::copy_options::recursive | fs::copy_options::skip_existing, problem);
+      remove(built);
+      refuse(problem, "saving folder", target_);
+    }
+    keep_modes();
+    for (const auto& entry : entries_of(target_)) {
+      if (!dropped(entry.filename().string()) || fs::exists(place_ / entry.filename(), problem)) continue;
+      fs::remove(entry, problem);
+      refuse(problem, "removing", entry);
+    }
+    for (const auto& entry : entries_of(place_)) {
+      if (fs::is_directory(entry, problem)) continue;  // kept, and there already
+      fs::rename(entry, target_ / entry.filename(), problem);
+      refuse(problem, "saving", target_ / entry.filename());
+    }
+    atomic_file::sync_folder(target_);
+    remove(place_);
+  }
+
+  static std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder) {
+    std::error_code problem;
+    std::vector<std::filesystem::path> entries;
+    for (std::filesystem::directory_iterator i(folder, problem), end; !problem && i != end; i.increment(problem)) {
+      entries.push_back(i->path());
+    }
+    refuse(problem, "listing", folder);
+    return entries;
+  }
+
+  /// New files get the modes of those that they replace.
+  void keep_modes() const {
+    namespace fs = std::filesystem;
+    for (const auto& entry : entries_of(place_)) {
+      std::error_code problem;
+      const auto old = fs::symlink_status(target_ / entry.filename(), problem);
+      if (old.type() == fs::file_type::regular) fs::permissions(entry, old.permissions(), problem);
+    }
+  }
+  static void keep_entries(const std::filesystem::path& from, const std::filesystem::path& to,
+                           const drop& dropped) {
+    namespace fs = std::filesystem;
+    for (const auto& entry : entries_of(from)) {
+      const auto copy = to / entry.filename();
+      std::error_code problem;
+      if (fs::exists(fs::symlink_status(copy, problem)) || dropped(entry.filename().string())) continue;
+      const auto kind = fs::symlink_status(entry, problem).type();
+      if (kind == fs::file_type::symlink) {
+        fs::copy_symlink(entry, copy, problem);
+      } else if (kind == fs::file_type::directory) {
+        fs::create_directory(copy, entry, problem);
+        if (!problem) keep_entries(entry, copy, [](std::string_view) { return false; });
+      } else if (kind == fs::file_type::regular) {
+        fs::create_hard_link(entry, copy, problem);
+        if (problem) fs::copy_file(entry, copy, problem = {});
+      } else {
+        fail(error_code::unsupported, "saving over folder " + from.string(), "files, folders and links",
+             entry.filename().string() + ", which is none of them and cannot be kept");
+      }
+      refuse(problem, "keeping", entry);
+    }
+  }
+
+  /// Both names at once (Linux 3.15, renameat2(2)); false where the system cannot.
+  [[nodiscard]] bool exchange() const {
+#if defined(__linux__) && defined(SYS_renameat2) && defined(RENAME_EXCHANGE)
+    if (::syscall(SYS_renameat2, AT_FDCWD, place_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
+      return true;
+    }
+    if (!cannot_be_renamed(errno)) fail_errno("saving folder", target_);
+#endif
+    return false;
+  }
+  /// The old folder goes aside and comes back if the new one cannot take its place. A process that ends between
+  /// the two leaves no folder, and beside its place the old one (.old) and the new one (.tmp).
+  [[nodiscard]] bool replace_in_two_steps() {
+    std::error_code problem;
+    auto aside = temporary_path(target_);
+    aside.replace_extension(".old");
+    std::filesystem::rename(target_, aside, problem);
+    if (problem && cannot_be_renamed(problem.value())) return false;
+    refuse(problem, "saving folder", target_);
+    std::filesystem::rename(place_, target_, problem);
+    if (problem) {
+      std::error_code ignored;
+      std::filesystem::rename(aside, target_, ignored);
+      refuse(problem, "saving folder", target_);
+    }
+    place_ = aside;
+    return true;
+  }
+  static bool cannot_be_renamed(int reason) {
+    return reason == EINVAL || reason == ENOSYS || reason == ENOTSUP || reason == EBUSY || reason == EXDEV;
+  }
+
+  static void remove(std::filesystem::path place) noexcept {
+    std::error_code ignored;
+    if (!place.empty()) std::filesystem::remove_all(place, ignored);
+  }
+
+  std::filesystem::path target_;
+  std::filesystem::path place_;
+  bool exists_ = false;
+  bool inside_ = false;
+};
+
+}  // namespace onoma::inline ONOMA_ABI
