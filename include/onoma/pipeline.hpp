@@ -3,6 +3,7 @@
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/error.hpp>
+#include <onoma/core/exclusive.hpp>
 #include <onoma/data/document.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
@@ -34,6 +35,7 @@ struct pipeline_options {
   index_t stride = 64;         ///< tokens that windows of a long text share
   index_t max_tokens = 2048;   ///< tokens per batch: fewer than some hundred cost time
   std::filesystem::path packed_cache{};  ///< as that of `inference_options`
+  verification verify = verification::fast;  ///< as that of `inference_options`
 };
 
 /// A tagger on the CPU. Movable; one pipeline serves one thread at a time, and `share` makes one more for
@@ -51,8 +53,8 @@ class pipeline {
       return make_device(threads, executor);
     };
     const auto first = make_device(options.threads, options.executor);
-    const auto model = token_classifier_model<cpu_backend>::load(folder, *first.backend,
-                                                                 {.packed_cache = options.packed_cache});
+    const auto model = token_classifier_model<cpu_backend>::load(
+        folder, *first.backend, {.packed_cache = options.packed_cache, .verify = options.verify});
     // The weights keep the backend that packed them.
     parts->model = {model.get(), [model, backend = first.backend](const auto*) {}};
     parts->tokens =
@@ -88,10 +90,12 @@ class pipeline {
 
   /// Words that are split already: see `entity_model`.
   [[nodiscard]] tagged_text tag_words(std::span<const std::string> words) {
+    const exclusive::use used(in_use_, "pipeline", one_each);
     return model_->tag_words(words);
   }
   /// Many texts at once: the same entities as one by one, faster. See `entity_model`.
   [[nodiscard]] std::vector<tagged_text> tag_batch(std::span<const std::string> texts) {
+    const exclusive::use used(in_use_, "pipeline", one_each);
     return model_->tag_batch(texts);
   }
 
@@ -109,7 +113,10 @@ class pipeline {
     return {std::shared_ptr<cpu_backend>(both, &both->backend), executor_ref(both->pool)};
   }
 
+  static constexpr const char* one_each = "a pipeline for each thread (share())";
+
   std::unique_ptr<entity_model> model_;
+  exclusive in_use_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -36,8 +36,8 @@ class inference_only {
   [[nodiscard]] packed_weight make_packed(index_t rows, index_t cols, bool with_transpose) {
     return inner_.make_packed(rows, cols, with_transpose);
   }
-  void pack(std::span<const onoma::stored_matrix> pieces, packed_weight& packed) {
-    inner_.pack(pieces, packed);
+  bool pack(std::span<const onoma::stored_matrix> pieces, packed_weight& packed) {
+    return inner_.pack(pieces, packed);
   }
   void linear(in x, const packed_weight& w, onoma::vec<const scalar> bias, out y) {
     inner_.linear(x, w, bias, y);

@@ -122,7 +122,8 @@ int bench(settings& s) {
   for (const index_t threads : s.thread_counts) {
     onoma::thread_pool pool(threads);
     onoma::cpu_backend device(pool);
-    auto session = onoma::token_classifier_session<onoma::cpu_backend>::load(s.model, device);
+    auto session = onoma::token_classifier_session<onoma::cpu_backend>::load(
+        s.model, device, {.verify = onoma::verification_from_name(s.verify)});
     auto lengths = s.lengths;
     if (lengths.empty()) lengths = {16, std::min<index_t>(128, session.max_length())};
     for (const index_t length : lengths) all.push_back(measure(session, length, threads, s));

@@ -36,6 +36,11 @@ void add_shared(CLI::App& app, shared_options& options, const std::string& json)
   app.add_option("--threads", options.threads, "Threads (default: all cores)")
       ->check(CLI::Range(1, 4096))
       ->group(group);
+  app.add_option("--verify", options.verify,
+                 "Compare a model with what was saved: off, fast (small files) or full (every byte)")
+      ->check(CLI::IsMember({"off", "fast", "full"}))
+      ->group(group)
+      ->capture_default_str();
   app.add_flag("-q,--quiet", options.quiet, "Only warnings and errors on standard error")->group(group);
   app.add_flag("--json", options.json, json)->group(group);
 }

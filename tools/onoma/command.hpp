@@ -37,6 +37,7 @@ struct shared_options {
   std::string model;
   std::string device = "cpu";
   onoma::index_t threads = 0;
+  std::string verify = "fast";
   bool quiet = false;
   bool json = false;
 
@@ -73,7 +74,7 @@ class messages {
 CLI::App& add_subcommand(CLI::App& root, const std::string& name, const std::string& description,
                          const std::string& examples);
 
-/// --device, --threads, --quiet and --json; `json` says what --json prints.
+/// --device, --threads, --verify, --quiet and --json; `json` says what --json prints.
 void add_shared(CLI::App& app, shared_options& options, const std::string& json);
 
 /// "1 sentence", "2 sentences".

@@ -58,7 +58,8 @@ struct result {
 std::vector<result> evaluate_model(const settings& s) {
   onoma::thread_pool pool(s.thread_count());
   onoma::cpu_backend backend(pool);
-  auto model = onoma::token_classifier_session<onoma::cpu_backend>::load(s.model, backend);
+  auto model = onoma::token_classifier_session<onoma::cpu_backend>::load(
+      s.model, backend, {.verify = onoma::verification_from_name(s.verify)});
   const auto tokens = onoma::load_tokenizer(s.model).for_table(model.config().vocabulary);
   onoma::prediction_options options;
   options.max_length = s.max_length;

@@ -50,9 +50,12 @@ struct shape {
 /// tagging; a part that cannot be read is missing.
 class inspection {
  public:
-  explicit inspection(const std::filesystem::path& path) : path_(path) {
+  inspection(const std::filesystem::path& path, onoma::verification verify) : path_(path) {
     all_ = {{"folder", path.string()}};
-    attempt("folder", [&] { folder_ = onoma::model_folder::open(path); });
+    attempt("folder", [&] { folder_ = onoma::model_folder::open(path, verify); });
+    if (folder_) {
+      for (const auto& remark : folder_->remarks()) remarks_.push_back(remark);
+    }
     if (folder_) attempt("config", [&] { read_config(); });
     if (config_) attempt("word rules", [&] { read_word_rules(); });
     if (config_) attempt("weights", [&] { read_weights(); });
@@ -279,7 +282,7 @@ void print_memory(const onoma::json& memory) {
 }
 
 int inspect(const settings& s) {
-  const inspection found(s.model);
+  const inspection found(s.model, onoma::verification_from_name(s.verify));
   const auto& all = found.all();
   const bool good = all["refused"].empty();
   if (s.json) {

@@ -83,6 +83,7 @@ onoma::json to_json(const measurement& m) {
 
 int quantize(const settings& s) {
   onoma::quantize_options options;
+  options.verify = onoma::verification_from_name(s.verify);
   options.keep = s.keep;
   if (s.format == "bf16") options.format = onoma::weight_format::bf16;
   // Before anything is written: a bad file, or a model without a head, then leaves no folder.

@@ -49,6 +49,7 @@ onoma::pipeline load(const settings& s, const messages& say) {
   options.stride = s.stride;
   options.max_length = s.max_length;
   options.packed_cache = s.packed_cache;
+  options.verify = onoma::verification_from_name(s.verify);
   try {
     return onoma::pipeline::load(s.model, options);
   } catch (const onoma::error& problem) {

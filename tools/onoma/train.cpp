@@ -223,7 +223,8 @@ class run {
         backend_(pool_),
         model_(onoma::token_classifier<onoma::cpu_backend>::load(
             s.model, tags_.labels(), backend_,
-            {.seed = s.training.batch.seed, .replace_head = true, .recompute = s.recompute})) {
+            {.seed = s.training.batch.seed, .replace_head = true, .recompute = s.recompute,
+             .verify = onoma::verification_from_name(s.verify)})) {
     tokens_ = tokens_.for_table(model_.config().vocabulary);
     check_corpora(s, data_, say_);
     say_.note("{}, {}, {:.1f} million parameters{}, {}",

@@ -119,9 +119,9 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.pack(w, packed);
   }
-  void pack(std::span<const stored_matrix> rows, packed_weight& packed) {
+  bool pack(std::span<const stored_matrix> rows, packed_weight& packed) {
     const opened access(*regions_);
-    inner_.pack(rows, packed);
+    return inner_.pack(rows, packed);
   }
   void linear(in x, const packed_weight& w, vec<const scalar> bias, out y) {
     const opened access(*regions_);

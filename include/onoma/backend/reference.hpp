@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/backend/concept.hpp>
+#include <onoma/core/finite.hpp>
 #include <onoma/kernels/ref/activation.hpp>
 #include <onoma/kernels/ref/adamw.hpp>
 #include <onoma/kernels/ref/attention.hpp>
@@ -103,14 +104,20 @@ class reference_backend {
     }
   }
 
-  void pack(std::span<const stored_matrix> rows, packed_weight& packed) const {
-    if (dry_run_) return;
-    if (rows.front().type == dtype::i8) return pack_int8(rows, packed);
+  bool pack(std::span<const stored_matrix> rows, packed_weight& packed) const {
+    if (dry_run_) return true;
+    const bool finite =
+        std::all_of(rows.begin(), rows.end(), [](const stored_matrix& piece) { return all_finite(piece); });
+    if (rows.front().type == dtype::i8) {
+      pack_int8(rows, packed);
+      return finite;
+    }
     T* out = packed.values.data();
     for (const auto& piece : rows) {
       convert(piece, 0, piece.size(), out);
       out += piece.size();
     }
+    return finite;
   }
 
   void linear(mat<const T> x, const packed_weight& w, vec<const T> bias, mat<T> y) const {

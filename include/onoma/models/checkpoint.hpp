@@ -256,6 +256,8 @@ struct none_is_packed {
 /// in memory side by side.
 ///
 /// is_packed(entry) may pack such a weight otherwise, and says whether it did.
+/// @throws onoma::error (format) for numbers that are not finite, but in tables that are read in the file: rows of
+/// theirs show when they are used.
 template <inference_backend B, class Model, class IsPacked = none_is_packed>
 void fill_parameters(const checkpoint_match& match, const model_weights& weights, double stddev,
                      std::uint64_t seed, parameter_store<B>& parameters, Model& model,
@@ -285,8 +287,18 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
     const auto& entry = parameters.entry_of(p);
     if (!entry.has_value() && is_packed(entry)) return;
     with_values(entry, [&](std::span<const stored_matrix> pieces, bool stay) {
-      if (entry.has_value()) return parameters.fill(p, pieces, stay);
-      parameters.pack(entry, pieces);
+      bool finite = true;
+      if (entry.has_value()) {
+        parameters.fill(p, pieces, stay);
+        const bool at_first_use = entry.reading == read_as::rows && !parameters.has_gradients();
+        finite = at_first_use || std::all_of(pieces.begin(), pieces.end(),
+                                             [](const stored_matrix& piece) { return all_finite(piece); });
+      } else {
+        finite = parameters.pack(entry, pieces);
+      }
+      for (const auto& piece : pieces) {
+        if (!finite) refuse_not_finite("the weights of " + entry.name, piece);
+      }
     });
   });
 }

@@ -24,6 +24,7 @@ struct inference_options {
   /// A file for the packed weights: mapped, if it was made from this checkpoint on such a machine, and else
   /// written once they are packed, so that the next start maps it. Empty: none.
   std::filesystem::path packed_cache{};
+  verification verify = verification::fast;  ///< of a folder that onoma saved (io/manifest.hpp)
 };
 
 /// How a model for training is made or loaded.
@@ -31,6 +32,7 @@ struct model_options {
   std::uint64_t seed = 42;    ///< of new weights and of dropout
   bool replace_head = false;  ///< start a new head where the checkpoint's has other labels
   bool recompute = false;     ///< less memory per token of training, a tenth more time, the same bits
+  verification verify = verification::fast;  ///< as that of `inference_options`
 };
 
 /// Weights for inference: constant once they are loaded, so that any number of sessions on any number of
@@ -63,7 +65,7 @@ class encoder_model {
   [[nodiscard]] static std::shared_ptr<const encoder_model> load(const std::filesystem::path& path,
                                                                  B& device,
                                                                  const inference_options& options = {}) {
-    auto folder = model_folder::open(path);
+    auto folder = model_folder::open(path, options.verify);
     auto model = std::make_shared<encoder_model>(token{}, encoder_config::from_json(folder.config()));
     model->fill(folder, device, false, false, 0, options.packed_cache);
     return model;
@@ -88,6 +90,13 @@ class encoder_model {
   [[nodiscard]] const encoder<B>& body() const noexcept { return encoder_; }
   /// What stands on it.
   [[nodiscard]] const Head& head() const noexcept { return head_; }
+  /// For scores that are not finite, of token `number` of a batch: names the tensor that made them so, where it can
+  /// be found among those that are read in the file. @throws onoma::error (format), always.
+  [[noreturn]] void refuse_scores(index_t number) const {
+    for (const auto& tensor : weights_.tensors()) refuse_not_finite("tagging with " + weights_.file_name(), tensor);
+    fail(error_code::format, "the scores of token " + std::to_string(number) + " of a batch", "finite numbers",
+         "others, from weights that are finite: they overflow");
+  }
   /// How kernels read the packed weights: sessions need a backend whose kernels read them so.
   [[nodiscard]] const std::string& packed_layout() const noexcept { return packed_layout_; }
 
@@ -130,7 +139,9 @@ class encoder_model {
   void fill(model_folder& folder, B& device, bool training, bool new_head, std::uint64_t seed,
             const std::filesystem::path& cache) {
     const std::string where = "load '" + folder.path().string() + "'";
-    if (config_.head != Head::kind && !new_head) {
+    // A folder that says nothing has the usual head, or none.
+    const bool has_one = config_.own.contains("head") || tensor_map().has_head(folder.tensors());
+    if (config_.head != Head::kind && !new_head && has_one) {
       fail(error_code::unsupported, where, "a head of kind '" + std::string(Head::kind) + "'",
            "one of kind '" + config_.head + "'");
     }
@@ -144,6 +155,7 @@ class encoder_model {
     }
     report_.ignored = match.ignored;
     report_.remarks = config_.remarks;
+    report_.remarks.insert(report_.remarks.end(), folder.remarks().begin(), folder.remarks().end());
     for (const auto* entry : match.initialised) report_.initialised.push_back(entry->name);
     // `match` points into `layout`, which keeps its entries where they are when it moves.
     allocate(device, training, std::move(layout));
@@ -169,6 +181,7 @@ class encoder_model {
                               device.packed_in_place(entry.rows, entry.cols, weight->bytes);
                           return true;
                         });
+        for (const auto& remark : cache.remarks()) report_.remarks.push_back(remark);
         if (cache.is_empty()) cache.write(packed_weights(device, match));
         packed_file_ = std::move(cache).take();
         return;

@@ -3,7 +3,10 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/io/manifest.hpp>
+#include <onoma/io/mapped_file.hpp>
 #include <onoma/io/safetensors.hpp>
+#include <onoma/io/sealed_tensors.hpp>
 #include <onoma/io/weights.hpp>
 #include <onoma/models/checkpoint.hpp>
 
@@ -20,9 +23,13 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// Packed weights as a safetensors file: a tensor for each linear layer whose weight the checkpoint has,
-/// and in the metadata what they were made from. Files of weights count by name, size and time of their
-/// last change, their tensors by name, type, shape and some of their bytes.
+/// Packed weights as a safetensors file: a tensor for each linear layer whose weight the checkpoint has, with
+/// digests of them (io/sealed_tensors.hpp), and in the metadata what they were made from: names, types and shapes
+/// of the tensors, and the digest of all of their numbers.
+///
+/// Whether the weights are still those is told by size, time and place of their files (device, inode, and the time
+/// of the last change of either, which copying tools cannot set); where these differ, the digest is computed anew.
+/// A file that others may write to is not believed, as ssh believes no such key.
 class packed_cache {
  public:
   /// Opens the file if it was made by `layout` from these weights; else this cache is empty.
@@ -30,10 +37,14 @@ class packed_cache {
   /// (io) if it cannot be read.
   packed_cache(std::filesystem::path path, const std::string& layout, const model_weights& weights,
                const checkpoint_match& match)
-      : path_(std::move(path)), source_(describe_source(layout, weights, match)) {
+      : path_(std::move(path)), weights_(&weights), source_(describe_source(layout, match)) {
     if (!is_there(path_)) return;
     auto found = read(path_);
-    if (found.metadata().at(key) == source_) file_ = std::move(found);
+    if (const auto reason = why_not(found); reason.empty()) {
+      file_ = std::move(found);
+    } else {
+      remarks_.push_back("the packed cache " + path_.string() + " was not used and is written anew: " + reason);
+    }
   }
 
   /// Whether there is no file to read from.
@@ -43,9 +54,17 @@ class packed_cache {
     return file_ ? file_->find(name) : nullptr;
   }
 
+  /// Why a file that is there was not used, for people; else empty.
+  [[nodiscard]] const std::vector<std::string>& remarks() const noexcept { return remarks_; }
+
   /// Replaces the file. @throws onoma::error (io, file_not_found); it is then as it was.
-  void write(std::vector<tensor_view> weights) const {
-    write_safetensors(path_, std::move(weights), {{key, source_}});
+  void write(std::vector<tensor_view> packed) const {
+    write_sealed_tensors(path_, std::move(packed),
+                         {{key, source_}, {files_key, describe_files()}, {digest_key, digest_of_source()}});
+    // Whatever the umask: a file that others may write to is not used.
+    std::error_code ignored;
+    namespace fs = std::filesystem;
+    fs::permissions(path_, fs::perms::group_write | fs::perms::others_write, fs::perm_options::remove, ignored);
   }
 
   /// The mapping, for the model that reads it.
@@ -53,7 +72,40 @@ class packed_cache {
 
  private:
   static constexpr const char* key = "onoma packed weights";
-  static constexpr int version = 1;  // of all layouts
+  static constexpr const char* files_key = "onoma packed from files";
+  static constexpr const char* digest_key = "onoma packed from numbers";
+  static constexpr int version = 2;  // of all layouts
+
+  /// Why this file of packed weights cannot be used; "" if it can.
+  [[nodiscard]] std::string why_not(const safetensors_file& found) const {
+    const auto& metadata = found.metadata();
+    const auto entry = [&](const char* name) {
+      const auto place = metadata.find(name);
+      return place == metadata.end() ? std::string() : place->second;
+    };
+    if (others_may_write()) return "others may write to it";
+    if (entry(key) != source_) return "it was made for other weights, another machine or version";
+    if (entry(files_key) != describe_files() && entry(digest_key) != digest_of_source()) {
+      return "the weights changed";
+    }
+    try {
+      check_seal(found, "it");
+    } catch (const error& problem) {
+      return "it is damaged (" + problem.found() + ")";
+    }
+    return {};
+  }
+
+  [[nodiscard]] bool others_may_write() const {
+#if ONOMA_HAS_MMAP
+    struct stat status {};
+    if (::stat(path_.c_str(), &status) != 0) return true;
+    const bool owned = status.st_uid == 0 || status.st_uid == ::geteuid();
+    return !owned || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+#else
+    return false;
+#endif
+  }
 
   [[nodiscard]] static safetensors_file read(const std::filesystem::path& path) {
     const auto refuse = [&](const std::string& found) {
@@ -71,48 +123,60 @@ class packed_cache {
     return *std::move(file);
   }
 
-  [[nodiscard]] static std::string describe_source(const std::string& layout,
-                                                   const model_weights& weights,
-                                                   const checkpoint_match& match) {
-    namespace fs = std::filesystem;
-    json files = json::object();
-    for (const auto& path : weights.paths()) {
-      std::error_code problem;
-      const auto size = fs::file_size(path, problem);
-      const auto time = problem ? fs::file_time_type() : fs::last_write_time(path, problem);
-      if (problem) fail(error_code::io, "looking at " + path.string(), "", problem.message());
-      files[path.filename().string()] = {size, time.time_since_epoch().count()};
-    }
+  [[nodiscard]] static std::string describe_source(const std::string& layout, const checkpoint_match& match) {
     json tensors = json::array();
     for (const auto& source : match.found) {
       if (source.entry->reading != read_as::packed) continue;
       for (const auto* tensor : source.tensors) {
-        tensors.push_back({source.entry->name, tensor->name, to_string(tensor->type), tensor->shape,
-                           sample(tensor->bytes)});
-        weights.release(*tensor);  // reading a line maps the pages around it
+        tensors.push_back({source.entry->name, tensor->name, to_string(tensor->type), tensor->shape});
       }
     }
-    return json{{"version", version}, {"layout", layout}, {"files", files}, {"tensors", tensors}}.dump();
+    return json{{"version", version}, {"layout", layout}, {"tensors", tensors}}.dump();
   }
 
-  /// A hash (FNV-1a) of 16 lines spread over the bytes: fine-tuning changes all of them, and clocks of
-  /// file systems and container images cannot be relied on alone.
-  [[nodiscard]] static std::uint64_t sample(std::span<const std::byte> bytes) {
-    constexpr std::size_t line = 64;
-    constexpr std::size_t lines = 16;
-    std::uint64_t hash = 14695981039346656037U;
-    for (std::size_t i = 0; i < lines; ++i) {
-      const std::size_t first = (bytes.size() - std::min(bytes.size(), line)) / (lines - 1) * i;
-      for (const auto byte : bytes.subspan(first, std::min(bytes.size(), line))) {
-        hash = (hash ^ static_cast<std::uint64_t>(byte)) * 1099511628211U;
-      }
+  /// Which files these are, as far as the system tells without reading them.
+  [[nodiscard]] std::string describe_files() const {
+    json files = json::array();
+    for (const auto& path : weights_->paths()) {
+#if ONOMA_HAS_MMAP
+      struct stat status {};
+      if (::stat(path.c_str(), &status) != 0) fail_errno("looking at", path);
+#if defined(__APPLE__)
+      const auto modified = status.st_mtimespec;
+      const auto changed = status.st_ctimespec;
+#else
+      const auto modified = status.st_mtim;
+      const auto changed = status.st_ctim;
+#endif
+      files.push_back({path.filename().string(), status.st_size, status.st_dev, status.st_ino, modified.tv_sec,
+                       modified.tv_nsec, changed.tv_sec, changed.tv_nsec});
+#else
+      std::error_code problem;
+      const auto size = std::filesystem::file_size(path, problem);
+      const auto time = problem ? std::filesystem::file_time_type() : std::filesystem::last_write_time(path, problem);
+      if (problem) fail(error_code::io, "looking at " + path.string(), "", problem.message());
+      files.push_back({path.filename().string(), size, time.time_since_epoch().count()});
+#endif
     }
-    return hash;
+    return files.dump();
+  }
+
+  /// Of all tensors; of a folder with a manifest it stands there.
+  [[nodiscard]] std::string digest_of_source() const {
+    if (const auto* manifest = weights_->metadata(manifest_key)) {
+      const json parsed = parse_json(*manifest, "the manifest in model.safetensors");
+      if (const auto& digest = member(parsed, "weights"); digest.is_string()) return digest.get<std::string>();
+    }
+    const auto digest = digest_of_tensors(weights_->tensors());
+    for (const auto& tensor : weights_->tensors()) weights_->release(tensor);
+    return digest;
   }
 
   std::filesystem::path path_;
+  const model_weights* weights_;
   std::string source_;
   std::optional<safetensors_file> file_;
+  std::vector<std::string> remarks_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

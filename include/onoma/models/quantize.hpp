@@ -33,6 +33,7 @@ struct quantize_options {
   weight_format format = weight_format::int8;  ///< what weights become
   /// Linear layers that stay as they are: beginnings of onoma's names ("layer.11.", "layer.0.attention").
   std::vector<std::string> keep{};
+  verification verify = verification::fast;  ///< of the source, where onoma saved it (io/manifest.hpp)
 };
 
 /// What `quantize_folder` did.
@@ -141,7 +142,7 @@ inline quantize_report quantize_folder(const std::filesystem::path& source,
                                        const std::filesystem::path& target,
                                        const quantize_options& options = {}) {
   const std::string where = "quantising '" + source.string() + "'";
-  const auto folder = model_folder::open(source);
+  const auto folder = model_folder::open(source, options.verify);
   std::error_code problem;
   if (std::filesystem::equivalent(source, target, problem)) {
     fail(error_code::invalid_argument, where, "another folder for the result", "the same folder");
@@ -164,6 +165,7 @@ inline quantize_report quantize_folder(const std::filesystem::path& source,
   detail::tensor_pool pool;
   quantize_report report;
   for (const auto& tensor : folder.tensors().tensors()) {
+    refuse_not_finite(where, tensor);
     const bool is_int8 = names.count(tensor.name) != 0;
     const bool is_bf16 = options.format == weight_format::bf16 && is_float(tensor.type);
     if (is_int8) pool.add_int8(tensor, where);

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/exclusive.hpp>
+#include <onoma/core/finite.hpp>
 #include <onoma/models/batch_input.hpp>
 #include <onoma/models/encoder_model.hpp>
 
@@ -96,6 +98,7 @@ class session {
 
   template <class Finish>
   mat<const scalar> infer(const token_batch& batch, Finish&& finish) {
+    const exclusive::use used(in_use_, "session", "a session for each thread, over one model");
     input_.set(batch, config());
     const index_t columns = model_->head().columns();
     host_.resize(static_cast<std::size_t>(batch.tokens() * columns));
@@ -117,12 +120,21 @@ class session {
                           host_.data() + layout.begin(first) * columns);
       });
     }
+    const std::span<const scalar> scores(host_.data(), host_.size());
+    if (!all_finite(scores)) {
+      for (index_t n = 0; n < batch.tokens(); ++n) {
+        if (!all_finite(scores.subspan(static_cast<std::size_t>(n * columns), static_cast<std::size_t>(columns)))) {
+          model_->refuse_scores(n);
+        }
+      }
+    }
     return {host_.data(), batch.tokens(), columns};
   }
 
   std::shared_ptr<const model_type> model_;
   B* device_;
   std::shared_ptr<workspace<B>> workspace_;  // a trainable model's own, or nobody else's
+  exclusive in_use_;
   batch_input input_;
   typename encoder<B>::saved saved_;
   std::vector<scalar> host_;  // [N, columns] of the last inference

@@ -54,7 +54,7 @@ class trainable_model {
   [[nodiscard]] static trainable_model load(const std::filesystem::path& path,
                                             std::vector<std::string> labels, B& device,
                                             model_options options = {}) {
-    auto folder = model_folder::open(path);
+    auto folder = model_folder::open(path, options.verify);
     auto config = encoder_config::from_json(folder.config());
     if (config.int8_weights) {
       fail(error_code::unsupported, "load '" + path.string() + "' for training",
@@ -83,9 +83,10 @@ class trainable_model {
 
   /// Writes a folder that transformers loads unchanged: config.json, model.safetensors (F32), and
   /// the tokenizer files of the folder that the model was loaded from. All or nothing.
-  /// @throws onoma::error (io).
+  /// @throws onoma::error (io); (format) for parameters that are not finite.
   void save(const std::filesystem::path& path) const {
     const auto checkpoint = make_checkpoint(model_->tensor_map(), parameters());
+    for (const auto& tensor : checkpoint.tensors) refuse_not_finite("saving " + path.string(), tensor);
     save_model_folder(path, config().to_json(), checkpoint.tensors, tokenizer_files_);
   }
 

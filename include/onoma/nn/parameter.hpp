@@ -331,9 +331,9 @@ class parameter_store {
     is_packed_ = true;
   }
   /// In inference: packs a weight from host memory as a file has it, `pieces` below one another.
-  void pack(const parameter_entry& weight, std::span<const stored_matrix> pieces) {
+  bool pack(const parameter_entry& weight, std::span<const stored_matrix> pieces) {
     packed(weight) = backend_->make_packed(weight.rows, weight.cols, false);
-    backend_->pack(pieces, packed(weight));
+    return backend_->pack(pieces, packed(weight));
   }
 
   /// Copies one parameter from host memory: `values` has entry.size() elements.

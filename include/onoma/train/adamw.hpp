@@ -1,11 +1,14 @@
 /// AdamW over a model's flat parameter buffers, and gradient clipping.
 #pragma once
 
+#include <onoma/core/finite.hpp>
 #include <onoma/nn/parameter.hpp>
 
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <span>
+#include <vector>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -124,6 +127,18 @@ class adamw {
   typename B::buffer seen_;  // a mark for each row of a table that ever had a gradient
   index_t steps_ = 0;
 };
+
+/// @throws onoma::error (format) if a parameter is not finite, naming it and where.
+template <training_backend B>
+void refuse_not_finite(const parameter_store<B>& parameters) {
+  // A sum of squares is finite where all are, but for numbers of which nobody computes with the square.
+  if (std::isfinite(parameters.backend().squared_norm(parameters.values()))) return;
+  for (const auto& entry : parameters.layout().entries()) {
+    const auto values = parameters.download_value(entry);
+    const std::vector<float> floats(values.begin(), values.end());
+    refuse_not_finite("parameter " + entry.name, std::span(floats));
+  }
+}
 
 /// Scales the gradients, if their joint Euclidean norm exceeds `max_norm`, so that it becomes
 /// max_norm; returns the norm before. As torch.nn.utils.clip_grad_norm_. The factor is applied by

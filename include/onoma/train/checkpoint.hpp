@@ -2,11 +2,13 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/finite.hpp>
 #include <onoma/io/json.hpp>
-#include <onoma/io/safetensors.hpp>
+#include <onoma/io/sealed_tensors.hpp>
 #include <onoma/nn/parameter.hpp>
 #include <onoma/train/adamw.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -62,8 +64,8 @@ void save_training_state(const std::filesystem::path& path, const parameter_stor
   std::vector<tensor_view> tensors = {tensor("values", values), tensor("moment1", moment1),
                                       tensor("moment2", moment2)};
   if (!best.empty()) tensors.push_back(tensor("best", best));
-  write_safetensors(path, std::move(tensors),
-                    {{"position", state.dump()}, {"settings", settings.dump()}});
+  write_sealed_tensors(path, std::move(tensors),
+                       {{"position", state.dump()}, {"settings", settings.dump()}});
 }
 
 namespace detail {
@@ -88,9 +90,31 @@ inline void check_settings(const json& of_run, const json& of_state, const std::
 
 }  // namespace detail
 
+namespace detail {
+
+/// @throws onoma::error (format) for numbers that no run has.
+inline void check_position(const training_position& p, const std::string& where) {
+  constexpr index_t most = index_t{1} << 48;  // far from where sums of them overflow
+  for (const index_t count : {p.epoch, p.batch, p.step, p.forward, p.best_epoch, p.epochs_since_best}) {
+    if (count < 0 || count > most) {
+      fail(error_code::format, where, "counts of at least 0", std::to_string(count));
+    }
+  }
+  if (!std::isfinite(p.loss) || !std::isfinite(p.best_score)) {
+    fail(error_code::format, where, "a finite loss and a finite score",
+         std::to_string(p.loss) + " and " + std::to_string(p.best_score));
+  }
+  if (p.best_epoch > p.epoch || p.epochs_since_best > p.epoch) {
+    fail(error_code::format, where, "a best epoch among " + std::to_string(p.epoch),
+         std::to_string(p.best_epoch) + ", " + std::to_string(p.epochs_since_best) + " epochs ago");
+  }
+}
+
+}  // namespace detail
+
 /// Reads what `save_training_state` wrote into the model and the optimizer.
-/// @throws onoma::error (file_not_found, io, format, parse), or (invalid_argument) for the state of
-/// another run; the model is then unchanged.
+/// @throws onoma::error (file_not_found, io, format, parse: a file that was damaged or is another one), or
+/// (invalid_argument) for the state of another run; the model is then unchanged.
 template <training_backend B>
 [[nodiscard]] training_position load_training_state(const std::filesystem::path& path,
                                                     parameter_store<B>& parameters,
@@ -107,6 +131,7 @@ template <training_backend B>
     }
     return found->second;
   };
+  check_seal(file, where);
   detail::check_settings(settings, parse_json(entry("settings"), where), where);
   const json state = parse_json(entry("position"), where);
   training_position position;
@@ -118,6 +143,7 @@ template <training_backend B>
   position.best_score = require<double>(state, "best_score", where);
   position.best_epoch = require<index_t>(state, "best_epoch", where);
   position.epochs_since_best = require<index_t>(state, "epochs_since_best", where);
+  detail::check_position(position, where);
 
   const auto read = [&](const char* name, bool optional) {
     std::vector<scalar> values;
@@ -133,6 +159,9 @@ template <training_backend B>
     }
     values.resize(static_cast<std::size_t>(tensor->elements()));
     std::memcpy(values.data(), tensor->bytes.data(), tensor->bytes.size());
+    if (!all_finite(std::span<const scalar>(values))) {
+      fail(error_code::format, where + ": '" + name + "'", "finite numbers", "others");
+    }
     return values;
   };
   const auto values = read("values", false);

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -113,6 +114,7 @@ class trainer {
   /// Continues from a training state. @throws onoma::error as `load_training_state`.
   void resume(const std::filesystem::path& path) {
     position_ = load_training_state(path, model_.parameters(), optimizer_, best_, settings());
+    broken_ = false;
   }
 
   /// Gives the model the weights of the best epoch so far. False if no epoch was scored.
@@ -131,13 +133,16 @@ class trainer {
     paused_ = 0.0;
     tokens_done_ = 0;
     first_step_ = position_.step;
-    // Of a step that an exception ended, or of whoever had the model before.
+    check(!broken_, error_code::invalid_argument, "training",
+          "the state before a step (resume from a checkpoint)");
+    // Of whoever had the model before.
     model_.parameters().zero_gradients();
     bool go_on = true;
     while (go_on && position_.epoch < options_.epochs && !out_of_patience()) {
       go_on = run_epoch(report, result);
     }
     result.stopped = !go_on;
+    refuse_values();
     result.train_seconds = seconds();
     result.tokens_per_second = rate();
     if (result.stopped) {
@@ -191,8 +196,18 @@ class trainer {
   [[nodiscard]] bool out_of_patience() const {
     return options_.patience > 0 && position_.epochs_since_best >= options_.patience;
   }
+  /// Nothing that is not finite is kept: not as a state, not as the best weights, not as the result.
+  void refuse_values() const {
+    try {
+      refuse_not_finite(model_.parameters());
+    } catch (const error& problem) {
+      fail(error_code::invalid_argument, "training step " + std::to_string(position_.step),
+           "finite parameters (a lower learning rate may help)", problem.operation() + ": " + problem.found());
+    }
+  }
   void save_state() const {
     if (options_.checkpoint.empty()) return;
+    refuse_values();
     save_training_state(options_.checkpoint, model_.parameters(), optimizer_, best_, position_,
                         settings());
   }
@@ -213,16 +228,25 @@ class trainer {
         save_state();
       }
     }
-    const double loss = position_.loss / static_cast<double>(steps_of(plan));
-    position_.batch = 0;
-    position_.loss = 0.0;
-    ++position_.epoch;
-    const bool go_on = finish_epoch(loss, report);
+    const bool go_on = finish_epoch(position_.loss / static_cast<double>(steps_of(plan)), report);
     if (go_on) save_state();
     return go_on;
   }
 
+  /// A step is done as a whole, or the run stands where it stood; but if the optimizer fails on its way through
+  /// the parameters, which nobody can take back, nothing may build on them.
   training_progress step(const std::vector<std::vector<index_t>>& plan) {
+    const auto forward = position_.forward;
+    try {
+      return try_step(plan);
+    } catch (...) {
+      position_.forward = forward;
+      model_.parameters().zero_gradients();
+      throw;
+    }
+  }
+
+  training_progress try_step(const std::vector<std::vector<index_t>>& plan) {
     const auto first = static_cast<std::size_t>(position_.batch);
     const auto last =
         std::min(plan.size(), first + static_cast<std::size_t>(options_.accumulation));
@@ -239,14 +263,19 @@ class trainer {
     training_progress progress;
     progress.loss = sum / static_cast<double>(std::max<index_t>(labelled, 1));
     progress.learning_rate = schedule_(position_.step);
-    if (options_.max_grad_norm > 0.0) {
-      progress.gradient_norm = clip_grad_norm(model_.parameters(), options_.max_grad_norm);
-    }
+    progress.gradient_norm =
+        clip_grad_norm(model_.parameters(), options_.max_grad_norm > 0.0
+                                                ? options_.max_grad_norm
+                                                : std::numeric_limits<double>::infinity());
     if (!std::isfinite(progress.loss) || !std::isfinite(progress.gradient_norm)) {
       fail(error_code::invalid_argument, "training step " + std::to_string(position_.step + 1),
-           "a finite loss (a lower learning rate may help)", std::to_string(progress.loss));
+           "a finite loss and finite gradients (a lower learning rate may help)",
+           "a loss of " + std::to_string(progress.loss) + " and gradients of norm " +
+               std::to_string(progress.gradient_norm));
     }
+    broken_ = true;
     optimizer_.step(progress.learning_rate);
+    broken_ = false;
     ++position_.step;
     position_.batch = static_cast<index_t>(last);
     position_.loss += progress.loss;
@@ -267,11 +296,16 @@ class trainer {
     progress.seconds_left = progress.seconds / done * left;
   }
 
+  /// What can fail comes first: then nothing has changed, and a further run ends the epoch again.
   bool finish_epoch(double loss, const callback& report) {
     training_progress progress;
     progress.loss = loss;
     progress.learning_rate = schedule_(position_.step);
     std::optional<ner_report> dev;
+    auto next = position_;
+    next.batch = 0;
+    next.loss = 0.0;
+    ++next.epoch;
     if (task_.has_dev()) {
       const auto before = clock::now();
       dev = task_.evaluate(model_);
@@ -279,15 +313,17 @@ class trainer {
       progress.dev = &*dev;
       progress.is_best = task_.score(*dev) > position_.best_score;
       if (progress.is_best) {
-        position_.best_score = task_.score(*dev);
-        position_.best_epoch = position_.epoch;
-        position_.epochs_since_best = 0;
+        refuse_values();
+        next.best_score = task_.score(*dev);
+        next.best_epoch = next.epoch;
+        next.epochs_since_best = 0;
         best_.resize(static_cast<std::size_t>(model_.parameters().layout().size()));
         model_.device().download(model_.parameters().values(), best_.data());
       } else {
-        ++position_.epochs_since_best;
+        ++next.epochs_since_best;
       }
     }
+    position_ = next;
     fill(progress, training_progress::kind::epoch, position_.epoch);
     return !report || report(progress);
   }
@@ -304,6 +340,7 @@ class trainer {
   double paused_ = 0.0;
   index_t tokens_done_ = 0;
   index_t first_step_ = 0;
+  bool broken_ = false;  // the optimizer did not finish a step
 };
 
 /// Sentences make a tagging task.

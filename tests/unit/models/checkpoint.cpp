@@ -21,6 +21,12 @@ using model = onoma::token_classifier<backend>;
 
 const fs::path data = ONOMA_TEST_DATA_DIR;
 
+/// The usual head under another name.
+struct other_head : onoma::token_head<backend> {
+  using token_head::token_head;
+  static constexpr std::string_view kind = "other";
+};
+
 /// A model of tests/golden/data whose tensors can be renamed and joined by others.
 struct altered {
   explicit altered(const std::string& name) : source(onoma::model_folder::open(data / name)) {
@@ -183,6 +189,21 @@ TEST_CASE("a sequence may be as long as the rows behind the padding id") {
   CHECK(m.logits(batch).rows == 40);
   batch.add(std::vector<std::int32_t>(41, 7));
   CHECK_THROWS_AS(static_cast<void>(m.logits(batch)), onoma::error);
+}
+
+TEST_CASE("an encoder without a head takes a head of any kind, and a folder with one only that") {
+  using other_model = onoma::trainable_model<backend, other_head>;
+  backend device;
+  const temporary_folder folder;
+  const auto other = other_model::load(data / "bert-tiny-bare", {}, device);
+  CHECK(other.report().initialised.size() == 2);
+  other.save(folder.path / "other");
+  CHECK_NOTHROW(other_model::load(folder.path / "other", {}, device));
+  CHECK_THROWS_WITH_AS(model::load(folder.path / "other", {}, device),
+                       doctest::Contains("a head of kind 'token', found one of kind 'other'"), onoma::error);
+  const auto own = model::load(data / "bert-tiny", {}, device).labels();
+  CHECK_THROWS_WITH_AS(other_model::load(data / "bert-tiny", own, device),
+                       doctest::Contains("a head of kind 'other', found one of kind 'token'"), onoma::error);
 }
 
 }  // namespace test

@@ -101,8 +101,8 @@ class cpu_backend {
   void pack(mat<const float> w, packed_weight& packed) const {
     if (!dry_run_) pack_values(w, packed, kernels(), executor());
   }
-  void pack(std::span<const stored_matrix> pieces, packed_weight& packed) const {
-    if (!dry_run_) pack_stored(pieces, packed, kernels(), executor());
+  bool pack(std::span<const stored_matrix> pieces, packed_weight& packed) const {
+    return dry_run_ || pack_stored(pieces, packed, kernels(), executor());
   }
   [[nodiscard]] std::string packed_layout() const {
     return std::string(kernels().name) + ", panels of " + std::to_string(kernels().panel_width);

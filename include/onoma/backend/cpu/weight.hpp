@@ -3,6 +3,7 @@
 
 #include <onoma/backend/cpu/int8_weight.hpp>
 #include <onoma/core/error.hpp>
+#include <onoma/core/finite.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/view.hpp>
 #include <onoma/exec/executor.hpp>
@@ -10,6 +11,7 @@
 #include <onoma/kernels/table.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -34,8 +36,9 @@ struct cpu_weight {
 namespace detail {
 
 /// Panel p of the forward layout: from the bytes of the file where they are aligned floats of one
-/// piece, else from a copy of the rows.
-inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight& packed, index_t p,
+/// piece, else from a copy of the rows. Returns whether they are finite: looked at here, they come into the
+/// cache for packing, and nothing is read twice from memory.
+[[nodiscard]] inline bool pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight& packed, index_t p,
                               const kernel_table& kernels) {
   const index_t cols = packed.cols;
   const index_t first = p * kernels.panel_width;
@@ -47,8 +50,10 @@ inline void pack_stored_panel(std::span<const stored_matrix> pieces, cpu_weight&
     convert_rows(pieces, first, count, copy.data());
     w = copy.data();
   }
+  const bool finite = all_finite(std::span(w, static_cast<std::size_t>(count * cols)));
   kernels.pack({w, cols, cols, count, true, 0, 1,
                 reinterpret_cast<float*>(packed.forward.data()) + kernels.packed_size(cols, first)});
+  return finite;
 }
 
 }  // namespace detail
@@ -110,17 +115,21 @@ inline void pack_values(mat<const float> w, cpu_weight& packed, const kernel_tab
   pack_values(w, packed, kernels, executor, [](index_t, index_t, index_t, index_t) {});
 }
 
-/// The layout of the forward, from `pieces` below one another: float formats, or I8 with scales.
-inline void pack_stored(std::span<const stored_matrix> pieces, cpu_weight& packed,
+/// The layout of the forward, from `pieces` below one another: float formats, or I8 with scales. Returns
+/// whether all numbers, or scales, are finite.
+[[nodiscard]] inline bool pack_stored(std::span<const stored_matrix> pieces, cpu_weight& packed,
                         const kernel_table& kernels, executor_ref executor) {
   if (pieces.front().type == dtype::i8) {
     packed.forward = {};
     packed.int8 = int8_weight(packed.rows, packed.cols, pieces, kernels, executor);
-    return;
+    return std::all_of(pieces.begin(), pieces.end(), [](const stored_matrix& piece) { return all_finite(piece); });
   }
   const index_t panels = (packed.rows + kernels.panel_width - 1) / kernels.panel_width;
-  executor.parallel_for(
-      panels, [&](index_t p) { detail::pack_stored_panel(pieces, packed, p, kernels); });
+  std::atomic<bool> finite{true};
+  executor.parallel_for(panels, [&](index_t p) {
+    if (!detail::pack_stored_panel(pieces, packed, p, kernels)) finite = false;
+  });
+  return finite;
 }
 
 }  // namespace onoma::inline ONOMA_ABI
