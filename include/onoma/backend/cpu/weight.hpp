@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -50,7 +51,9 @@ namespace detail {
     convert_rows(pieces, first, count, copy.data());
     w = copy.data();
   }
-  const bool finite = all_finite(std::span(w, static_cast<std::size_t>(count * cols)));
+  // The sum is finite where all squares are, and kernels add faster than bits can be compared.
+  const std::span<const float> values(w, static_cast<std::size_t>(count * cols));
+  const bool finite = std::isfinite(kernels.sum_of_squares(count * cols, w)) || all_finite(values);
   kernels.pack({w, cols, cols, count, true, 0, 1,
                 reinterpret_cast<float*>(packed.forward.data()) + kernels.packed_size(cols, first)});
   return finite;
