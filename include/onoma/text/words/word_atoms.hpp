@@ -4,12 +4,11 @@
 #include <onoma/core/config.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
-#include <onoma/core/utf8.hpp>
 #include <onoma/text/unicode/graphemes.hpp>
 #include <onoma/text/unicode/unicode.hpp>
+#include <onoma/text/words/word_character.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -52,7 +51,7 @@ class atom_scanner {
     index_t newlines = 0;
     bool pending = false;  // atoms_ is a whole stretch
     for (index_t i = 0; i < size;) {
-      const character next = read(i);
+      const character next = read_word_character(text_, i);
       const bool clusters = !cluster_.begins(next.grapheme);
       const bool space = next.kind == word::space || next.kind == word::newline;
       if (space) {
@@ -72,29 +71,7 @@ class atom_scanner {
 
  private:
   using word = unicode::word_class;
-
-  struct character {
-    std::uint32_t code_point = 0;
-    index_t length = 0;
-    word kind = word::other;
-    unicode::grapheme_class grapheme = unicode::grapheme_class::other;
-  };
-
-  /// The character at byte `at`.
-  [[nodiscard]] character read(index_t at) const {
-    static constexpr auto ascii = [] {
-      std::array<unicode::segmentation, 0x80> table{};
-      for (std::uint32_t c = 0; c < table.size(); ++c) table[c] = unicode::find_segmentation(c);
-      return table;
-    }();
-    const auto c = decode_utf8(text_, at);
-    if (c.length == 0) validate_utf8(text_, "find_words");
-    const auto classes = c.code_point < ascii.size() ? ascii[c.code_point]
-                                                     : unicode::find_segmentation(c.code_point);
-    // As in `find_words`: Thai and Khmer mark words with the space that has no width.
-    return {c.code_point, c.length, c.code_point == 0x200BU ? word::space : classes.word,
-            classes.grapheme};
-  }
+  using character = word_character;
 
   [[nodiscard]] static bool is_run(word what) {
     return what == word::letter || what == word::hebrew || what == word::numeric;

@@ -4,14 +4,13 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
-#include <onoma/core/utf8.hpp>
 #include <onoma/core/white_space.hpp>
 #include <onoma/text/encoding.hpp>
 #include <onoma/text/unicode/graphemes.hpp>
 #include <onoma/text/unicode/unicode.hpp>
+#include <onoma/text/words/word_character.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -36,7 +35,7 @@ class word_scanner {
     };
     const auto size = static_cast<index_t>(text_.size());
     for (index_t i = 0; i < size;) {
-      const character next = read(i);
+      const character next = read_word_character(text_, i);
       const bool clusters = !cluster_.begins(next.grapheme);
       if (next.kind == word::space || next.kind == word::newline) {
         close(i);
@@ -59,29 +58,7 @@ class word_scanner {
 
  private:
   using word = unicode::word_class;
-
-  struct character {
-    std::uint32_t code_point = 0;
-    index_t length = 0;
-    word kind = word::other;
-    unicode::grapheme_class grapheme = unicode::grapheme_class::other;
-  };
-
-  /// The character at byte `at`. @throws onoma::error (parse).
-  [[nodiscard]] character read(index_t at) const {
-    static constexpr auto ascii = [] {
-      std::array<unicode::segmentation, 0x80> table{};
-      for (std::uint32_t c = 0; c < table.size(); ++c) table[c] = unicode::find_segmentation(c);
-      return table;
-    }();
-    const auto c = decode_utf8(text_, at);
-    if (c.length == 0) validate_utf8(text_, "find_words");
-    const auto classes =
-        c.code_point < ascii.size() ? ascii[c.code_point] : unicode::find_segmentation(c.code_point);
-    // Thai and Khmer mark words with the space that has no width; it is no White_Space.
-    const bool zero_width_space = c.code_point == 0x200BU;
-    return {c.code_point, c.length, zero_width_space ? word::space : classes.word, classes.grapheme};
-  }
+  using character = word_character;
 
   [[nodiscard]] static bool is_letter(word what) { return what == word::letter || what == word::hebrew; }
 
@@ -140,7 +117,7 @@ class word_scanner {
   };
   [[nodiscard]] ahead read_behind(index_t at) const {
     while (at < static_cast<index_t>(text_.size())) {
-      const character next = read(at);
+      const character next = read_word_character(text_, at);
       at += next.length;
       if (next.kind != word::extend) return {next, at};
     }
@@ -150,7 +127,7 @@ class word_scanner {
   [[nodiscard]] bool is_possessive(const character& behind, index_t end) const {
     if (behind.code_point != 's' && behind.code_point != 'S') return false;
     if (end == static_cast<index_t>(text_.size())) return true;
-    const character next = read(end);
+    const character next = read_word_character(text_, end);
     return !is_letter(next.kind) && next.kind != word::numeric && next.kind != word::connector &&
            next.kind != word::extend;
   }
