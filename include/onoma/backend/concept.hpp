@@ -98,7 +98,7 @@ concept inference_backend = requires(
   // From host memory as a file has it, for a weight without transpose: the matrices of `stored`,
   // each [_, K], lie below one another in [M, K]. All are float formats, or all I8: then `linear` and
   // `linear_activation` quantise each row of x and compute on integers (kernels/ref/quantized.hpp).
-  // Returns whether all numbers (of I8, all scales) were finite.
+  // Returns whether all numbers were finite.
   { b.pack(stored, packed) } -> std::same_as<bool>;
 
   // y [N, M] = x [N, K] w^T + bias [M]   (bias may be null)

@@ -106,14 +106,14 @@ class reference_backend {
 
   bool pack(std::span<const stored_matrix> rows, packed_weight& packed) const {
     if (dry_run_) return true;
-    const bool finite =
-        std::all_of(rows.begin(), rows.end(), [](const stored_matrix& piece) { return all_finite(piece); });
     if (rows.front().type == dtype::i8) {
       pack_int8(rows, packed);
-      return finite;
+      return true;
     }
+    bool finite = true;
     T* out = packed.values.data();
     for (const auto& piece : rows) {
+      finite = finite && all_finite(piece);
       convert(piece, 0, piece.size(), out);
       out += piece.size();
     }

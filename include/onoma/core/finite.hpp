@@ -55,25 +55,20 @@ template <class Bits>
   return detail::are_finite(reinterpret_cast<const std::byte*>(values.data()), static_cast<index_t>(values.size()),
                             dtype::f64);
 }
-/// Whether all numbers of a stored matrix are finite; of I8 the scales.
+/// Whether all numbers of a stored matrix are finite. Integers are.
 [[nodiscard]] inline bool all_finite(const stored_matrix& m) noexcept {
-  if (m.type == dtype::i8) return m.scales == nullptr || detail::are_finite(m.scales, m.rows, dtype::f32);
   return detail::are_finite(m.data, m.size(), m.type);
 }
 
-/// For messages: the first number that is not finite and where, as "nan at row 3, column 17"; nothing if there
+/// For messages: the first number that is not finite and where, as "NaN at row 3, column 17"; nothing if there
 /// is none.
 [[nodiscard]] inline std::optional<std::string> find_not_finite(const stored_matrix& m) {
-  const bool scales = m.type == dtype::i8;
-  if (scales && m.scales == nullptr) return std::nullopt;
-  const stored_matrix numbers = scales ? stored_matrix{m.scales, dtype::f32, m.rows, 1, nullptr} : m;
-  for (index_t i = 0; i < numbers.size(); ++i) {
-    if (detail::are_finite(numbers.data + i * size_of(numbers.type), 1, numbers.type)) continue;
+  for (index_t i = 0; i < m.size(); ++i) {
+    if (detail::are_finite(m.data + i * size_of(m.type), 1, m.type)) continue;
     double value = 0.0;
-    convert(numbers, i, 1, &value);
-    return std::string(value != value ? "NaN" : value > 0 ? "infinity" : "-infinity") +
-           (scales ? " as the scale of row " + std::to_string(i)
-                   : " at row " + std::to_string(i / m.cols) + ", column " + std::to_string(i % m.cols));
+    convert(m, i, 1, &value);
+    return std::string(value != value ? "NaN" : value > 0 ? "infinity" : "-infinity") + " at row " +
+           std::to_string(i / m.cols) + ", column " + std::to_string(i % m.cols);
   }
   return std::nullopt;
 }

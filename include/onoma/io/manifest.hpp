@@ -23,6 +23,10 @@ inline constexpr std::string_view tokenizer_files[] = {
     "added_tokens.json", "vocab.json",        "merges.txt",              "spiece.model",  "spm.model",
     "sentencepiece.model", "sentencepiece.bpe.model"};
 
+/// The key of config.json under which onoma keeps what transformers does not know: an object of "head" and
+/// "max_length" (`encoder_config`), of "weights" (below), and of what other parts of onoma add.
+inline constexpr const char* own_key = "onoma";
+
 /// How far the files of a folder that has a manifest are compared with it.
 enum class verification {
   off,   ///< not at all
@@ -41,26 +45,26 @@ enum class verification {
 /// The entry of the safetensors file's metadata.
 inline constexpr const char* manifest_key = "onoma manifest";
 
-/// The digest of all tensors, by name.
+/// The digest of all tensors, in the order of their names.
 [[nodiscard]] inline std::string digest_of_tensors(std::span<const tensor_view> tensors) {
   std::vector<const tensor_view*> sorted;
   for (const auto& tensor : tensors) sorted.push_back(&tensor);
   std::sort(sorted.begin(), sorted.end(),
             [](const tensor_view* a, const tensor_view* b) { return a->name < b->name; });
-  std::uint64_t digest = 0;
-  for (const auto* tensor : sorted) digest = digest_of(tensor->bytes, digest_of(tensor->name, digest));
-  return digest_text(digest);
+  std::string digests;
+  for (const auto* tensor : sorted) digests += digest_text(digest_of(*tensor));
+  return digest_text(digest_of(digests));
 }
 
 /// The text of config.json.
 [[nodiscard]] inline std::string config_text(const json& config) { return config.dump(2) + "\n"; }
 
 /// The manifest of a folder with these files: the digests of config.json, of the tokenizer's files among `files`,
-/// and of the weights. config.json gets the latter too, under "onoma", "weights".
+/// and of the weights. config.json gets the latter too, as "weights" under `own_key`.
 [[nodiscard]] inline json make_manifest(json& config, std::span<const tensor_view> tensors,
                                         const std::map<std::string, std::string>& files) {
   const auto weights = digest_of_tensors(tensors);
-  config["onoma"]["weights"] = weights;
+  config[own_key]["weights"] = weights;
   json manifest = {{"weights", weights}, {"files", {{"config.json", digest_text(digest_of(config_text(config)))}}}};
   for (const auto name : tokenizer_files) {
     const auto file = files.find(std::string(name));
@@ -84,7 +88,7 @@ inline constexpr const char* manifest_key = "onoma manifest";
          found);
   };
   const auto weights = require<std::string>(manifest, "weights", where);
-  const auto& own = member(config, "onoma");
+  const auto& own = member(config, own_key);
   if (!own.is_object() || member(own, "weights") != weights) {
     refuse("a config.json", "that of another model, or weights that were replaced");
   }

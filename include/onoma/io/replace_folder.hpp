@@ -60,16 +60,12 @@ class folder_replacement {
 
   /// Where files are written to before `commit`.
   [[nodiscard]] const std::filesystem::path& place() const noexcept { return place_; }
-  /// What will be replaced.
-  [[nodiscard]] const std::filesystem::path& target() const noexcept { return target_; }
 
-  /// Puts the folder in its place. Returns whether that was one step; else its files were replaced one by one.
+  /// Puts the folder in its place.
   /// @throws onoma::error (io, unsupported: an old entry that is no file, folder or link); after one step that
   /// failed the old folder is as it was.
-  bool commit(const drop& dropped) {
-    const bool one_step = !inside_ && commit_beside(dropped);
-    if (!one_step) commit_inside(dropped);
-    return one_step;
+  void commit(const drop& dropped) {
+    if (inside_ || !commit_beside(dropped)) commit_inside(dropped);
   }
 
  private:

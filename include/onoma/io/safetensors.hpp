@@ -5,6 +5,7 @@
 /// "__metadata__" map of strings; then the data, without holes or overlaps.
 #pragma once
 
+#include <onoma/core/digest.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/finite.hpp>
 #include <onoma/core/stored.hpp>
@@ -52,6 +53,12 @@ struct tensor_view {
     text.append(i == 0 ? "" : ", ").append(std::to_string(shape[i]));
   }
   return text + "]";
+}
+
+/// Of its name, type, shape and bytes.
+[[nodiscard]] inline std::uint64_t digest_of(const tensor_view& tensor) {
+  return digest_of(tensor.bytes,
+                   digest_of(tensor.name + " " + std::string(to_string(tensor.type)) + " " + to_string(tensor.shape)));
 }
 
 /// @throws onoma::error (format), with `where`, the name and the place, for a number that is not finite.

@@ -18,13 +18,12 @@ namespace detail {
 
 inline constexpr const char* seal_key = "onoma digests";
 
-/// A digest for each tensor, of its name, type, shape and bytes, and one of the rest of the metadata.
+/// A digest for each tensor, and one of the rest of the metadata.
 [[nodiscard]] inline json digests_of(const std::vector<tensor_view>& tensors,
                                      const std::map<std::string, std::string>& metadata) {
   json digests = json::object();
   for (const auto& tensor : tensors) {
-    const std::string what = tensor.name + json(tensor.shape).dump() + std::string(to_string(tensor.type));
-    digests["tensors"][tensor.name] = digest_text(digest_of(tensor.bytes, digest_of(what)));
+    digests["tensors"][tensor.name] = digest_text(digest_of(tensor));
   }
   std::uint64_t rest = 0;
   for (const auto& [key, value] : metadata) {

@@ -4,6 +4,7 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/io/manifest.hpp>
 #include <onoma/models/config_reader.hpp>
 #include <onoma/models/families/registry.hpp>
 
@@ -19,10 +20,6 @@ namespace onoma::inline ONOMA_ABI {
 /// The quant_method in config.json's quantization_config of folders whose linear weights are I8 with
 /// scales (models/quantize.hpp): other programs refuse the folder by this name.
 inline constexpr std::string_view int8_method = "onoma_int8";
-
-/// The key of config.json under which onoma keeps what transformers does not know: an object of "head" and
-/// "max_length", see `encoder_config`, and what other parts of onoma add.
-inline constexpr std::string_view own_key = "onoma";
 
 /// What follows a weight's name in that of its scales.
 inline constexpr std::string_view scale_suffix = "_scale";
@@ -143,7 +140,7 @@ inline json encoder_config::to_json() const {
   kept.erase("head");
   if (head != "token") kept["head"] = head;
   if (trained_length > 0) kept["max_length"] = trained_length;
-  if (!kept.empty()) config[std::string(own_key)] = std::move(kept);
+  if (!kept.empty()) config[own_key] = std::move(kept);
   auto id2label = json::object();
   auto label2id = json::object();
   for (std::size_t i = 0; i < labels.size(); ++i) {
