@@ -2,14 +2,14 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/io/file_lock.hpp>
 #include <onoma/io/mapped_file.hpp>
+#include <onoma/io/temporary.hpp>
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <filesystem>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,24 +18,13 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// A name beside `target` that no one can guess: of a file or folder that will be renamed to it. Who makes
-/// it must still fail where the name is taken.
-[[nodiscard]] inline std::filesystem::path temporary_path(const std::filesystem::path& target) {
-  std::random_device source;  // the system's: other processes and containers may have our process id
-  std::string ending = ".";
-  for (int i = 0; i < 4; ++i) {
-    constexpr std::string_view digits = "0123456789abcdefghijklmnopqrstuv";
-    for (std::uint32_t bits = source(), n = 0; n < 4; ++n, bits >>= 5) ending += digits[bits % 32];
-  }
-  return target.string() + ending + ".tmp";
-}
-
 /// Collects a file beside its target and puts it in place with `commit`: write, sync, rename, sync of
 /// the folder. Without a commit (an exception on the way) the target stays as it was and the
 /// temporary file is removed. It gets the mode of the file that it replaces.
 ///
 /// Where the target is a link, the file that it leads to is replaced and the link stays. The temporary file has a
-/// name that no one can guess and must not exist before. A device or a pipe is written to as it is, at once.
+/// name that no one can guess and must not exist before, and is locked: what a process left that was killed is
+/// removed by the next one that writes the same target. A device or a pipe is written to as it is, at once.
 class atomic_file {
  public:
   /// @throws onoma::error (io, file_not_found) if the folder cannot be written to; (invalid_argument) for a
@@ -51,8 +40,8 @@ class atomic_file {
       open_descriptor(target_, O_WRONLY | O_APPEND);
       return;
     }
-    temporary_ = temporary_path(target_);
-    open_descriptor(temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+    sweep_temporaries(target_);
+    make_temporary();
     if (exists) static_cast<void>(::fchmod(::fileno(file_), status.st_mode & 07777));
 #else
     temporary_ = temporary_path(target_);
@@ -135,6 +124,18 @@ class atomic_file {
   }
 
 #if ONOMA_HAS_MMAP
+  /// Until it is locked, another process may take the file for one that was left, and remove it.
+  void make_temporary() {
+    for (int tries = 0;; ++tries) {
+      temporary_ = temporary_path(target_);
+      open_descriptor(temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
+      const auto got = lock_.try_to_lock(temporary_, ::fileno(file_));
+      if (got == file_lock::outcome::held || got == file_lock::outcome::unknown) return;
+      std::fclose(std::exchange(file_, nullptr));
+      remove_temporary();
+      if (tries == 100) fail(error_code::io, "writing " + target_.string(), "a temporary file", "none that stays");
+    }
+  }
   void open_descriptor(const std::filesystem::path& path, int flags) {
     const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0666);
     if (descriptor < 0) fail_errno("writing", target_);
@@ -156,6 +157,7 @@ class atomic_file {
   std::filesystem::path target_;
   std::filesystem::path temporary_;  // empty: written through
   std::FILE* file_ = nullptr;
+  file_lock lock_;  // of the temporary file, until it is in its place
 };
 
 /// Replaces a file's content. @throws onoma::error (io, file_not_found).

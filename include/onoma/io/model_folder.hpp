@@ -109,6 +109,7 @@ inline void check_can_save(const std::filesystem::path& path) {
   if (!fs::is_directory(place, problem)) {
     fail(error_code::invalid_argument, where, "a folder", "a file at " + place.string());
   }
+  sweep_temporaries(place / "onoma");
   const fs::path probe = temporary_path(place / "onoma");
   if (!fs::create_directory(probe, problem)) fail(error_code::io, where, "", problem.message());
   fs::remove(probe, problem);

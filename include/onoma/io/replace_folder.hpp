@@ -3,6 +3,8 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/io/atomic_file.hpp>
+#include <onoma/io/file_lock.hpp>
+#include <onoma/io/temporary.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -24,10 +26,10 @@ namespace onoma::inline ONOMA_ABI {
 /// there. Entries of the old folder that the new one lacks move along unless they are dropped: files as hard
 /// links (or copies, where a file system has none), folders with what is in them, links as links.
 ///
-/// Without a commit the old folder stays as it was, and what was built is removed. A link in the folder's place
-/// stays, and the folder that it leads to is replaced. Of a folder that cannot be renamed (a mount point, or one
-/// whose parent may not be written to) or must not be (the working folder of this process, whose shell would stand
-/// in a folder that is gone) the files are replaced one by one.
+/// Without a commit the old folder stays as it was, and what was built is removed; where the process was killed, by
+/// the next one that saves there. A link in the folder's place stays, and the folder that it leads to is replaced. Of
+/// a folder that cannot be renamed (a mount point, or one whose parent may not be written to) or must not be (the
+/// working folder of this process, whose shell would stand in a folder that is gone) the files are replaced one by one.
 class folder_replacement {
  public:
   /// Whether an entry of the old folder, which the new one does not have, goes.
@@ -45,13 +47,14 @@ class folder_replacement {
       fs::create_directories(target_.parent_path(), problem);
       refuse(problem, "creating", target_.parent_path());
     }
+    sweep();
     const bool beside = !(exists_ && is_working_folder());
-    if (beside && make(temporary_path(target_), problem)) {
+    if (beside && make(target_, problem)) {
       if (exists_) fs::permissions(place_, fs::status(target_, problem).permissions(), problem);
       return;
     }
     const auto first = problem;
-    inside_ = exists_ && make(temporary_path(target_ / ".onoma"), problem);
+    inside_ = exists_ && make(target_ / ".onoma", problem);
     if (!inside_) refuse(beside ? first : problem, "creating", temporary_path(target_));
   }
   ~folder_replacement() { remove(place_); }
@@ -88,10 +91,32 @@ class folder_replacement {
     if (problem) return false;
     return std::mismatch(target.begin(), target.end(), here.begin(), here.end()).first == target.end();
   }
-  bool make(const std::filesystem::path& place, std::error_code& problem) {
-    if (!std::filesystem::create_directory(place, problem)) return false;
-    place_ = place;
-    return true;
+  /// Makes the folder to build in. Until it is locked, another process may take it for one that was left.
+  bool make(const std::filesystem::path& target, std::error_code& problem) {
+    for (int tries = 0; tries < 100; ++tries) {
+      const auto place = temporary_path(target);
+      if (!std::filesystem::create_directory(place, problem)) return false;
+      const auto got = lock_.try_to_lock(place);
+      if (got == file_lock::outcome::busy || got == file_lock::outcome::gone) continue;
+      place_ = place;
+      return true;
+    }
+    problem = std::make_error_code(std::errc::resource_unavailable_try_again);
+    return false;
+  }
+  /// Removes what processes left that were killed; but not where one of them ended between the two steps of
+  /// `replace_in_two_steps`: the new folder is then one of two that have the only models.
+  void sweep() const {
+    sweep_temporaries(target_ / ".onoma");
+    const auto parent = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
+    const auto name = target_.filename().string() + ".";
+    std::error_code problem;
+    for (std::filesystem::directory_iterator i(parent, problem), end; !exists_ && !problem && i != end;
+         i.increment(problem)) {
+      const auto other = i->path().filename().string();
+      if (other.starts_with(name) && other.ends_with(".old")) return;
+    }
+    sweep_temporaries(target_);
   }
 
   /// False where the folder cannot be renamed.
@@ -120,7 +145,7 @@ class folder_replacement {
     std::error_code problem;
     if (!inside_) {
       const auto built = place_;
-      if (!make(temporary_path(target_ / ".onoma"), problem)) refuse(problem, "saving folder", target_);
+      if (!make(target_ / ".onoma", problem)) refuse(problem, "saving folder", target_);
       fs::copy(built, place_, fs::copy_options::recursive | fs::copy_options::skip_existing, problem);
       remove(built);
       refuse(problem, "saving folder", target_);
@@ -222,6 +247,7 @@ class folder_replacement {
 
   std::filesystem::path target_;
   std::filesystem::path place_;
+  file_lock lock_;  // of the folder that is built
   bool exists_ = false;
   bool inside_ = false;
 };
