@@ -25,10 +25,15 @@ namespace {
 
 using tagger = token_tagger<token_classifier_session<cpu_backend>>;
 
-static_assert(static_cast<int>(error_code::invalid_argument) ==
-                  static_cast<int>(onoma::error_code::invalid_argument) + 1 &&
-              static_cast<int>(error_code::unsupported) ==
-                  static_cast<int>(onoma::error_code::unsupported) + 1);
+/// The codes of the C interface keep their numbers: 10 and 11 are out of memory and internal errors.
+constexpr error_code convert(onoma::error_code code) {
+  const int number = static_cast<int>(code) + 1;
+  return static_cast<error_code>(code > onoma::error_code::unsupported ? number + 2 : number);
+}
+static_assert(convert(onoma::error_code::invalid_argument) == error_code::invalid_argument &&
+              convert(onoma::error_code::unsupported) == error_code::unsupported &&
+              convert(onoma::error_code::cancelled) == error_code::cancelled &&
+              convert(onoma::error_code::limit_exceeded) == error_code::limit_exceeded);
 
 /// What `body` returns; its errors become those of compiled.hpp.
 template <class Body>
@@ -36,8 +41,7 @@ auto guarded(const Body& body) {
   try {
     return body();
   } catch (const onoma::error& e) {
-    throw error(e.what(), static_cast<error_code>(static_cast<int>(e.code()) + 1), e.operation(),
-                e.expected(), e.found());
+    throw error(e.what(), convert(e.code()), e.operation(), e.expected(), e.found());
   }
 }
 

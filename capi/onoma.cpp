@@ -249,7 +249,8 @@ const char* onoma_status_name(onoma_status status) {
   constexpr const char* names[] = {"ok",           "invalid argument", "shape mismatch",
                                    "out of range", "file not found",   "input/output",
                                    "parse error",  "bad format",       "missing",
-                                   "unsupported",  "out of memory",    "internal error"};
+                                   "unsupported",  "out of memory",    "internal error",
+                                   "cancelled",    "limit exceeded"};
   const auto at = static_cast<std::size_t>(status);
   return at < std::size(names) ? names[at] : "unknown";
 }

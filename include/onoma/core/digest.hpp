@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/config.hpp>
+#include <onoma/core/fold_product.hpp>
 
 #include <array>
 #include <cstddef>
@@ -15,19 +16,6 @@ namespace onoma::inline ONOMA_ABI {
 
 namespace detail {
 
-/// The halves of a 128-bit product, folded: every bit of the result depends on every bit of both.
-[[nodiscard]] inline std::uint64_t fold_product(std::uint64_t a, std::uint64_t b) {
-#if defined(__SIZEOF_INT128__)
-  __extension__ using wide = unsigned __int128;
-  const wide product = static_cast<wide>(a) * b;
-  return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-#else
-  const std::uint64_t low_a = a & 0xFFFFFFFFU, high_a = a >> 32, low_b = b & 0xFFFFFFFFU, high_b = b >> 32;
-  const std::uint64_t cross = high_a * low_b + (low_a * low_b >> 32);
-  const std::uint64_t middle = low_a * high_b + (cross & 0xFFFFFFFFU);
-  return (a * b) ^ (high_a * high_b + (cross >> 32) + (middle >> 32));
-#endif
-}
 [[nodiscard]] inline std::uint64_t load_word(const std::byte* from) {
   std::uint64_t word = 0;
   std::memcpy(&word, from, sizeof word);
@@ -37,8 +25,8 @@ namespace detail {
 }  // namespace detail
 
 /// Finds damage and mistakes, as a disk or a mixed-up copy makes them; it is not cryptographic, and whoever wants
-/// to can make two contents of one digest. Several bytes per cycle: four chains of multiply-and-fold (the idea of
-/// wyhash, Wang Yi 2019) over blocks of 64 bytes. The same on every little-endian machine.
+/// to can make two contents of one digest. Several bytes per cycle: four chains of multiply-and-fold (`fold_product`)
+/// over blocks of 64 bytes. The same on every little-endian machine.
 [[nodiscard]] inline std::uint64_t digest_of(std::span<const std::byte> bytes, std::uint64_t seed = 0) {
   // Bits of the square roots of 2, 3, 5 and 7.
   constexpr std::array<std::uint64_t, 4> keys = {0x6A09E667F3BCC909U, 0xBB67AE8584CAA73BU, 0x3C6EF372FE94F82BU,
@@ -48,7 +36,7 @@ namespace detail {
   std::array<std::uint64_t, 4> chains = {keys[1] ^ seed, keys[2] ^ seed, keys[3] ^ seed, keys[0] ^ seed};
   const auto take = [&](const std::byte* at) {
     for (std::size_t i = 0; i < 4; ++i) {
-      chains[i] = detail::fold_product(detail::load_word(at + 16 * i) ^ keys[i],
+      chains[i] = fold_product(detail::load_word(at + 16 * i) ^ keys[i],
                                        detail::load_word(at + 16 * i + 8) ^ chains[i]);
     }
   };
@@ -60,8 +48,8 @@ namespace detail {
     take(rest.data());
   }
   std::uint64_t sum = bytes.size() ^ keys[0];
-  for (const auto chain : chains) sum = detail::fold_product(sum ^ keys[1], chain ^ keys[2]) + chain;
-  return detail::fold_product(sum ^ keys[3], keys[0]);
+  for (const auto chain : chains) sum = fold_product(sum ^ keys[1], chain ^ keys[2]) + chain;
+  return fold_product(sum ^ keys[3], keys[0]);
 }
 /// Of a text.
 [[nodiscard]] inline std::uint64_t digest_of(std::string_view text, std::uint64_t seed = 0) {

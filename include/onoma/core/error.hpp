@@ -21,6 +21,8 @@ enum class error_code {
   format,            ///< well-formed data whose content contradicts its format
   missing,           ///< something required is absent (a key, a tensor, a file of a folder)
   unsupported,       ///< valid, but outside what this version handles
+  cancelled,         ///< another thread asked for the end of a call
+  limit_exceeded,    ///< a call would take more bytes, tokens, time or memory than its caller allows
 };
 
 /// The name of an error code, as it appears in messages.
@@ -35,6 +37,8 @@ enum class error_code {
     case error_code::format: return "bad format";
     case error_code::missing: return "missing";
     case error_code::unsupported: return "unsupported";
+    case error_code::cancelled: return "cancelled";
+    case error_code::limit_exceeded: return "limit exceeded";
   }
   return "unknown";
 }

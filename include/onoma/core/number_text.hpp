@@ -2,10 +2,12 @@
 #pragma once
 
 #include <onoma/core/config.hpp>
+#include <onoma/core/error.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <string>
+#include <system_error>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -14,6 +16,7 @@ namespace onoma::inline ONOMA_ABI {
   char buffer[400];  // the largest double has 309 digits before the point
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::fixed,
                                  std::clamp(digits, 0, 40));
+  check(end.ec == std::errc{}, error_code::out_of_range, "a number as text", "one that fits its buffer");
   return {buffer, end.ptr};
 }
 
@@ -22,6 +25,7 @@ namespace onoma::inline ONOMA_ABI {
   char buffer[64];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, std::chars_format::general,
                                  std::clamp(digits, 1, 40));
+  check(end.ec == std::errc{}, error_code::out_of_range, "a number as text", "one that fits its buffer");
   return {buffer, end.ptr};
 }
 

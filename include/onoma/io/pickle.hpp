@@ -7,6 +7,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 
 #include <algorithm>
@@ -274,7 +275,7 @@ class pickle_machine {
   std::string where_;
   std::span<const std::string_view> allowed_;
   std::vector<value> stack_;
-  std::unordered_map<std::uint32_t, value> memo_;
+  std::unordered_map<std::uint32_t, value, keyed_hasher> memo_;
   pickle_tree tree_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 
 #include <algorithm>
@@ -124,7 +125,7 @@ class tag_set {
 
  private:
   std::vector<std::string> labels_;
-  std::unordered_map<std::string, index_t> ids_;
+  std::unordered_map<std::string, index_t, keyed_hasher> ids_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -62,6 +62,7 @@ class tokenizer {
       added_spaces_.clear();
       spaced_.clear();
       word_count_ = 0;
+      std::get<general_words::buffers>(words_).begin_text();
     }
 
     // The cache belongs to this vocabulary. Shared, so that its address is not used again.

@@ -2,6 +2,7 @@
 #include <onoma/core/activation.hpp>
 #include <onoma/core/arena.hpp>
 #include <onoma/core/error.hpp>
+#include <onoma/core/number_text.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/core/relative_position.hpp>
 #include <onoma/core/rng.hpp>
@@ -15,6 +16,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,6 +32,17 @@ TEST_CASE("Philox gives the published vectors") {
   constexpr std::uint64_t ones = ~std::uint64_t{0};
   CHECK(onoma::philox4x32(ones, ones, ones) ==
         std::array<std::uint32_t, 4>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd});
+}
+
+TEST_CASE("numbers as text are whole, whatever their size") {
+  using limits = std::numeric_limits<double>;
+  CHECK(onoma::fixed_text(limits::lowest(), 99).size() == 1 + 309 + 1 + 40);
+  CHECK(onoma::fixed_text(limits::denorm_min(), 40) == "0." + std::string(40, '0'));
+  CHECK(onoma::fixed_text(-0.25, -1) == "-0");
+  CHECK(onoma::significant_text(limits::lowest(), 99).size() == 1 + 1 + 1 + 39 + 5);  // -d.ddde+308
+  CHECK(onoma::significant_text(0.0001, 40).substr(0, 24) == "0.0001000000000000000047");
+  CHECK(onoma::fixed_text(limits::infinity(), 3) == "inf");
+  CHECK(onoma::significant_text(limits::quiet_NaN(), 3) == "nan");
 }
 
 TEST_CASE("dropout drops the share that it is asked for") {

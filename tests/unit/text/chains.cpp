@@ -223,6 +223,26 @@ TEST_CASE("regular expressions that mean something else to PCRE2, or take for ev
   const auto far = with_steps(nullptr, split("(?m:.)*+x|a"));
   CHECK(far.encode(std::string(2000, 'a')).size() == 1);
 }
+
+TEST_CASE("what all matches of a text take together is bounded, and begins anew with each text") {
+  // 2^16 ways to fail at each place, and then a match.
+  const auto costly = with_steps(nullptr, {{"type", "Split"},
+                                           {"pattern", {{"Regex", "(?:a?){16}b|a"}}},
+                                           {"behavior", "Isolated"}});
+  const std::string some(50, 'a');
+  for (int text = 0; text < 20; ++text) CHECK(costly.encode(some).size() == 1);
+  CHECK_THROWS_AS(static_cast<void>(costly.encode(std::string(2000, 'a'))), onoma::error);
+  CHECK(costly.encode(some).size() == 1);
+  const std::vector<std::string> words(40, some);  // one text, in words
+  CHECK_THROWS_AS(static_cast<void>(costly.encode_words(words)), onoma::error);
+  // A word that another step cut off is no text of its own.
+  const onoma::json steps = {{{"type", "WhitespaceSplit"}},
+                             {{"type", "Split"}, {"pattern", {{"Regex", "(?:a?){16}b|a"}}}, {"behavior", "Isolated"}}};
+  const auto cut = with_steps(nullptr, {{"type", "Sequence"}, {"pretokenizers", steps}});
+  std::string line;
+  for (int i = 0; i < 40; ++i) line += some + ' ';
+  CHECK_THROWS_AS(static_cast<void>(cut.encode(line)), onoma::error);
+}
 #endif
 
 }  // namespace test

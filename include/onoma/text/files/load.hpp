@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/text/files/in_file.hpp>
@@ -239,7 +240,7 @@ class tokenizer_loader {
   }
   /// Lines that no text leads to.
   static void remark_lines(const std::vector<std::string>& pieces, std::vector<std::string>& remarks) {
-    std::unordered_set<std::string_view> known;
+    std::unordered_set<std::string_view, keyed_hasher> known;
     known.reserve(pieces.size());
     for (std::size_t i = 0; i < pieces.size(); ++i) {
       const std::string line = "vocab.txt: line " + std::to_string(i + 1);
@@ -383,15 +384,12 @@ class tokenizer_loader {
   void add_tokens(const token_files& files, const std::string& name, tokenizer_parts& parts) const {
     auto& added = parts.settings.added;
     token_files rest = files;
-    const auto known = [&added](const added_token& token) {
-      return std::find_if(added.begin(), added.end(), [&token](const added_token& other) {
-        return other.content == token.content;
-      });
-    };
+    const token_places places(added);
+    const auto known = [&](const added_token& token) { return places.find(added, token.content); };
     const bool decoder = member(config_, "added_tokens_decoder").is_object();
     for (const auto& [id, token] : files.numbered) {
       const auto found = known(token);
-      if (found != added.end() && (decoder || found->id == id)) {
+      if (found != nullptr && (decoder || found->id == id)) {
         if (decoder) {
           const auto own = found->id;
           *found = token;
@@ -405,9 +403,9 @@ class tokenizer_loader {
     }
     for (std::size_t i = 0; i < special_roles; ++i) {
       auto& token = rest.named[static_cast<special_role>(i)];
-      if (known(token) != added.end()) token = {};
+      if (known(token) != nullptr) token = {};
     }
-    std::erase_if(rest.more, [&](const added_token& token) { return known(token) != added.end(); });
+    std::erase_if(rest.more, [&](const added_token& token) { return known(token) != nullptr; });
     const bool named = std::any_of(rest.named.begin(), rest.named.end(),
                                    [](const added_token& token) { return !token.content.empty(); });
     if (rest.numbered.empty() && !named && rest.more.empty()) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/text/files/sentencepiece.hpp>
@@ -143,7 +144,7 @@ inline std::vector<added_token> family_added_tokens(const sentencepiece_model& m
                                                     const std::vector<std::string>& pieces) {
   token_numbers numbers(pieces, false);
   auto tokens = number_tokens(files, numbers, "SentencePiece model");
-  std::unordered_set<std::string> known;
+  std::unordered_set<std::string, keyed_hasher> known;
   for (const auto& token : tokens) known.insert(token.content);
   const auto add = [&](const std::string& content) {
     if (!known.insert(content).second) return;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/text/steps/added_tokens.hpp>
@@ -281,7 +282,7 @@ class token_numbers {
   }
 
  private:
-  std::unordered_map<std::string_view, index_t> ids_;
+  std::unordered_map<std::string_view, index_t, keyed_hasher> ids_;
   index_t count_ = 0;
   bool has_blank_ = false;
   bool has_repeats_ = false;
@@ -298,10 +299,7 @@ class token_numbers {
 [[nodiscard]] inline std::vector<added_token> number_tokens(const token_files& files, token_numbers& numbers,
                                                             const std::string& vocabulary) {
   std::vector<added_token> list;
-  const auto find = [&list](const std::string& content) {
-    return std::find_if(list.begin(), list.end(),
-                        [&content](const added_token& token) { return token.content == content; });
-  };
+  token_places places;
   const auto is_lost = [&](const added_token& token) {
     return numbers.has_repeats() && !numbers.has_piece(token.content);
   };
@@ -311,26 +309,27 @@ class token_numbers {
            "every piece once, as '" + token.content + "' has none and gets an id behind them",
            "pieces that come again");
     }
+    places.add(token.content, list.size());
     list.push_back(token);
     list.back().id = static_cast<std::int32_t>(numbers.number(token.content));
     return index_t{list.back().id};
   };
   for (const auto& [id, token] : files.numbered) {
-    if (token.content.empty() || find(token.content) != list.end()) continue;
+    if (token.content.empty() || places.find(list, token.content) != nullptr) continue;
     if (const index_t given = enter(token); given != id) {
       fail(error_code::format, files.where,
            "the id " + std::to_string(given) + " for '" + token.content + "'", std::to_string(id));
     }
   }
   const auto numbered = static_cast<std::ptrdiff_t>(list.size());
-  std::vector<special_token> seen;
+  std::unordered_map<std::string, std::vector<special_token>, keyed_hasher> seen;  // by content
   const auto add_special = [&](const special_token& token) {
     const auto again = [&token](const special_token& other) { return is_same(token, other); };
-    if (token.content.empty() || std::any_of(seen.begin(), seen.end(), again)) return;
-    seen.push_back(token);
-    const auto same = find(token.content);
-    if (same != list.end()) {
-      if (same - list.begin() < numbered) return;
+    auto& before = seen[token.content];
+    if (token.content.empty() || std::any_of(before.begin(), before.end(), again)) return;
+    before.push_back(token);
+    if (auto* same = places.find(list, token.content)) {
+      if (same - list.data() < numbered) return;
       const auto id = same->id;
       static_cast<added_token&>(*same) = token;
       same->id = id;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/text/aligned_text.hpp>
 #include <onoma/text/pieces/vocabulary.hpp>
@@ -66,9 +67,8 @@ class bpe_merges {
   static constexpr std::int32_t no_rank = INT32_MAX;
 
   [[nodiscard]] std::size_t position(std::int32_t left, std::int32_t right) const {
-    std::uint64_t h = (static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
-                       static_cast<std::uint32_t>(right)) * 0x9E3779B97F4A7C15U;
-    h ^= h >> 32;
+    const std::uint64_t h =
+        keyed_hash(static_cast<std::uint32_t>(left), static_cast<std::uint32_t>(right), hash_);
     std::size_t i = static_cast<std::size_t>(h) & (merges_.size() - 1);
     while (merges_[i].result >= 0 && (merges_[i].left != left || merges_[i].right != right)) {
       i = (i + 1) & (merges_.size() - 1);
@@ -156,6 +156,7 @@ class bpe_merges {
     out.resize(kept);
   }
 
+  hash_key hash_ = hash_key::of_process();
   std::vector<merge> merges_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
 
@@ -16,17 +17,17 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// A byte string as a key: short ones whole, in two words; of longer ones a hash.
+/// A byte string as a key: short ones whole, in two words; of longer ones the size alone.
 struct piece_key {
   static constexpr std::size_t whole_bytes = 16;  ///< texts up to this size are keys as they are
 
-  std::uint64_t low = 0;   ///< the first eight bytes, or one half of a hash
-  std::uint64_t high = 0;  ///< the next eight bytes, or the other half
+  std::uint64_t low = 0;   ///< the first eight bytes of a short text
+  std::uint64_t high = 0;  ///< the next eight bytes
   std::uint32_t size = 0;  ///< bytes of the text
 
   /// `whole_bytes` bytes from `data` on must be readable, whatever the size.
   [[nodiscard]] static piece_key of_padded(const char* data, std::size_t size) {
-    if (size > whole_bytes) return of_long(data, size);
+    if (size > whole_bytes) return {0, 0, static_cast<std::uint32_t>(size)};
     // Sixteen bytes of ones, then zeros: read from 16 - size, a mask of `size` bytes.
     static constexpr std::array<unsigned char, 32> masks = {255, 255, 255, 255, 255, 255, 255, 255,
                                                             255, 255, 255, 255, 255, 255, 255, 255};
@@ -38,7 +39,7 @@ struct piece_key {
   }
   /// The key of a text.
   [[nodiscard]] static piece_key of(std::string_view text) {
-    if (text.size() > whole_bytes) return of_long(text.data(), text.size());
+    if (text.size() > whole_bytes) return {0, 0, static_cast<std::uint32_t>(text.size())};
     char bytes[whole_bytes] = {};
     text.copy(bytes, text.size());
     return of_padded(bytes, text.size());
@@ -46,32 +47,17 @@ struct piece_key {
 
   /// Whether equal keys are equal texts.
   [[nodiscard]] bool is_whole() const noexcept { return size <= whole_bytes; }
-  /// For tables.
-  [[nodiscard]] std::uint64_t hash() const noexcept {
-    std::uint64_t h = (low ^ size) * 0x9E3779B97F4A7C15U;
-    h = (h ^ (h >> 32) ^ high) * 0xC4CEB9FE1A85EC53U;
-    return h ^ (h >> 29);
+  /// Of a whole key, for tables.
+  [[nodiscard]] std::uint64_t hash(const hash_key& key) const noexcept {
+    return keyed_hash(low ^ size, high, key);
   }
   /// Equal in all parts.
   friend bool operator==(const piece_key&, const piece_key&) = default;
-
- private:
-  [[nodiscard]] static piece_key of_long(const char* data, std::size_t size) {
-    piece_key key{size * 0x9E3779B97F4A7C15U, 0, static_cast<std::uint32_t>(size)};
-    for (std::size_t i = 0; i < size;) {
-      const std::size_t step = std::min<std::size_t>(8, size - i);
-      std::uint64_t word = 0;
-      std::memcpy(&word, data + i, step);
-      key.low = (key.low ^ word) * 0xFF51AFD7ED558CCDU;
-      key.low ^= key.low >> 32;
-      i += step;
-    }
-    return key;
-  }
 };
 
 /// An open-addressing map from byte strings to ids, filled once. Long keys are views into memory
-/// that the owner keeps; short ones are in the table, one cache line away.
+/// that the owner keeps; short ones are in the table, one cache line away. Where a key lies depends on the process
+/// (`hash_key`), what is found does not.
 class piece_table {
  public:
   /// With room for `expected` pieces.
@@ -83,7 +69,7 @@ class piece_table {
 
   /// A key that is there already gets the new id, as later lines of a vocab.txt win.
   void insert(std::string_view text, std::int32_t id) {
-    const piece_key key = piece_key::of(text);
+    const piece_key key = full_key(piece_key::of(text), text);
     slot& place = slots_[position(key, text)];
     place.low = key.low;
     if (key.is_whole()) {
@@ -97,11 +83,11 @@ class piece_table {
   }
   /// The id, or -1.
   [[nodiscard]] std::int32_t find(std::string_view text) const {
-    return slots_[position(piece_key::of(text), text)].id;
+    return slots_[position(full_key(piece_key::of(text), text), text)].id;
   }
   /// The same for a text with `piece_key::whole_bytes` readable bytes from its begin.
   [[nodiscard]] std::int32_t find_padded(const char* data, std::size_t size) const {
-    return slots_[position(piece_key::of_padded(data, size), {data, size})].id;
+    return slots_[position(full_key(piece_key::of_padded(data, size), {data, size}), {data, size})].id;
   }
   /// The same for a key that is whole: no text is looked at.
   [[nodiscard]] std::int32_t find(const piece_key& key) const {
@@ -112,7 +98,7 @@ class piece_table {
 
  private:
   struct slot {
-    std::uint64_t low = 0;
+    std::uint64_t low = 0;  // of a long key: its hash
     union {
       std::uint64_t high = 0;  // of a whole key
       const char* text;        // of a long one
@@ -121,9 +107,14 @@ class piece_table {
     std::int32_t id = -1;
   };
 
+  /// A key with the hash of a long text.
+  [[nodiscard]] piece_key full_key(piece_key key, std::string_view text) const {
+    if (!key.is_whole()) key.low = keyed_hash(text, hash_);
+    return key;
+  }
   [[nodiscard]] std::size_t position(const piece_key& key, std::string_view text) const {
     const std::size_t mask = slots_.size() - 1;
-    std::size_t i = static_cast<std::size_t>(key.hash()) & mask;
+    std::size_t i = static_cast<std::size_t>(key.hash(hash_)) & mask;
     while (slots_[i].id >= 0 && !holds(slots_[i], key, text)) i = (i + 1) & mask;
     return i;
   }
@@ -132,6 +123,7 @@ class piece_table {
     return key.is_whole() ? place.high == key.high : std::string_view(place.text, key.size) == text;
   }
 
+  hash_key hash_ = hash_key::of_process();
   std::vector<slot> slots_;
   std::size_t longest_ = 0;
 };

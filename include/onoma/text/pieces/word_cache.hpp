@@ -56,9 +56,10 @@ class word_cache {
 
  private:
   [[nodiscard]] std::size_t position(const piece_key& key) const {
-    return static_cast<std::size_t>(key.hash() >> 20) & (slots_.size() - 1);
+    return static_cast<std::size_t>(key.hash(hash_) >> 20) & (slots_.size() - 1);
   }
 
+  hash_key hash_ = hash_key::of_process();
   std::vector<slot> slots_;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/function_ref.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
@@ -31,16 +32,34 @@ struct added_token {
   bool normalized = false;   ///< looked for between the others, after them
 };
 
+/// Where in a list of tokens each content stands first: files may have any number of them.
+class token_places {
+ public:
+  /// Of a list; of an empty one if none is given.
+  explicit token_places(const std::vector<added_token>& list = {}) {
+    for (std::size_t i = 0; i < list.size(); ++i) add(list[i].content, i);
+  }
+  /// A content that is there already keeps its place.
+  void add(const std::string& content, std::size_t place) { places_.try_emplace(content, place); }
+  /// The token of a list with this content, or null.
+  [[nodiscard]] added_token* find(std::vector<added_token>& list, const std::string& content) const {
+    const auto found = places_.find(content);
+    return found == places_.end() ? nullptr : &list[found->second];
+  }
+
+ private:
+  std::unordered_map<std::string, std::size_t, keyed_hasher> places_;
+};
+
 /// Adds `more` to a list; those of the same content take the place of the ones there.
 inline void merge_added(std::vector<added_token>& list, const std::vector<added_token>& more) {
+  token_places places(list);
   for (const auto& token : more) {
-    const auto same = std::find_if(list.begin(), list.end(), [&token](const added_token& other) {
-      return other.content == token.content;
-    });
-    if (same == list.end()) {
-      list.push_back(token);
-    } else {
+    if (auto* same = places.find(list, token.content)) {
       *same = token;
+    } else {
+      places.add(token.content, list.size());
+      list.push_back(token);
     }
   }
 }
@@ -163,7 +182,7 @@ class added_tokens {
 
   std::vector<added_token> list_;
   // The patterns as a tree: an edge leads from a node by a byte to a node.
-  std::unordered_map<std::uint64_t, std::int32_t> edges_;
+  std::unordered_map<std::uint64_t, std::int32_t, keyed_hasher> edges_;
   std::vector<std::int32_t> ends_{-1};  // of each node, the place in list_ of the pattern that ends
   std::array<bool, 256> starts_{};      // the bytes that patterns begin with
   int only_start_ = -1;                 // the byte that all begin with

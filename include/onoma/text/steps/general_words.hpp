@@ -27,6 +27,12 @@ class general_words {
     normalizer_chain::buffers normalizers;   ///< of the first steps
     cut_text cut;                            ///< the text with its words
     pre_tokenizers::buffers pre_tokenizers;  ///< of the other steps
+
+    /// A text begins: what its patterns may take counts from now on.
+    void begin_text() {
+      normalizers.step.match.search.begin();
+      pre_tokenizers.match.search.begin();
+    }
   };
 
   /// Of these steps, in this order.

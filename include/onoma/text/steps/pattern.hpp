@@ -57,7 +57,7 @@ class text_pattern {
   void find(std::string_view text, match_buffers& b) const {
     text_stretches& out = b.found;
     if (text.empty()) return;
-    if (regex_) b.search.start();
+    if (regex_) b.search.add(text.size());
     const auto size = static_cast<std::uint32_t>(text.size());
     std::uint32_t done = 0;
     std::uint32_t from = 0;

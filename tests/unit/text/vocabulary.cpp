@@ -1,0 +1,107 @@
+/// Tables of pieces: keys that collide in one hash are spread by the hash of the process.
+#include <onoma/core/keyed_hash.hpp>
+#include <onoma/text/pieces/bpe_merges.hpp>
+#include <onoma/text/pieces/vocabulary.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace test {
+namespace {
+
+/// The most keys that one place of a table gets.
+template <class Hash>
+int fullest(std::size_t keys, const Hash& hash) {
+  std::vector<int> counts(std::size_t{1} << 17, 0);
+  for (std::size_t i = 0; i < keys; ++i) ++counts[hash(i) % counts.size()];
+  return *std::max_element(counts.begin(), counts.end());
+}
+
+/// Of 50,000 keys in 131,072 places, none gets more but for one chance in 10^20.
+constexpr int most_by_chance = 20;
+constexpr std::size_t many = 50'000;
+
+/// Texts of sixteen bytes that all have one hash by the multiplications of a hash that everybody knows.
+std::vector<std::string> colliding() {
+  std::vector<std::string> texts;
+  for (std::uint64_t i = 1; i <= many; ++i) {
+    const std::uint64_t low = i * 0xD1342543DE82EF95U;
+    const std::uint64_t h = (low ^ 16) * 0x9E3779B97F4A7C15U;
+    const std::uint64_t words[2] = {low, 0x1234567U ^ h ^ (h >> 32)};
+    texts.emplace_back(reinterpret_cast<const char*>(words), sizeof words);
+  }
+  return texts;
+}
+
+std::uint64_t known_hash(const onoma::piece_key& key) {
+  std::uint64_t h = (key.low ^ key.size) * 0x9E3779B97F4A7C15U;
+  h = (h ^ (h >> 32) ^ key.high) * 0xC4CEB9FE1A85EC53U;
+  return h ^ (h >> 29);
+}
+
+}  // namespace
+
+TEST_CASE("pieces that were made to collide are spread over a table") {
+  const auto texts = colliding();
+  const auto key = [&](std::size_t i) { return onoma::piece_key::of(texts[i]); };
+  REQUIRE(fullest(many, [&](std::size_t i) { return known_hash(key(i)); }) == static_cast<int>(many));
+  const auto& process = onoma::hash_key::of_process();
+  CHECK(fullest(many, [&](std::size_t i) { return key(i).hash(process); }) <= most_by_chance);
+  CHECK(fullest(many, [&](std::size_t i) { return onoma::keyed_hasher()(texts[i]); }) <= most_by_chance);
+
+  onoma::piece_table table(static_cast<onoma::index_t>(many));
+  for (std::size_t i = 0; i < many; ++i) table.insert(texts[i], static_cast<std::int32_t>(i));
+  for (std::size_t i = 0; i < many; ++i) REQUIRE(table.find(texts[i]) == static_cast<std::int32_t>(i));
+}
+
+TEST_CASE("texts and numbers in any pattern are spread by the hash of the process") {
+  const auto& process = onoma::hash_key::of_process();
+  const auto spread = [](const auto& hash) { return fullest(many, hash) <= most_by_chance; };
+  // Numbers that differ in one part alone: low, high or middle bits, as ids of merges or edges of a tree do.
+  for (const int shift : {0, 8, 16, 32, 48}) {
+    INFO(shift);
+    CHECK(spread([&](std::size_t i) { return onoma::keyed_hasher()(std::uint64_t{i} << shift); }));
+    CHECK(spread([&](std::size_t i) { return onoma::keyed_hash(std::uint64_t{i} << shift, 7, process); }));
+    CHECK(spread([&](std::size_t i) { return onoma::keyed_hash(7, std::uint64_t{i} << shift, process); }));
+  }
+  for (const std::size_t size : {8U, 16U, 17U, 31U, 32U, 100U}) {
+    for (const std::size_t at : {std::size_t{0}, size / 2, size - 8}) {
+      INFO(size << " bytes, other ones at " << at);
+      CHECK(spread([&](std::size_t i) {
+        std::string text(size, 'x');
+        const std::uint64_t number = i;
+        std::memcpy(text.data() + at, &number, sizeof number);
+        return onoma::keyed_hash(text, process);
+      }));
+    }
+  }
+}
+
+TEST_CASE("a hash depends on its key, on each byte and on the length") {
+  const onoma::hash_key a{1, 2};
+  const onoma::hash_key b{1, 3};
+  for (const std::string text : {"", "x", "sixteen bytes it", "and seventeen byt"}) {
+    INFO(text);
+    CHECK(onoma::keyed_hash(text, a) == onoma::keyed_hash(text, a));
+    CHECK(onoma::keyed_hash(text, a) != onoma::keyed_hash(text, b));
+    CHECK(onoma::keyed_hash(text, a) != onoma::keyed_hash(text + '\0', a));
+  }
+  CHECK(onoma::hash_key::of_process().first == onoma::hash_key::of_process().first);
+}
+
+TEST_CASE("long pieces are found by their whole text") {
+  std::vector<std::string> pieces;
+  for (int i = 0; i < 2000; ++i) pieces.push_back(std::string(17 + i % 40, 'a') + std::to_string(i));
+  const onoma::vocabulary vocabulary(pieces);
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    REQUIRE(vocabulary.id(pieces[i]) == static_cast<std::int32_t>(i));
+    CHECK_FALSE(vocabulary.id(pieces[i] + "b"));
+  }
+}
+
+}  // namespace test
