@@ -7,6 +7,7 @@
 #include <onoma/io/manifest.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/io/replace_folder.hpp>
+#include <onoma/io/temporary.hpp>
 #include <onoma/io/weights.hpp>
 
 #include <filesystem>
@@ -103,14 +104,15 @@ inline void check_can_save(const std::filesystem::path& path) {
   const std::string where = "saving model folder " + path.string();
   std::error_code problem;
   // The folder itself, or the one in which it will be made.
-  fs::path place = fs::absolute(path, problem);
-  if (place.filename().empty()) place = place.parent_path();
+  fs::path target = fs::absolute(path, problem);
+  if (target.filename().empty()) target = target.parent_path();
+  fs::path place = target;
   while (!fs::exists(place, problem) && place.has_relative_path()) place = place.parent_path();
   if (!fs::is_directory(place, problem)) {
     fail(error_code::invalid_argument, where, "a folder", "a file at " + place.string());
   }
-  sweep_temporaries(place / "onoma");
-  const fs::path probe = temporary_path(place / "onoma");
+  // Named as what saving builds: it removes what is left of a process that was killed here.
+  const fs::path probe = temporary_path(place == target ? target / ".onoma" : place / target.filename());
   if (!fs::create_directory(probe, problem)) fail(error_code::io, where, "", problem.message());
   fs::remove(probe, problem);
 }
