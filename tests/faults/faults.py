@@ -99,13 +99,17 @@ class FaultTest(unittest.TestCase):
         self.assertEqual(process.returncode, 0, process.stderr)
         return process
 
+    has_exchange = True  # whether the disk can exchange two names
+
     def traced(self, arguments, at=0, action="", lasting=False):
         """Runs a command with the call number `at` going wrong. 0: none."""
         log = self.data / "calls.log"
+        options = ["--at", str(at), "--action", str(getattr(errno, action, action)), "--log", str(log)]
+        options += ["--lasting"] if lasting else []
+        options += [] if self.has_exchange else ["--no-exchange"]
         process = subprocess.run(
-            [SYSTEM_CALLS, "--below", str(self.disk), "--at", str(at), "--action",
-             str(getattr(errno, action, action)), "--log", str(log), *(["--lasting"] if lasting else []), COMMAND,
-             *map(str, arguments)], capture_output=True, text=True, timeout=240, env=ENVIRONMENT)
+            [SYSTEM_CALLS, "--below", str(self.disk), *options, COMMAND, *map(str, arguments)], capture_output=True,
+            text=True, timeout=240, env=ENVIRONMENT)
         if process.returncode == 77:
             self.skipTest(process.stderr.strip())
         return Run(process, [Call(line, self.disk) for line in log.read_text().splitlines()])

@@ -1,13 +1,14 @@
 // Runs a command and lets one of its system calls fail, write less than it was asked to, or be its
 // last.
 //
-//   system_calls --below FOLDER [--at N] [--action E|short|kill] [--lasting] [--log FILE] COMMAND
-//   ARGUMENT...
+//   system_calls --below FOLDER [--at N] [--action E|short|kill] [--lasting] [--no-exchange]
+//                [--log FILE] COMMAND ARGUMENT...
 //
 // Counted are calls on paths and open files below FOLDER, from 1 on. The N-th returns the error of
 // number E without being done (close is done and returns it, as Linux does), is given half of its
 // bytes (write and pwrite), or finds its process killed. With --lasting, later calls of the same
-// name have the error too. The log has a line for each call: number, name, result, first path,
+// name have the error too. With --no-exchange, two names cannot be exchanged, as on some file
+// systems. The log has a line for each call: number, name, result, first path,
 // second path, flags, file descriptor, offset, bytes in hexadecimal, and whether it was touched.
 //
 // It is a tracer (ptrace(2)) and no preloaded library, because the C library's own calls, as in
@@ -38,6 +39,7 @@
 namespace {
 
 constexpr int none = -1;
+constexpr unsigned exchange = 2;  // RENAME_EXCHANGE of linux/fs.h
 
 /// Which arguments of a call say what it concerns.
 struct shape {
@@ -125,6 +127,7 @@ struct request {
   long at = 0;  ///< 0: nothing, only a log
   std::string action;
   bool lasting = false;
+  bool no_exchange = false;
   std::string log;
   std::vector<char*> command;
 };
@@ -280,6 +283,11 @@ class tracer {
     if (!c.counted) return;
     ++count_;
     describe(process, c);
+    if (asked_.no_exchange && known->first == SYS_renameat2 &&
+        (c.arguments[what.flags] & exchange) != 0) {
+      c.error = EINVAL;
+      skip_call(process);
+    }
     const bool again = asked_.lasting && !hit_.empty() && hit_ == what.name;
     if (count_ == asked_.at || again) inject(process, c);
   }
@@ -375,8 +383,8 @@ int main(int count, char** arguments) {
   int i = 1;
   for (; i + 1 < count && std::strncmp(arguments[i], "--", 2) == 0; ++i) {
     const std::string name = arguments[i];
-    if (name == "--lasting") {
-      asked.lasting = true;
+    if (name == "--lasting" || name == "--no-exchange") {
+      (name == "--lasting" ? asked.lasting : asked.no_exchange) = true;
       continue;
     }
     const char* value = arguments[++i];

@@ -43,8 +43,12 @@ class Tests(FaultTest):
         found = self.saved()
         states = {"new": model_of(new), "old" if old is not None else "absent": model_of(old)}
         verdict = next((name for name, files in states.items() if model_of(found) == files), "mixed")
-        self.assertNotEqual(verdict, "mixed", where + f" left {found}")
         left = self.leftovers()
+        if verdict == "mixed" and found is None and not self.has_exchange and run.touched.name == "rename":
+            verdict = "aside"  # between two renames, the second of which puts the new folder where the old one was
+            self.assertTrue(action == "kill" or run.lasting, where)
+            self.assertIn(model_of(old), [model_of(digests(path)) for path in self.disk.glob(MODEL + ".*.old")], where)
+        self.assertNotEqual(verdict, "mixed", where + f" left {found}")
         if action == "kill":
             self.assertEqual(run.code, 128 + 9, where)
         else:
@@ -53,11 +57,13 @@ class Tests(FaultTest):
                 self.assertEqual(found, new, where)
             else:
                 self.assertIn(str(self.disk), run.err, where)
-            if not belongs_to_removal(run.touched):
+            if not belongs_to_removal(run.touched) and verdict != "aside":
                 self.assertEqual(left, set(), where)
         self.succeed(arguments)
         self.assertEqual(self.saved(), new, where)
-        self.assertEqual(self.leftovers(), set(), where)
+        between = not self.has_exchange and run.touched.name == "rename"
+        stay = {name for name in left if between and name.startswith(MODEL + ".")}
+        self.assertLessEqual(self.leftovers(), stay, where)
         return verdict
 
     def every_fault(self, arguments, old, new, count):
@@ -74,6 +80,7 @@ class Tests(FaultTest):
         for at, action, lasting in self.choice(faults, count):
             self.prepare(old)
             run = self.traced(arguments, at, action, lasting)
+            run.lasting = lasting
             if run.touched is None:  # half of one byte, or names in another order
                 continue
             with self.subTest(at=at, action=action, call=str(run.touched), lasting=lasting):
@@ -98,6 +105,11 @@ class Tests(FaultTest):
     def test_training_into_a_new_folder(self):
         _, new = self.train_both()
         self.every_fault(self.train("new", self.disk / MODEL), None, new, 10)
+
+    def test_training_over_a_model_where_names_cannot_be_exchanged(self):
+        old, new = self.train_both()
+        self.has_exchange = False
+        self.every_fault(self.train("new", self.disk / MODEL), old, new, 15)
 
     def test_training_with_a_state(self):
         more = ("--checkpoint", self.disk / STATE, "--checkpoint-every", "1", "--resume")

@@ -233,7 +233,9 @@ class folder_replacement {
       std::filesystem::rename(aside, target_, ignored);
       refuse(problem, "saving folder", target_);
     }
-    place_ = aside;
+    // A temporary folder like others now: if this process is killed, the next one that saves here removes it.
+    std::filesystem::rename(aside, place_, problem);
+    if (problem) place_ = aside;
     return true;
   }
   static bool cannot_be_renamed(int reason) {
