@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/backend/cpu/backend.hpp>
+#include <onoma/core/cancellation.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/exclusive.hpp>
 #include <onoma/data/document.hpp>
@@ -11,6 +12,7 @@
 #include <onoma/ner/aggregate.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/predict/entity_model.hpp>
+#include <onoma/predict/limits.hpp>
 #include <onoma/predict/token_tagger.hpp>
 #include <onoma/predict/word_splitting.hpp>
 #include <onoma/text/files/load.hpp>
@@ -36,6 +38,9 @@ struct pipeline_options {
   index_t max_tokens = 2048;   ///< tokens per batch: fewer than some hundred cost time
   std::filesystem::path packed_cache{};  ///< as that of `inference_options`
   verification verify = verification::fast;  ///< as that of `inference_options`
+  bool map_files = true;       ///< as that of `inference_options`
+  tagging_limits limits{};     ///< what a call may take: bytes, tokens, seconds, memory
+  index_t long_text = 1 << 20;  ///< as that of `prediction_options`
 };
 
 /// A tagger on the CPU. Movable; one pipeline serves one thread at a time, and `share` makes one more for
@@ -54,14 +59,20 @@ class pipeline {
     };
     const auto first = make_device(options.threads, options.executor);
     const auto model = token_classifier_model<cpu_backend>::load(
-        folder, *first.backend, {.packed_cache = options.packed_cache, .verify = options.verify});
+        folder, *first.backend, {.packed_cache = options.packed_cache,
+                                 .verify = options.verify,
+                                 .map_files = options.map_files});
     // The weights keep the backend that packed them.
     parts->model = {model.get(), [model, backend = first.backend](const auto*) {}};
     parts->tokens =
         std::make_shared<const tokenizer>(load_tokenizer(folder).for_table(model->config().vocabulary));
     parts->tags = tag_set(model->labels());
     parts->rules = choose_word_rules(model->config().own, options.splitting, options.strategy);
-    parts->options = {options.strategy, {options.max_length, options.stride, options.max_tokens}};
+    parts->options = {options.strategy, {.max_length = options.max_length,
+                                         .stride = options.stride,
+                                         .max_tokens = options.max_tokens,
+                                         .limits = options.limits,
+                                         .long_text = options.long_text}};
     return pipeline(std::make_unique<tagger>(std::move(parts), first));
   }
 
@@ -74,12 +85,21 @@ class pipeline {
   /// Each may outlive the others.
   [[nodiscard]] pipeline share() const { return pipeline(model_->share()); }
 
+  /// Calls end with an error (cancelled) once `stop` is set, by any thread; they look at it between batches. It
+  /// stays in place for later calls, until another one takes it.
+  /// @throws onoma::error (unsupported) where the model cannot be stopped.
+  void set_cancellation(cancellation stop) {
+    const exclusive::use used(in_use_, "pipeline", one_each);
+    model_->set_cancellation(std::move(stop));
+  }
+
   /// The labels that the model tells apart, by id.
   [[nodiscard]] const std::vector<std::string>& labels() const noexcept { return model_->labels(); }
   /// What finds the entities.
   [[nodiscard]] entity_model& model() const noexcept { return *model_; }
 
-  /// @throws onoma::error (parse) if the text is not UTF-8.
+  /// @throws onoma::error (parse) if the text is not UTF-8; (limit_exceeded, cancelled) as `limits` and
+  /// `set_cancellation` say. The pipeline serves the next call then.
   [[nodiscard]] tagged_text tag(std::string_view text) {
     const std::string owned(text);
     return std::move(tag_batch(std::span(&owned, 1)).front());

@@ -37,6 +37,8 @@ struct settings : shared_options {
   std::string splitting = "auto";
   onoma::index_t stride = 64;
   onoma::index_t max_length = 0;
+  onoma::tagging_limits limits;
+  bool no_mapping = false;
   column_options columns;
 };
 
@@ -50,6 +52,8 @@ onoma::pipeline load(const settings& s, const messages& say) {
   options.max_length = s.max_length;
   options.packed_cache = s.packed_cache;
   options.verify = onoma::verification_from_name(s.verify);
+  options.limits = s.limits;
+  options.map_files = !s.no_mapping;
   try {
     return onoma::pipeline::load(s.model, options);
   } catch (const onoma::error& problem) {
@@ -230,6 +234,21 @@ void add_input(CLI::App& app, settings& s) {
   app.add_flag("--words", s.words, "The same as --input words")->excludes(input);
 }
 
+/// Each 0 unless it is given: no limit.
+void add_limits(CLI::App& app, settings& s) {
+  app.add_option("--max-bytes", s.limits.text_bytes, "Refuse texts of more bytes")->check(CLI::PositiveNumber);
+  app.add_option("--max-tokens", s.limits.tokens, "Refuse texts that have more tokens, together with those\n"
+                                                  "that are tagged with them (up to 64 lines)")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-seconds", s.limits.seconds, "Give up on texts (up to 64 lines at a time) that take longer")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--max-memory", s.limits.memory, "Refuse texts that may take more bytes of working memory")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--no-mapping", s.no_mapping,
+               "Read the weights into memory instead of mapping their file: nothing that\n"
+               "happens to it later is seen");
+}
+
 }  // namespace
 
 subcommand add_tag(CLI::App& root) {
@@ -263,6 +282,7 @@ subcommand add_tag(CLI::App& root) {
   app.add_option("--packed-cache", s->packed_cache,
                  "File for the weights as this machine's kernels read them: written by the\n"
                  "first start, mapped by later ones, which then begin sooner");
+  add_limits(app, *s);
   add_columns(app, s->columns);
   add_shared(app, *s, "One JSON object per text, with offsets in bytes, code points and UTF-16 units");
   return {&app, [s] { return tag(*s, messages("onoma tag", s->quiet)); }};

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,5 +107,43 @@ class offset_map {
   index_t size_ = 0;
   std::vector<mark> marks_;
 };
+
+/// Ranges of bytes of a valid UTF-8 text in all three units, in one walk over the text: as those of `offset_map`,
+/// with memory for the ranges alone.
+[[nodiscard]] inline std::vector<text_span> spans_of(std::string_view text, std::span<const byte_span> ranges) {
+  std::vector<text_span> spans(ranges.size());
+  struct place {
+    index_t byte;
+    std::size_t of;
+    bool is_end;
+  };
+  std::vector<place> places;
+  places.reserve(2 * ranges.size());
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    spans[i].bytes = ranges[i];
+    places.push_back({ranges[i].begin, i, false});
+    places.push_back({ranges[i].end, i, true});
+  }
+  std::sort(places.begin(), places.end(), [](const place& a, const place& b) { return a.byte < b.byte; });
+  index_t at = 0;
+  index_t code_points = 0;
+  index_t utf16 = 0;
+  for (const auto& next : places) {
+    while (at < next.byte) {
+      const auto from = static_cast<std::size_t>(at);
+      const auto rest = static_cast<std::size_t>(next.byte - at);
+      const auto plain = static_cast<index_t>(ascii::ascii_prefix(text.data() + from, rest));
+      const auto c = plain > 0 ? decoded{} : decode_utf8(text, at);
+      if (at + c.length > next.byte) break;  // inside of a code point: its bytes count, as in `offset_map`
+      at += plain > 0 ? plain : c.length;
+      code_points += plain > 0 ? plain : 1;
+      utf16 += plain > 0 ? plain : c.code_point >= 0x10000U ? 2 : 1;
+    }
+    auto& span = spans[next.of];
+    (next.is_end ? span.code_points.end : span.code_points.begin) = code_points + (next.byte - at);
+    (next.is_end ? span.utf16.end : span.utf16.begin) = utf16 + (next.byte - at);
+  }
+  return spans;
+}
 
 }  // namespace onoma::inline ONOMA_ABI

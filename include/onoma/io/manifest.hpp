@@ -94,7 +94,8 @@ inline constexpr const char* manifest_key = "onoma manifest";
   }
   const auto& files = member(manifest, "files");
   const auto differs = [&](const std::string& name) {
-    return member(files, name.c_str()) != digest_text(digest_of(mapped_file(folder / name).text()));
+    const mapped_file content(folder / name, file_access::copied);
+    return member(files, name.c_str()) != digest_text(digest_of(content.text()));
   };
   std::vector<std::string> remarks;
   if (differs("config.json")) remarks.emplace_back("config.json was changed since it was saved");

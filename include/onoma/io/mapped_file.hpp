@@ -1,4 +1,4 @@
-/// A file's bytes, read-only: mapped where the system can, read otherwise.
+/// A file's bytes, read-only: mapped where the system can and the caller wants it, read otherwise.
 #pragma once
 
 #include <onoma/core/error.hpp>
@@ -11,12 +11,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <memory>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 /// @def ONOMA_HAS_MMAP
 /// 1: files are mapped; 0: they are read into memory.
@@ -48,20 +49,24 @@ namespace onoma::inline ONOMA_ABI {
   return found;
 }
 
-/// Owns the mapping of one regular file. Movable; the bytes stay where they are.
+/// How a file comes into memory.
+enum class file_access {
+  mapped,  ///< as far as it is looked at; where the system cannot, as `copied`
+  copied,  ///< as a whole, so that nothing that happens to the file later is seen
+};
+
+/// Owns the mapping of one regular file, or a copy of it. Movable; the bytes stay where they are.
 ///
 /// A mapping shows the file itself: it outlives the file's name, so that a file which is replaced by a
 /// rename or deleted changes nothing, but a file that is overwritten in place changes under its reader,
-/// and reading beyond the end of one that was cut short is a SIGBUS.
+/// and reading beyond the end of one that was cut short is a SIGBUS. A copy has none of this, and takes memory.
 class mapped_file {
  public:
-  /// Whether the bytes are mapped: else they are a copy in memory.
-  static constexpr bool is_mapping = ONOMA_HAS_MMAP != 0;
-
   mapped_file() = default;
 
-  /// @throws onoma::error (file_not_found, io) naming the path.
-  explicit mapped_file(const std::filesystem::path& path) {
+  /// @throws onoma::error (file_not_found, io) naming the path; (io) for a file that becomes shorter while it is
+  /// copied.
+  explicit mapped_file(const std::filesystem::path& path, file_access access = file_access::mapped) {
 #if ONOMA_HAS_MMAP
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // of a pipe: no waiting
     if (descriptor < 0) fail_errno("opening", path);
@@ -71,6 +76,12 @@ class mapped_file {
       fail(error_code::io, "opening " + path.string(), "a regular file", "something else");
     }
     size_ = static_cast<std::size_t>(status.st_size);
+    if (size_ > 0 && access == file_access::copied) {
+      const bool whole = read_all(descriptor);
+      ::close(descriptor);
+      if (!whole) fail(error_code::io, "reading " + path.string(), std::to_string(size_) + " bytes", "fewer");
+      return;
+    }
     if (size_ > 0) {
       void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
       if (address == MAP_FAILED) {
@@ -78,17 +89,18 @@ class mapped_file {
         fail_errno("mapping", path);
       }
       data_ = static_cast<const std::byte*>(address);
+      is_mapping_ = true;
     }
     ::close(descriptor);
 #else
+    static_cast<void>(access);
     std::ifstream file(path, std::ios::binary | std::ios::ate);
     if (!file) fail(error_code::file_not_found, "opening " + path.string(), "a readable file");
-    copy_.resize(static_cast<std::size_t>(file.tellg()));
+    size_ = static_cast<std::size_t>(file.tellg());
+    allocate_copy();
     file.seekg(0);
-    file.read(reinterpret_cast<char*>(copy_.data()), static_cast<std::streamsize>(copy_.size()));
+    file.read(reinterpret_cast<char*>(copy_.get()), static_cast<std::streamsize>(size_));
     if (!file) fail(error_code::io, "reading " + path.string(), "");
-    data_ = copy_.data();
-    size_ = copy_.size();
 #endif
   }
 
@@ -106,6 +118,8 @@ class mapped_file {
     return *this;
   }
 
+  /// Whether the bytes are those of the file: else they are a copy in memory.
+  [[nodiscard]] bool is_mapping() const noexcept { return is_mapping_; }
   /// The whole file.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   /// The whole file, as characters.
@@ -120,7 +134,7 @@ class mapped_file {
     const auto begin = reinterpret_cast<std::uintptr_t>(data_);
     const auto first = reinterpret_cast<std::uintptr_t>(part.data());
     // Anywhere else the same advice would erase memory.
-    if (data_ == nullptr || part.empty() || first < begin ||
+    if (!is_mapping_ || part.empty() || first < begin ||
         first + part.size() > begin + size_) {
       return;
     }
@@ -134,26 +148,54 @@ class mapped_file {
   }
 
  private:
+  static constexpr std::align_val_t alignment{64};  // as the data of a mapped file of weights
+  struct free_copy {
+    void operator()(std::byte* copy) const noexcept { ::operator delete(copy, alignment); }
+  };
+
+  void allocate_copy() {
+    copy_.reset(static_cast<std::byte*>(::operator new(size_, alignment)));
+    data_ = copy_.get();
+  }
+#if ONOMA_HAS_MMAP
+  /// `size_` bytes. False: there are fewer, or they cannot be read.
+  bool read_all(int descriptor) {
+    try {
+      allocate_copy();
+    } catch (...) {
+      ::close(descriptor);
+      throw;
+    }
+    for (std::size_t at = 0; at < size_;) {
+      const auto count = ::read(descriptor, copy_.get() + at, size_ - at);
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) return false;
+      at += static_cast<std::size_t>(count);
+    }
+    return true;
+  }
+#endif
+
   void release() noexcept {
 #if ONOMA_HAS_MMAP
-    if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+    if (is_mapping_) ::munmap(const_cast<std::byte*>(data_), size_);
 #endif
+    copy_.reset();
     data_ = nullptr;
     size_ = 0;
+    is_mapping_ = false;
   }
   void take(mapped_file& other) noexcept {
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
-#if !ONOMA_HAS_MMAP
+    is_mapping_ = std::exchange(other.is_mapping_, false);
     copy_ = std::move(other.copy_);
-#endif
   }
 
   const std::byte* data_ = nullptr;
   std::size_t size_ = 0;
-#if !ONOMA_HAS_MMAP
-  std::vector<std::byte> copy_;
-#endif
+  bool is_mapping_ = false;
+  std::unique_ptr<std::byte, free_copy> copy_;
 };
 
 /// Small texts that a failed download leaves in the place of a file.
@@ -178,11 +220,12 @@ enum class stand_in {
   return starts("<!doctype html") || starts("<html") ? stand_in::html : stand_in::none;
 }
 
-/// A file of a model folder, mapped. Folders that were not downloaded as a whole have small texts in the
+/// A file of a model folder. Folders that were not downloaded as a whole have small texts in the
 /// place of files, which would else be refused for what they are not.
 /// @throws onoma::error (format) if it is a pointer of Git LFS or a page of HTML; as `mapped_file`.
-[[nodiscard]] inline mapped_file open_model_file(const std::filesystem::path& path) {
-  mapped_file file(path);
+[[nodiscard]] inline mapped_file open_model_file(const std::filesystem::path& path,
+                                                 file_access access = file_access::copied) {
+  mapped_file file(path, access);
   const auto found = stand_in_of(file.text());
   if (found == stand_in::none) return file;
   fail(error_code::format, "opening " + path.string(), "the file itself",
@@ -192,7 +235,7 @@ enum class stand_in {
 
 /// A whole text file. @throws onoma::error (file_not_found, io).
 [[nodiscard]] inline std::string read_text_file(const std::filesystem::path& path) {
-  const mapped_file file(path);
+  const mapped_file file(path, file_access::copied);
   return std::string(file.text());
 }
 

@@ -25,9 +25,11 @@ class model_folder {
  public:
   /// Needs config.json and weights (io/weights.hpp says which files); tokenizer files are noted where
   /// they are. A folder whose weights have a manifest is compared with it.
+  /// `access` is that of the weights: the other files are small and copied.
   /// @throws onoma::error (file_not_found, unsupported, parse, format) naming the file.
   [[nodiscard]] static model_folder open(const std::filesystem::path& path,
-                                         verification asked = verification::fast) {
+                                         verification asked = verification::fast,
+                                         file_access access = file_access::mapped) {
     std::error_code problem;  // a name that is too long, say
     if (!std::filesystem::is_directory(path, problem)) {
       fail(error_code::file_not_found, "opening model folder " + path.string(), "a folder",
@@ -36,7 +38,7 @@ class model_folder {
     model_folder folder;
     folder.path_ = path;
     folder.config_ = read_json(path, "config.json");
-    folder.tensors_ = model_weights::open(path);
+    folder.tensors_ = model_weights::open(path, access);
     folder.tokenizer_config_ = is_there(path / "tokenizer_config.json")
                                    ? read_json(path, "tokenizer_config.json")
                                    : json::object();

@@ -64,9 +64,10 @@ inline constexpr auto torch_globals = [] {
 class pytorch_file {
  public:
   /// @throws onoma::error (file_not_found, io, format, unsupported) naming the path and the tensor.
-  [[nodiscard]] static pytorch_file open(const std::filesystem::path& path) {
+  [[nodiscard]] static pytorch_file open(const std::filesystem::path& path,
+                                         file_access access = file_access::mapped) {
     pytorch_file result;
-    result.file_ = open_model_file(path);
+    result.file_ = open_model_file(path, access);
     result.parse(result.file_.bytes(), path.string());
     return result;
   }

@@ -84,9 +84,10 @@ inline void to_float(const tensor_view& tensor, float* out) {
 class safetensors_file {
  public:
   /// @throws onoma::error (file_not_found, io, format, parse) naming the path and the tensor.
-  [[nodiscard]] static safetensors_file open(const std::filesystem::path& path) {
+  [[nodiscard]] static safetensors_file open(const std::filesystem::path& path,
+                                             file_access access = file_access::mapped) {
     safetensors_file result;
-    result.file_ = open_model_file(path);
+    result.file_ = open_model_file(path, access);
     result.parse(result.file_.bytes(), path.string());
     return result;
   }

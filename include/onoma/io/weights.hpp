@@ -18,14 +18,16 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// Opened weights: the tensors view the files, which stay mapped as long as this object lives.
+/// Opened weights: the tensors view the files, which stay mapped (or in memory) as long as this object lives.
 class model_weights {
  public:
   /// Opens the first that is there of model.safetensors, its shards, pytorch_model.bin, its shards:
   /// the order of transformers (modeling_utils.py, `_get_resolved_checkpoint_files`).
   /// @throws onoma::error (file_not_found, io, unsupported, parse, format) naming the file.
-  [[nodiscard]] static model_weights open(const std::filesystem::path& folder) {
+  [[nodiscard]] static model_weights open(const std::filesystem::path& folder,
+                                          file_access access = file_access::mapped) {
     model_weights weights;
+    weights.access_ = access;
     const auto open_first = [&](const char* file, auto&& open_it) {
       if (!weights.name_.empty() || !is_there(folder / file)) return;
       weights.name_ = file;
@@ -71,6 +73,8 @@ class model_weights {
     const auto entry = files.front().metadata().find(key);
     return entry == files.front().metadata().end() ? nullptr : &entry->second;
   }
+  /// Whether the tensors view the files themselves: else copies, which are in memory as a whole.
+  [[nodiscard]] bool are_mapped() const noexcept { return ONOMA_HAS_MMAP != 0 && access_ == file_access::mapped; }
   /// The files that hold tensors.
   [[nodiscard]] const std::vector<std::filesystem::path>& paths() const noexcept { return paths_; }
 
@@ -88,7 +92,7 @@ class model_weights {
 
   template <class File>
   const File& add(const std::filesystem::path& path) {
-    auto& file = std::get<std::vector<File>>(files_).emplace_back(File::open(path));
+    auto& file = std::get<std::vector<File>>(files_).emplace_back(File::open(path, access_));
     paths_.push_back(path);
     tensors_.insert(tensors_.end(), file.tensors().begin(), file.tensors().end());
     return file;
@@ -137,6 +141,7 @@ class model_weights {
     }
   }
 
+  file_access access_ = file_access::mapped;
   std::string name_;
   std::tuple<std::vector<safetensors_file>, std::vector<pytorch_file>> files_;
   std::vector<std::filesystem::path> paths_;

@@ -280,7 +280,7 @@ void fill_parameters(const checkpoint_match& match, const model_weights& weights
                       source->scales.empty() ? nullptr : source->scales[i]->bytes.data()});
     }
     // A file that is not mapped is in memory as a whole: better to let go of it.
-    use(std::span<const stored_matrix>(rows), mapped_file::is_mapping);
+    use(std::span<const stored_matrix>(rows), weights.are_mapped());
     for (const auto* tensor : source->tensors) weights.release(*tensor);
   };
   model.visit(scope{}, [&](const scope&, auto& p) {

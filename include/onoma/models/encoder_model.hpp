@@ -25,6 +25,14 @@ struct inference_options {
   /// written once they are packed, so that the next start maps it. Empty: none.
   std::filesystem::path packed_cache{};
   verification verify = verification::fast;  ///< of a folder that onoma saved (io/manifest.hpp)
+  /// Whether files of weights are mapped. false: they are read into memory, which takes longer and more of it, and
+  /// nothing that happens to a file later is seen.
+  bool map_files = true;
+
+  /// The same for files.
+  [[nodiscard]] file_access access() const noexcept {
+    return map_files ? file_access::mapped : file_access::copied;
+  }
 };
 
 /// How a model for training is made or loaded.
@@ -41,6 +49,7 @@ struct model_options {
 /// Rows of embedding tables are read in the mapped file of weights, where the file has them as aligned F32
 /// and the backend reads host memory (io/mapped_file.hpp). Replace such a file by a rename, as saving does,
 /// or delete it, but do not overwrite it in place while the model lives; the same holds for its packed cache.
+/// With `inference_options::map_files` off, files may change as they will.
 template <inference_backend B, encoder_head Head>
 class encoder_model {
  public:
@@ -65,7 +74,7 @@ class encoder_model {
   [[nodiscard]] static std::shared_ptr<const encoder_model> load(const std::filesystem::path& path,
                                                                  B& device,
                                                                  const inference_options& options = {}) {
-    auto folder = model_folder::open(path, options.verify);
+    auto folder = model_folder::open(path, options.verify, options.access());
     auto model = std::make_shared<encoder_model>(token{}, encoder_config::from_json(folder.config()));
     model->fill(folder, device, false, false, 0, options.packed_cache);
     return model;
@@ -172,7 +181,8 @@ class encoder_model {
                        const std::filesystem::path& path) {
     if constexpr (reads_host_memory<B>) {
       if (!config_.int8_weights) {
-        packed_cache cache(path, packed_layout_, folder.tensors(), match);
+        packed_cache cache(path, packed_layout_, folder.tensors(), match,
+                           folder.tensors().are_mapped() ? file_access::mapped : file_access::copied);
         fill_parameters(match, folder.tensors(), config_.initializer_range, 0, *parameters_, *this,
                         [&](const parameter_entry& entry) {
                           const auto* weight = cache.find(entry.name);

@@ -36,10 +36,10 @@ class packed_cache {
   /// @throws onoma::error (invalid_argument) for another file of that name, which a cache would replace;
   /// (io) if it cannot be read.
   packed_cache(std::filesystem::path path, const std::string& layout, const model_weights& weights,
-               const checkpoint_match& match)
+               const checkpoint_match& match, file_access access = file_access::mapped)
       : path_(std::move(path)), weights_(&weights), source_(describe_source(layout, match)) {
     if (!is_there(path_)) return;
-    auto found = read(path_);
+    auto found = read(path_, access);
     if (const auto reason = why_not(found); reason.empty()) {
       file_ = std::move(found);
     } else {
@@ -107,14 +107,14 @@ class packed_cache {
 #endif
   }
 
-  [[nodiscard]] static safetensors_file read(const std::filesystem::path& path) {
+  [[nodiscard]] static safetensors_file read(const std::filesystem::path& path, file_access access) {
     const auto refuse = [&](const std::string& found) {
       fail(error_code::invalid_argument, "the packed cache " + path.string(),
            "a file that onoma wrote for this, or none", found);
     };
     std::optional<safetensors_file> file;
     try {
-      file = safetensors_file::open(path);
+      file = safetensors_file::open(path, access);
     } catch (const error& problem) {
       if (problem.code() == error_code::io || problem.code() == error_code::file_not_found) throw;
       refuse(problem.what());

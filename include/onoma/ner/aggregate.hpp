@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -231,19 +232,6 @@ inline std::vector<entity> hf_merge(std::vector<entity> entities, aggregation st
   return merged;
 }
 
-/// The words that have tokens, by id. Ids say nothing of their number: split words may have no token, and
-/// a text may have more words than bytes, since normalisers such as NFKC make several of one character.
-inline std::vector<std::int32_t> ids_of(std::span<const scored_window> windows) {
-  std::vector<std::int32_t> ids;
-  for (const auto& w : windows) {
-    std::copy_if(w.word_ids.begin(), w.word_ids.end(), std::back_inserter(ids),
-                 [](std::int32_t id) { return id >= 0; });
-  }
-  std::sort(ids.begin(), ids.end());
-  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  return ids;
-}
-
 /// What the strategies rely on.
 inline void check_window(std::string_view text, const scored_window& w, const tag_set& tags,
                          aggregation strategy) {
@@ -286,23 +274,18 @@ struct word_label {
   byte_span bytes;     ///< its tokens' places, from the first to the last
 };
 
-/// The words of a text that have tokens, in their order, each by its first piece, in the window in which that
-/// stands farthest from an edge. This is how a model labels words, whatever is made of them.
-/// @throws onoma::error (shape_mismatch, out_of_range) as `aggregate`.
-[[nodiscard]] inline std::vector<word_label> label_words(std::span<const scored_window> windows) {
-  const auto ids = detail::ids_of(windows);
-  std::vector<word_label> words(ids.size());
-  std::vector<index_t> context(ids.size(), -1);  // tokens to the nearer edge of the window of the label
-  for (const auto& w : windows) {
+/// Labels words as `label_words` does, window after window.
+class word_labeller {
+ public:
+  /// One more window. @throws onoma::error (shape_mismatch, out_of_range) as `aggregate`.
+  void add(const scored_window& w) {
     const index_t tokens = w.probabilities.rows;
     for (index_t i = 0; i < tokens; ++i) {
       const auto at = static_cast<std::size_t>(i);
       if (w.word_ids[at] < 0) continue;
-      const auto n = static_cast<std::size_t>(
-          std::lower_bound(ids.begin(), ids.end(), w.word_ids[at]) - ids.begin());
-      auto& word = words[n];
+      auto& [word, context] = find(w.word_ids[at]);
       const auto bytes = w.offsets[at];
-      const bool seen = context[n] >= 0;
+      const bool seen = context >= 0;
       const bool starts = !seen || bytes.begin <= word.bytes.begin;
       word.bytes = seen ? byte_span{std::min(word.bytes.begin, bytes.begin),
                                     std::max(word.bytes.end, bytes.end)}
@@ -310,56 +293,138 @@ struct word_label {
       // A window may begin inside a word: its first piece there is not the word's.
       const bool first = i == 0 || w.word_ids[at - 1] != w.word_ids[at];
       const index_t near = std::min(i, tokens - 1 - i);
-      if (starts && first && near > context[n]) {
+      if (starts && first && near > context) {
         const auto best = detail::argmax(w.probabilities.row(i));
-        word.word = ids[n];
         word.label = best.id;
         word.score = best.score;
-        context[n] = near;
+        context = near;
       }
     }
   }
+  /// Calls `use(word_label)` for the words with ids below `end`, in their order, and forgets them: later windows
+  /// must not have them.
+  template <class Use>
+  void take(index_t end, const Use& use) {
+    taken_ = std::max(taken_, end);
+    auto open = open_.begin();
+    for (; open != open_.end() && open->word.word < end; ++open) use(open->word);
+    open_.erase(open_.begin(), open);
+  }
+
+ private:
+  struct open_word {
+    word_label word;
+    index_t context = -1;  // tokens to the nearer edge of the window of the label
+  };
+  /// Ids say nothing of the number of words: split words may have no token, and a text may have more words than
+  /// bytes, since normalisers such as NFKC make several of one character.
+  open_word& find(std::int32_t id) {
+    if (id < taken_) {
+      fail(error_code::out_of_range, "labelling words", "windows in the order of their words",
+           "the word " + std::to_string(id) + " behind later ones");
+    }
+    if (open_.empty() || open_.back().word.word < id) return open_.emplace_back(open_word{{id, 0, 0.0F, {}}});
+    const auto place = std::lower_bound(open_.begin(), open_.end(), index_t{id},
+                                        [](const open_word& w, index_t value) { return w.word.word < value; });
+    if (place->word.word == id) return *place;
+    return *open_.insert(place, open_word{{id, 0, 0.0F, {}}});
+  }
+
+  std::vector<open_word> open_;  // by id
+  index_t taken_ = 0;            // words below it are gone
+};
+
+/// The words of a text that have tokens, in their order, each by its first piece, in the window in which that
+/// stands farthest from an edge. This is how a model labels words, whatever is made of them.
+/// @throws onoma::error (shape_mismatch, out_of_range) as `aggregate`.
+[[nodiscard]] inline std::vector<word_label> label_words(std::span<const scored_window> windows) {
+  word_labeller labeller;
+  for (const auto& window : windows) labeller.add(window);
+  std::vector<word_label> words;
+  labeller.take(std::numeric_limits<index_t>::max(), [&](const word_label& word) { words.push_back(word); });
   return words;
 }
 
-namespace detail {
+/// Makes entities of one text as `aggregate` does, window after window, so that a window can go once it is added.
+class aggregator {
+ public:
+  /// The text and the labels must outlive it.
+  aggregator(std::string_view text, const tag_set& tags, aggregate_options options = {})
+      : text_(text), tags_(&tags), options_(std::move(options)) {}
 
-inline aggregated aggregate_by_word(std::string_view text, std::span<const scored_window> windows,
-                                    const tag_set& tags, const aggregate_options& options) {
-  aggregated result;
-  tag_reader reader;
-  double sum = 0.0;
-  index_t count = 0;
-  for (const auto& word : label_words(windows)) {  // those without any token are not there: they break nothing
-    const std::string& label = tags.label(word.label);
-    const bool ignored = is_ignored(options.ignored, label) ||
-                         is_ignored(options.ignored, std::string(split_tag(label).type));
-    const auto step = reader.read(ignored ? std::string_view("O") : label);
-    if (step == tag_reader::step::outside) continue;
-    const double score = static_cast<double>(word.score);
-    if (step == tag_reader::step::opens) {
-      sum = 0.0;
-      count = 0;
-      result.entities.push_back(
-          make_entity(text, std::string(reader.type()), 0.0, word.bytes, word.word, word.word));
+  /// The next window of the text. @throws onoma::error as `aggregate`.
+  void add(const scored_window& window) {
+    detail::check_window(text_, window, *tags_, options_.strategy);
+    ++windows_;
+    if (options_.strategy == aggregation::word) {
+      const auto first = std::find_if(window.word_ids.begin(), window.word_ids.end(), [](auto id) { return id >= 0; });
+      // Windows to come begin behind this one's begin: words before it are whole.
+      if (first != window.word_ids.end()) take_words(*first);
+      words_.add(window);
+      return;
     }
-    auto& entity = result.entities.back();
-    sum += score;
-    ++count;
-    entity.score = sum / static_cast<double>(count);
+    const auto units = detail::hf_units(text_, window, options_);
+    if (options_.strategy != aggregation::none) {
+      auto entities = detail::hf_group(text_, units, *tags_, options_);
+      std::move(entities.begin(), entities.end(), std::back_inserter(result_.entities));
+      return;
+    }
+    for (const auto& u : units) {
+      const std::string& label = tags_->label(u.label);
+      if (detail::is_ignored(options_.ignored, label)) continue;
+      result_.entities.push_back(detail::make_entity(text_, label, u.score, u.bytes, u.first, u.last));
+    }
+  }
+  /// The entities, once all windows are added.
+  [[nodiscard]] aggregated finish() && {
+    if (options_.strategy == aggregation::word) {
+      take_words(std::numeric_limits<index_t>::max());
+      for (auto& entity : result_.entities) {
+        const auto bytes = entity.span.bytes;
+        entity.text = text_.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
+      }
+      result_.repairs = reader_.repairs();
+    } else if (windows_ > 1) {
+      result_.entities = detail::hf_merge(std::move(result_.entities), options_.strategy);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  void take_words(index_t end) {
+    words_.take(end, [this](const word_label& word) { add_word(word); });
+  }
+  /// Words without any token are not there: they break nothing.
+  void add_word(const word_label& word) {
+    const std::string& label = tags_->label(word.label);
+    const bool ignored = detail::is_ignored(options_.ignored, label) ||
+                         detail::is_ignored(options_.ignored, std::string(split_tag(label).type));
+    const auto step = reader_.read(ignored ? std::string_view("O") : label);
+    if (step == tag_reader::step::outside) return;
+    if (step == tag_reader::step::opens) {
+      sum_ = 0.0;
+      count_ = 0;
+      result_.entities.push_back(
+          detail::make_entity(text_, std::string(reader_.type()), 0.0, word.bytes, word.word, word.word));
+    }
+    auto& entity = result_.entities.back();
+    sum_ += static_cast<double>(word.score);
+    ++count_;
+    entity.score = sum_ / static_cast<double>(count_);
     entity.last = word.word;
     entity.span.bytes.end = word.bytes.end;
   }
-  for (auto& entity : result.entities) {
-    const auto bytes = entity.span.bytes;
-    entity.text = text.substr(static_cast<std::size_t>(bytes.begin),
-                              static_cast<std::size_t>(bytes.size()));
-  }
-  result.repairs = reader.repairs();
-  return result;
-}
 
-}  // namespace detail
+  std::string_view text_;
+  const tag_set* tags_;
+  aggregate_options options_;
+  index_t windows_ = 0;
+  word_labeller words_;  // of the last windows
+  tag_reader reader_;
+  double sum_ = 0.0;     // of the scores of the open entity,
+  index_t count_ = 0;    // which has so many words
+  aggregated result_;
+};
 
 /// Entities of one text from its windows (see `encode_options::stride`), all with offsets into
 /// `text`. `span.code_points` and `span.utf16` are left to the caller. Windows are in the order of the
@@ -371,29 +436,9 @@ inline aggregated aggregate_by_word(std::string_view text, std::span<const score
                                           std::span<const scored_window> windows,
                                           const tag_set& tags,
                                           const aggregate_options& options = {}) {
-  for (const auto& window : windows) detail::check_window(text, window, tags, options.strategy);
-  if (options.strategy == aggregation::word) {
-    return detail::aggregate_by_word(text, windows, tags, options);
-  }
-  aggregated result;
-  for (const auto& window : windows) {
-    const auto units = detail::hf_units(text, window, options);
-    std::vector<entity> entities;
-    if (options.strategy == aggregation::none) {
-      for (const auto& u : units) {
-        const std::string& label = tags.label(u.label);
-        if (detail::is_ignored(options.ignored, label)) continue;
-        entities.push_back(detail::make_entity(text, label, u.score, u.bytes, u.first, u.last));
-      }
-    } else {
-      entities = detail::hf_group(text, units, tags, options);
-    }
-    result.entities.insert(result.entities.end(), entities.begin(), entities.end());
-  }
-  if (windows.size() > 1) {
-    result.entities = detail::hf_merge(std::move(result.entities), options.strategy);
-  }
-  return result;
+  aggregator entities(text, tags, options);
+  for (const auto& window : windows) entities.add(window);
+  return std::move(entities).finish();
 }
 
 }  // namespace onoma::inline ONOMA_ABI

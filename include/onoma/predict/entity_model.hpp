@@ -1,6 +1,8 @@
 /// Anything that finds entities in texts, behind one type.
 #pragma once
 
+#include <onoma/core/cancellation.hpp>
+#include <onoma/core/error.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/ner/entity.hpp>
@@ -53,6 +55,14 @@ class entity_model {
   /// count in it, and `entity::first` and `last` are positions in `words`.
   /// @throws onoma::error (parse) if a word is not UTF-8.
   [[nodiscard]] virtual tagged_text tag_words(std::span<const std::string> words) = 0;
+
+  /// The flag that calls look at from now on, until another takes its place: a call that finds it set ends with an
+  /// error (cancelled). It belongs to this object, not to those that `share` makes later.
+  /// @throws onoma::error (unsupported) where the finder cannot be stopped.
+  virtual void set_cancellation(cancellation stop) {
+    static_cast<void>(stop);
+    fail(error_code::unsupported, "set_cancellation", "a finder of entities that can be stopped", "another");
+  }
 
   /// Another one over the same weights, which are there once. Each may outlive the others.
   [[nodiscard]] virtual std::unique_ptr<entity_model> share() const = 0;

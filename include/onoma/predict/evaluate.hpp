@@ -25,7 +25,8 @@ namespace onoma::inline ONOMA_ABI {
 using predicted_words = std::vector<std::optional<std::string>>;
 
 /// The likeliest tag of every word that has pieces, by its first piece, as `pipeline::tag_words` finds them.
-/// @throws onoma::error (parse) for a word that is not UTF-8, and as the model.
+/// @throws onoma::error (parse) for a word that is not UTF-8, (cancelled, limit_exceeded) as the options say, and as
+/// the model.
 template <class Model>
 [[nodiscard]] std::vector<predicted_words> predict_words(Model& model, const tokenizer& tokens,
                                                          std::span<const sentence> sentences,
@@ -36,6 +37,7 @@ template <class Model>
   std::vector<predicted_words> result;
   result.reserve(sentences.size());
   tokenizer::workspace work(tokens);
+  call_limits call(options.limits, options.stop ? &*options.stop : nullptr, "predict_words");
   // A part at a time, so that memory does not grow with the data.
   constexpr std::size_t part = 256;
   std::vector<scored_text> texts;
@@ -43,7 +45,7 @@ template <class Model>
     const auto some = sentences.subspan(first, std::min(part, sentences.size() - first));
     texts.clear();
     for (const auto& s : some) texts.push_back({tokens.encode_words(s.words, encode, work), {}});
-    score_windows(run, std::span(texts), options.max_tokens);
+    score_windows(run, std::span(texts), options.max_tokens, call);
     for (std::size_t i = 0; i < some.size(); ++i) {
       auto& tags = result.emplace_back(some[i].words.size());
       for (const auto& word : label_words(texts[i].views(labels))) {

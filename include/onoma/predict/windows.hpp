@@ -4,14 +4,17 @@
 /// what users get.
 #pragma once
 
+#include <onoma/core/cancellation.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/ner/aggregate.hpp>
+#include <onoma/predict/limits.hpp>
 #include <onoma/text/encoding.hpp>
 #include <onoma/text/tokenizer.hpp>
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -23,6 +26,11 @@ struct prediction_options {
   index_t max_length = 0;     ///< tokens per window; 0: as the model was trained, or as many as it takes
   index_t stride = 64;        ///< tokens that windows of a long text share
   index_t max_tokens = 2048;  ///< tokens per batch: fewer than some hundred cost time
+  tagging_limits limits{};    ///< of each call
+  std::optional<cancellation> stop{};  ///< looked at between batches
+  /// Bytes from which on a text is scored while it is read, so that memory does not grow with it, with the results
+  /// of the whole text. Not with tokenizers that rewrite a text as a whole (`tokenizer::reads_in_parts`).
+  index_t long_text = 1 << 20;
 };
 
 /// How texts are encoded for a model.
@@ -68,13 +76,15 @@ struct scored_text {
 
 /// Fills `probabilities` of all texts. Windows go through the model in batches of about `max_tokens` tokens;
 /// results do not depend on how they are put together.
-/// @throws onoma::error as the model's `probabilities`.
+/// @throws onoma::error as the model's `probabilities`, and as `call`, which is asked before each batch.
 template <class Session>
-void score_windows(Session& model, std::span<scored_text> texts, index_t max_tokens) {
+void score_windows(Session& model, std::span<scored_text> texts, index_t max_tokens, call_limits& call) {
   std::vector<std::pair<scored_text*, std::size_t>> pending;  // the windows of the batch
   token_batch batch;
   const auto score = [&] {
     if (pending.empty()) return;
+    call.add_tokens(batch.tokens());
+    call.check();
     const auto found = model.probabilities(batch);
     const auto layout = batch.layout();
     for (std::size_t b = 0; b < pending.size(); ++b) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/function_ref.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/text/encoding.hpp>
 #include <onoma/text/files/in_file.hpp>
+#include <onoma/text/found_tokens.hpp>
 #include <onoma/text/pieces/vocabulary.hpp>
 #include <onoma/text/pieces/word_cache.hpp>
 #include <onoma/text/steps/added_tokens.hpp>
@@ -50,18 +52,12 @@ class tokenizer {
     friend class tokenizer;
     static constexpr unsigned cache_bits = 12;
 
-    struct token {
-      std::int32_t id;
-      std::int32_t word;
-      byte_span offset;
-    };
-
     workspace(const tokenizer& owner, unsigned bits) : owner_(owner.parts_), cache_(bits) {}
     void clear() {
-      tokens_.clear();
-      added_spaces_.clear();
-      spaced_.clear();
+      found_.clear();
       word_count_ = 0;
+      sink_ = nullptr;
+      most_tokens_ = SIZE_MAX;
       std::get<general_words::buffers>(words_).begin_text();
     }
 
@@ -70,13 +66,10 @@ class tokenizer {
     word_cache cache_;
     std::tuple<bert_words::buffers, byte_level_words::buffers, general_words::buffers> words_;
     std::vector<placed_piece> pieces_;
-    std::vector<token> tokens_;
-    // White space at the ends of added tokens, with their places in tokens_.
-    std::vector<std::pair<std::size_t, outer_spaces>> added_spaces_;
-    std::vector<std::size_t> spaced_;  // places of tokens that begin with a space that words lack
+    found_tokens found_;
     std::int32_t word_count_ = 0;
-    std::string_view text_;                   // what is encoded,
-    std::span<const std::string> text_words_; // or the words
+    window_sink* sink_ = nullptr;
+    std::size_t most_tokens_ = SIZE_MAX;  // so many, and windows are made of them
   };
 
   /// `pieces[id]` is the vocabulary. @throws onoma::error (missing) if it lacks the unknown piece or
@@ -127,8 +120,7 @@ class tokenizer {
     check(work);
     check_text(text, "tokenizer::encode");
     work.clear();
-    work.text_ = text;
-    work.text_words_ = {};
+    work.found_.text = text;
     add_text(text, -1, work);
     make_windows(work, options, windows);
   }
@@ -154,13 +146,51 @@ class tokenizer {
     std::vector<encoding> windows;
     check(work);
     work.clear();
-    work.text_words_ = words;
+    work.found_.words = words;
     for (std::size_t i = 0; i < words.size(); ++i) {
       check_text(words[i], "tokenizer::encode_words", static_cast<index_t>(i));
       add_text(words[i], static_cast<std::int32_t>(i), work);
     }
     make_windows(work, options, windows);
     return windows;
+  }
+
+  /// Whether texts, or words that are given, are gone through part by part, with the windows of the whole: not where
+  /// steps rewrite a text as a whole.
+  [[nodiscard]] bool reads_in_parts(bool given_words) const noexcept {
+    const bool rewrites = std::holds_alternative<word_model<general_words, any_pieces>>(parts_->kind);
+    return !rewrites || (given_words && !parts_->trim);
+  }
+  /// The windows of `encode`, one after another: `take` gets each as soon as its tokens are there, so that memory
+  /// does not grow with the text where `reads_in_parts`. `drop_blank`: as after `drop_blank_words`. `take` may move
+  /// from the window.
+  /// @throws onoma::error as `encode`; (invalid_argument) without a limit; what `take` throws.
+  void encode_parts(std::string_view text, const encode_options& options, bool drop_blank, workspace& work,
+                    function_ref<void(encoding&)> take) const {
+    check(work);
+    check_text(text, "tokenizer::encode");
+    work.clear();
+    work.found_.text = text;
+    window_sink sink{options, drop_blank, take};
+    begin_parts(sink, work);
+    add_text(text, -1, work);
+    make_parts(work, true);
+  }
+  /// Likewise of `encode_words`, for the words that stand in these places of a text. Offsets are bytes of the word.
+  void encode_word_parts(std::string_view text, std::span<const byte_span> places, const encode_options& options,
+                         bool drop_blank, workspace& work, function_ref<void(encoding&)> take) const {
+    check(work);
+    check_text(text, "tokenizer::encode_words");
+    work.clear();
+    work.found_.text = text;
+    work.found_.places = places;
+    window_sink sink{options, drop_blank, take};
+    begin_parts(sink, work);
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      add_text(part(text, places[i]), static_cast<std::int32_t>(i), work);
+      if (work.found_.tokens.size() >= work.most_tokens_) make_parts(work, false);
+    }
+    make_parts(work, true);
   }
 
   /// V, with added tokens.
@@ -351,7 +381,7 @@ class tokenizer {
   [[nodiscard]] bool adds_space(bool spaced, std::string_view stretch, byte_span range,
                                 workspace& work) const {
     if (!spaced || range.begin != 0 || stretch.front() == ' ') return false;
-    if (parts_->trim) work.spaced_.push_back(work.tokens_.size());
+    if (parts_->trim) work.found_.spaced.push_back(work.found_.tokens.size());
     return true;
   }
 
@@ -363,6 +393,7 @@ class tokenizer {
     auto& buffers = std::get<typename Words::buffers>(work.words_);
     const auto sink = [&](const word_view& found) {
       add_word(kind.model, found, word >= 0 ? word : work.word_count_++, work);
+      if (work.found_.tokens.size() >= work.most_tokens_ && word < 0) make_parts(work, false);
     };
     if constexpr (std::is_same_v<Words, general_words>) {
       kind.words.normalize(stretch, base, buffers);
@@ -401,8 +432,8 @@ class tokenizer {
   /// `text` is what was found, white space that the token took included.
   void add_token(const added_token& token, std::string_view text, byte_span offset,
                  std::int32_t word, workspace& work) const {
-    if (parts_->trim) work.added_spaces_.emplace_back(work.tokens_.size(), spaces_of(text));
-    work.tokens_.push_back({token.id, word >= 0 ? word : work.word_count_++, offset});
+    if (parts_->trim) work.found_.added_spaces.emplace_back(work.found_.tokens.size(), spaces_of(text));
+    work.found_.tokens.push_back({token.id, word >= 0 ? word : work.word_count_++, offset});
   }
 
   static void add_word(const any_pieces& model, const word_view& found, std::int32_t word,
@@ -415,12 +446,12 @@ class tokenizer {
     const auto key = piece_key::of_padded(found.data, found.size);
     if (key.is_whole()) {
       if (const auto id = model.whole(key); id >= 0) {
-        work.tokens_.push_back({id, word, found.span(0, found.size)});
+        work.found_.tokens.push_back({id, word, found.span(0, found.size)});
         return;
       }
       if (const auto* known = work.cache_.find(key)) {
         for (std::size_t i = 0; i < known->count; ++i) {
-          work.tokens_.push_back({known->ids[i], word, found.span(known->begins[i], known->ends[i])});
+          work.found_.tokens.push_back({known->ids[i], word, found.span(known->begins[i], known->ends[i])});
         }
         return;
       }
@@ -429,7 +460,7 @@ class tokenizer {
     model.split(found, work.pieces_);
     if (key.is_whole()) work.cache_.store(key, work.pieces_);
     for (const auto& piece : work.pieces_) {
-      work.tokens_.push_back({piece.id, word, found.span(piece.begin, piece.end)});
+      work.found_.tokens.push_back({piece.id, word, found.span(piece.begin, piece.end)});
     }
   }
 
@@ -437,24 +468,14 @@ class tokenizer {
   /// after the one before, the last ends with the text (tokenizers, tokenizer/encoding.rs).
   void make_windows(const workspace& work, const encode_options& options,
                     std::vector<encoding>& windows) const {
-    const index_t special = options.add_special_tokens ? special_tokens() : 0;
-    const auto total = static_cast<index_t>(work.tokens_.size());
-    index_t room = total;
-    if (options.max_length > 0) {
-      room = options.max_length - special;
-      if (room < 1 || options.stride < 0 || options.stride >= room) {
-        fail(error_code::invalid_argument, "tokenizer: window",
-             "max_length > stride + " + std::to_string(special) + " special tokens",
-             "max_length " + std::to_string(options.max_length) + ", stride " +
-                 std::to_string(options.stride));
-      }
-    }
+    const auto total = static_cast<index_t>(work.found_.tokens.size());
+    const index_t room = options.max_length > 0 ? room_of(options) : total;
     std::size_t count = 0;
     index_t begin = 0;
     do {
       const index_t end = std::min(begin + room, total);
       if (count == windows.size()) windows.emplace_back();
-      const auto tokens = std::span(work.tokens_).subspan(static_cast<std::size_t>(begin),
+      const auto tokens = std::span(work.found_.tokens).subspan(static_cast<std::size_t>(begin),
                                                           static_cast<std::size_t>(end - begin));
       fill_window(windows[count++], tokens, options.add_special_tokens, work);
       if (end == total) break;
@@ -463,7 +484,43 @@ class tokenizer {
     windows.resize(count);
   }
 
-  void fill_window(encoding& e, std::span<const workspace::token> tokens, bool special,
+  /// Tokens of a text in a window. @throws onoma::error (invalid_argument).
+  [[nodiscard]] index_t room_of(const encode_options& options) const {
+    const index_t special = options.add_special_tokens ? special_tokens() : 0;
+    const index_t room = options.max_length - special;
+    if (room < 1 || options.stride < 0 || options.stride >= room) {
+      fail(error_code::invalid_argument, "tokenizer: window",
+           "max_length > stride + " + std::to_string(special) + " special tokens",
+           "max_length " + std::to_string(options.max_length) + ", stride " + std::to_string(options.stride));
+    }
+    return room;
+  }
+
+  void begin_parts(window_sink& sink, workspace& work) const {
+    work.sink_ = &sink;
+    // Many windows at a time: tokens that windows share are moved to the front each time.
+    work.most_tokens_ = static_cast<std::size_t>(2 * room_of(sink.options)) + 8192;
+  }
+  /// Windows of the tokens that are there, which end with a word. `last`: they end with the text.
+  void make_parts(workspace& work, bool last) const {
+    auto& sink = *work.sink_;
+    if (sink.drop_blank) work.found_.mark_blank_words(sink.whole);
+    const auto total = static_cast<index_t>(work.found_.tokens.size());
+    const index_t room = room_of(sink.options);
+    index_t begin = 0;
+    while (last || begin + room < total) {
+      const index_t end = std::min(begin + room, total);
+      const auto tokens = std::span(work.found_.tokens).subspan(static_cast<std::size_t>(begin),
+                                                          static_cast<std::size_t>(end - begin));
+      fill_window(sink.window, tokens, sink.options.add_special_tokens, work);
+      sink.take(sink.window);
+      if (end == total) return;
+      begin += room - sink.options.stride;
+    }
+    work.found_.forget(static_cast<std::size_t>(begin));
+    sink.whole = work.found_.tokens.size();
+  }
+  void fill_window(encoding& e, std::span<const found_tokens::token> tokens, bool special,
                    const workspace& work) const {
     const std::size_t before = special ? parts_->before.size() : 0;
     const std::size_t after = special ? parts_->after.size() : 0;
@@ -482,7 +539,7 @@ class tokenizer {
     for (std::size_t i = 0; i < before; ++i) set_special(i, parts_->before[i]);
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       e.ids[before + i] = tokens[i].id;
-      e.word_ids[before + i] = tokens[i].word;
+      e.word_ids[before + i] = std::max(-1, tokens[i].word);
       e.offsets[before + i] = tokens[i].offset;
     }
     if (parts_->trim) trim(e, before, tokens, work);
@@ -500,25 +557,24 @@ class tokenizer {
   }
 
   /// Offsets without outer white space (tokenizers, pre_tokenizers/byte_level.rs, process_offsets).
-  void trim(encoding& e, std::size_t before, std::span<const workspace::token> tokens,
+  void trim(encoding& e, std::size_t before, std::span<const found_tokens::token> tokens,
             const workspace& work) const {
-    auto place = static_cast<std::size_t>(tokens.data() - work.tokens_.data());
+    auto place = static_cast<std::size_t>(tokens.data() - work.found_.tokens.data());
     auto added = std::lower_bound(
-        work.added_spaces_.begin(), work.added_spaces_.end(), place,
+        work.found_.added_spaces.begin(), work.found_.added_spaces.end(), place,
         [](const auto& entry, std::size_t value) { return entry.first < value; });
-    auto spaced = std::lower_bound(work.spaced_.begin(), work.spaced_.end(), place);
+    auto spaced = std::lower_bound(work.found_.spaced.begin(), work.found_.spaced.end(), place);
     for (std::size_t i = 0; i < tokens.size(); ++i, ++place) {
       outer_spaces spaces;
-      if (added != work.added_spaces_.end() && added->first == place) {
+      if (added != work.found_.added_spaces.end() && added->first == place) {
         spaces = (added++)->second;
       } else {
         spaces = parts_->spaces[static_cast<std::size_t>(tokens[i].id)];
-        while (spaced != work.spaced_.end() && *spaced < place) ++spaced;
-        if (spaced != work.spaced_.end() && *spaced == place && spaces.leading > 0) --spaces.leading;
+        while (spaced != work.found_.spaced.end() && *spaced < place) ++spaced;
+        if (spaced != work.found_.spaced.end() && *spaced == place && spaces.leading > 0) --spaces.leading;
       }
       if (spaces.leading == 0 && spaces.trailing == 0) continue;
-      const std::string_view text =
-          work.text_words_.empty() ? work.text_ : work.text_words_[static_cast<std::size_t>(tokens[i].word)];
+      const std::string_view text = work.found_.text_of(tokens[i]);
       auto& offset = e.offsets[before + i];
       const bool first = i == 0 || offset.begin == 0;
       if (first && parts_->trim->keep_prefix_space && spaces.leading == 1) spaces.leading = 0;

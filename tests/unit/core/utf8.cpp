@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 #include <string_view>
 
 namespace test {
@@ -44,6 +45,18 @@ TEST_CASE("bytes, code points and UTF-16 units") {
   const auto span = map.span({3, 10});
   CHECK(span.code_points == onoma::byte_span{2, 4});
   CHECK(span.utf16 == onoma::byte_span{2, 5});
+}
+
+TEST_CASE("many ranges in one walk are those of the map, also inside of code points") {
+  const std::string text = "eleven plain \xC3\xA9 letters \xF0\x9F\x98\x80 and \xE4\xB8\xAD more";
+  const onoma::offset_map map(text);
+  std::vector<onoma::byte_span> ranges;
+  for (onoma::index_t begin = map.bytes(); begin >= 0; --begin) {
+    for (onoma::index_t end = begin; end <= map.bytes(); ++end) ranges.push_back({begin, end});
+  }
+  const auto spans = onoma::spans_of(text, ranges);
+  REQUIRE(spans.size() == ranges.size());
+  for (std::size_t i = 0; i < ranges.size(); ++i) CHECK(spans[i] == map.span(ranges[i]));
 }
 
 TEST_CASE("places in code points and UTF-16 units lead back to bytes") {
