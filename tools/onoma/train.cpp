@@ -8,6 +8,7 @@
 #include <onoma/data/check.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/io/reserved_space.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/ner/convert.hpp>
 #include <onoma/ner/report.hpp>
@@ -16,6 +17,7 @@
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/predict/evaluate.hpp>
 #include <onoma/text/files/load.hpp>
+#include <onoma/train/checkpoint_store.hpp>
 #include <onoma/train/model_card.hpp>
 #include <onoma/train/progress.hpp>
 #include <onoma/train/trainer.hpp>
@@ -42,6 +44,9 @@ struct settings : shared_options {
   std::string checkpoint;
   bool overwrite = false;
   bool resume = false;
+  bool change_learning_rate = false;
+  std::string on_divergence = "stop";
+  index_t divergence_retries = 3;
   bool recompute = false;
   bool label_all_tokens = false;
   bool convert_tags = false;
@@ -68,6 +73,11 @@ class reporter {
   bool operator()(const onoma::training_progress& p) {
     const bool is_epoch = p.what == onoma::training_progress::kind::epoch;
     if (is_epoch) remember(p);
+    if (p.what == onoma::training_progress::kind::rollback) {
+      forget(p);
+      if (!quiet_) fmt::print(stderr, "{}{}\n", bar_ ? "\r\033[K" : "", onoma::progress_line(p));
+      return interrupts == 0;
+    }
     if (!quiet_) show(p, is_epoch);
     return interrupts == 0;
   }
@@ -83,6 +93,11 @@ class reporter {
       epoch["is_best"] = p.is_best;
     }
     epochs_.push_back(std::move(epoch));
+  }
+
+  /// The epochs that a rollback took back.
+  void forget(const onoma::training_progress& p) {
+    while (!epochs_.empty() && epochs_.back()["step"] > p.step) epochs_.erase(epochs_.size() - 1);
   }
 
   void show(const onoma::training_progress& p, bool is_epoch) const {
@@ -164,9 +179,24 @@ onoma::tag_set labels_of(const std::vector<onoma::sentence>& train, const std::s
 void check_outputs(const settings& s) {
   check_output_folder(s.output, s.overwrite);
   if (s.checkpoint.empty()) return;
-  check_output_file(s.checkpoint);
-  if (std::filesystem::exists(s.checkpoint) && !s.resume && !s.overwrite) {
-    onoma::fail(onoma::error_code::invalid_argument, "writing " + s.checkpoint,
+  const auto where = "writing " + s.checkpoint;
+  const bool keeps_many = s.training.checkpoint_keep > 1;
+  std::error_code problem;
+  if (keeps_many && std::filesystem::is_regular_file(s.checkpoint, problem)) {
+    onoma::fail(onoma::error_code::invalid_argument, where, "a folder for " +
+                counted(s.training.checkpoint_keep, "state"), "a file, with which --checkpoint-keep 1 goes on");
+  }
+  const bool is_folder = std::filesystem::is_directory(s.checkpoint, problem);
+  if (!keeps_many && is_folder && !onoma::checkpoint_store::states(s.checkpoint).empty()) {
+    onoma::fail(onoma::error_code::invalid_argument, where, "a file, or --checkpoint-keep",
+                "a folder of states");
+  }
+  check_output_file(keeps_many && is_folder ? std::filesystem::path(s.checkpoint) / "state"
+                                             : std::filesystem::path(s.checkpoint));
+  onoma::checkpoint_store store(s.checkpoint, s.training.checkpoint_keep);
+  store.lock();  // until the end of this function: a run that is on its way is named at once
+  if (!onoma::checkpoint_store::states(s.checkpoint).empty() && !s.resume && !s.overwrite) {
+    onoma::fail(onoma::error_code::invalid_argument, where,
                 "no file of that name, or --resume or --overwrite", "the checkpoint of another run");
   }
 }
@@ -184,7 +214,23 @@ std::string folder_name(const std::string& folder) {
   return (path.filename().empty() ? path.parent_path() : path).filename().string();
 }
 
-onoma::model_card make_card(const settings& s, const corpora& data, const onoma::tag_set& tags) {
+/// Why a rate was changed.
+std::string reason(const onoma::rate_change& change) {
+  return change.diverged_at == 0 ? std::string("as was asked for")
+                                 : fmt::format("since step {} diverged", change.diverged_at);
+}
+
+onoma::json to_json(const std::vector<onoma::rate_change>& rates) {
+  onoma::json all = onoma::json::array();
+  for (const auto& change : rates) {
+    all.push_back({{"step", change.step}, {"from", change.from}, {"to", change.to}});
+    if (change.diverged_at > 0) all.back()["diverged_at"] = change.diverged_at;
+  }
+  return all;
+}
+
+onoma::model_card make_card(const settings& s, const corpora& data, const onoma::tag_set& tags,
+                            const std::vector<onoma::rate_change>& rates) {
   onoma::model_card card;
   card.name = folder_name(s.output);
   card.encoder = folder_name(s.model);
@@ -198,7 +244,11 @@ onoma::model_card make_card(const settings& s, const corpora& data, const onoma:
     card.settings.emplace_back(name, fmt::format("{}", value));
   };
   add("epochs", t.epochs);
-  add("learning rate", t.learning_rate);
+  add("learning rate", rates.empty() ? t.learning_rate : rates.front().from);
+  for (const auto& change : rates) {
+    card.settings.emplace_back(fmt::format("learning rate after step {}", change.step),
+                               fmt::format("{}, {}", change.to, reason(change)));
+  }
   add("batch size", t.batch.batch_size);
   add("tokens per batch", t.batch.max_tokens);
   add("batches per step", t.accumulation);
@@ -236,14 +286,12 @@ class run {
 
   int operator()() {
     onoma::trainer trainer(model_, tokens_, data_.train, data_.dev, s_.training);
-    if (s_.resume && std::filesystem::exists(s_.checkpoint)) {
-      trainer.resume(s_.checkpoint);
-      say_.note("Resumed from {}", s_.checkpoint);
-    }
+    auto space = onoma::reserve_for_folder(s_.output, model_.save_size());
+    if (s_.resume && !onoma::checkpoint_store::states(s_.checkpoint).empty()) resume(trainer);
     std::signal(SIGINT, on_interrupt);
     std::signal(SIGTERM, on_interrupt);
     reporter report(s_.log_every, s_.quiet);
-    const auto result = trainer.run(std::ref(report));
+    const auto result = train(trainer, report);
     if (result.stopped && !s_.checkpoint.empty()) {
       say_.note("\nStopped at step {}; go on with --resume --checkpoint {}", result.position.step,
                 s_.checkpoint);
@@ -254,6 +302,7 @@ class run {
               result.tokens_per_second);
     const bool is_best = result.stopped ? trainer.use_best() : result.position.best_epoch > 0;
     if (is_best) say_.note("The model has the weights of epoch {}, the best", result.position.best_epoch);
+    space.clear();
     model_.save(s_.output);  // before the scores, which take time: nothing is lost by an interrupt
     finish(result, report);
     say_.note("\nSaved {}", s_.output);
@@ -261,9 +310,32 @@ class run {
   }
 
  private:
+  using trainer_type = onoma::trainer<onoma::token_classifier<onoma::cpu_backend>, onoma::tagging_task>;
+
+  void resume(trainer_type& trainer) {
+    const auto from = trainer.resume(s_.checkpoint, {.change_learning_rate = s_.change_learning_rate});
+    for (const auto& state : from.passed_over) say_.warn("passed over: " + state);
+    say_.note("Resumed from {}", from.path.string());
+  }
+
+  /// Says what can be typed against divergence.
+  onoma::training_result train(trainer_type& trainer, reporter& report) {
+    try {
+      return trainer.run(std::ref(report));
+    } catch (const onoma::divergence_error& problem) {
+      const auto expected = problem.expected().substr(0, problem.expected().find(" ("));
+      const auto start = "start with --checkpoint FILE --on-divergence lower-rate";
+      const auto go_on = fmt::format("go on with --resume --checkpoint {} --learning-rate {} --change-learning-rate",
+                                     s_.checkpoint, trainer.learning_rate() / 2);
+      const bool saved = !s_.checkpoint.empty() && !onoma::checkpoint_store::states(s_.checkpoint).empty();
+      onoma::fail(problem.code(), problem.operation(),
+                  expected + " (a lower learning rate may help: " + (saved ? go_on : start) + ")", problem.found());
+    }
+  }
+
   /// Scores, what --json prints, and the folder's README.md. Of a run that was stopped, without scores.
   void finish(const onoma::training_result& result, const reporter& report) {
-    auto card = make_card(s_, data_, tags_);
+    auto card = make_card(s_, data_, tags_, result.position.rate_changes);
     onoma::json summary = {{"seed", s_.training.batch.seed},
                            {"threads", s_.thread_count()},
                            {"steps", result.position.step},
@@ -272,7 +344,9 @@ class run {
                            {"tokens_per_second", result.tokens_per_second},
                            {"best_epoch", result.position.best_epoch},
                            {"epochs", report.epochs()},
-                           {"losses", result.losses}};
+                           {"losses", result.losses},
+                           {"rate_changes", to_json(result.position.rate_changes)},
+                           {"passed_over", result.passed_over}};
     const auto evaluate = [&](const char* name, const std::vector<onoma::sentence>& sentences) {
       if (sentences.empty() || result.stopped) return;
       const auto scores = onoma::evaluate_on(model_, tokens_, sentences, {},
@@ -304,6 +378,7 @@ int train(settings& s, const messages& say) {
   check_outputs(s);
   s.training.data.align.label_all_tokens = s.label_all_tokens;
   s.training.checkpoint = s.checkpoint;
+  if (s.on_divergence == "lower-rate") s.training.divergence_retries = s.divergence_retries;
   return run(s, say)();
 }
 
@@ -337,8 +412,35 @@ void add_running(CLI::App& app, settings& s) {
   app.add_option("--checkpoint-every", s.training.checkpoint_every, "Also after so many steps")
       ->needs(checkpoint)
       ->group(group);
-  app.add_flag("--resume", s.resume, "Go on from the checkpoint if it exists")
+  app.add_option("--checkpoint-keep", s.training.checkpoint_keep,
+                 "How many states are kept; more than 1 in a folder")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
       ->needs(checkpoint)
+      ->group(group);
+  auto* resume = app.add_flag("--resume", s.resume, "Go on from the checkpoint if it exists")
+                     ->needs(checkpoint)
+                     ->group(group);
+  app.add_flag("--change-learning-rate", s.change_learning_rate,
+               "Go on with the --learning-rate given here, which is noted\n"
+               "in the checkpoint and the model's README.md")
+      ->needs(resume)
+      ->group(group);
+  auto* divergence = app.add_option("--on-divergence", s.on_divergence,
+                                    "At a step that is not finite: stop, or go back to the\n"
+                                    "checkpoint with a lower-rate, which is noted likewise")
+                         ->check(CLI::IsMember({"stop", "lower-rate"}))
+                         ->needs(checkpoint)
+                         ->capture_default_str()
+                         ->group(group);
+  app.add_option("--divergence-retries", s.divergence_retries, "How often at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->needs(divergence)
+      ->group(group);
+  app.add_option("--divergence-factor", s.training.divergence_factor, "By which the learning rate is multiplied")
+      ->capture_default_str()
+      ->needs(divergence)
       ->group(group);
   app.add_flag("--recompute", s.recompute,
                "Keep less for the backward: half the memory per token, a tenth slower")

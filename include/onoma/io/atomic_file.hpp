@@ -29,7 +29,7 @@ class atomic_file {
  public:
   /// @throws onoma::error (io, file_not_found) if the folder cannot be written to; (invalid_argument) for a
   /// folder in the target's place.
-  explicit atomic_file(const std::filesystem::path& target) : target_(resolve(target)) {
+  explicit atomic_file(const std::filesystem::path& target) : target_(real_target(target)) {
 #if ONOMA_HAS_MMAP
     struct stat status {};
     const bool exists = ::stat(target_.c_str(), &status) == 0;
@@ -105,9 +105,8 @@ class atomic_file {
 #endif
   }
 
- private:
-  /// What a link leads to, though nothing may be there yet.
-  static std::filesystem::path resolve(const std::filesystem::path& target) {
+  /// What a link leads to, though nothing may be there yet. @throws onoma::error (io) for links that go round.
+  [[nodiscard]] static std::filesystem::path real_target(const std::filesystem::path& target) {
     std::filesystem::path place = target;
     std::error_code problem;
     for (int links = 0; !is_open_file(place) && std::filesystem::is_symlink(place, problem); ++links) {
@@ -116,6 +115,16 @@ class atomic_file {
     }
     return place;
   }
+  /// Whether a target is written to as it is: devices, pipes, and what this process has open under a name.
+  [[nodiscard]] static bool is_written_through(const std::filesystem::path& target) {
+    std::error_code problem;
+    const auto kind = std::filesystem::status(target, problem).type();
+    using std::filesystem::file_type;
+    return is_open_file(target) || kind == file_type::character || kind == file_type::block ||
+           kind == file_type::fifo || kind == file_type::socket;
+  }
+
+ private:
   /// The names that the system gives to open files: /dev/stdout, /dev/fd/3, /proc/self/fd/3.
   static bool is_open_file(const std::filesystem::path& target) {
     const std::string name = target.lexically_normal().string();

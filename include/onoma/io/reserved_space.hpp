@@ -51,6 +51,15 @@ namespace detail {
 
 }  // namespace detail
 
+/// @throws onoma::error (io) if fewer bytes are free beside `target` than these, naming both numbers.
+inline void check_free_space(const std::filesystem::path& target, std::uintmax_t bytes) {
+  const auto folder = detail::folder_above(target);
+  const auto free = detail::free_space(folder);
+  if (free >= bytes) return;
+  fail(error_code::io, "reserving disk space for " + target.string(),
+       std::to_string(bytes) + " bytes in " + folder.string(), std::to_string(free) + " bytes that are free");
+}
+
 /// Space on the disk of a file or folder that will be written: taken when this object is made,
 /// given back by `release`, just before the writing, and when the process ends. It has no name, so
 /// that nothing is left behind.
@@ -72,18 +81,17 @@ class reserved_space {
     };
 #if ONOMA_HAS_MMAP
     struct rlimit limit {};
-    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
-        limit.rlim_cur < bytes) {
+    if (::getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes) {
       refuse("a limit of " + std::to_string(limit.rlim_cur) + " bytes per file");
     }
 #endif
-    if (const int reason = hold(folder / target.filename()); reason != 0) {
-      const auto free = detail::free_space(folder);
-      if (reason == ENOSPC || free < bytes) refuse(std::to_string(free) + " bytes that are free");
+    const int reason = hold(folder / target.filename());
+    if (reason == 0) return;
+    check_free_space(target, bytes);
+    if (reason == ENOSPC) refuse("a disk that is full");
 #if ONOMA_HAS_MMAP
-      if (reason == EDQUOT) refuse("a quota that is used up");
+    if (reason == EDQUOT) refuse("a quota that is used up");
 #endif
-    }
   }
   reserved_space(reserved_space&& other) noexcept
       : bytes_(std::exchange(other.bytes_, 0)), descriptor_(std::exchange(other.descriptor_, -1)) {}

@@ -90,6 +90,14 @@ class trainable_model {
     save_model_folder(path, config().to_json(), checkpoint.tensors, tokenizer_files_);
   }
 
+  /// Bytes that `save` writes, rather more than less: to reserve disk space before a long run (`reserve_for_folder`).
+  [[nodiscard]] std::uintmax_t save_size() const {
+    const auto& layout = parameters().layout();
+    std::uintmax_t bytes = static_cast<std::uintmax_t>(layout.size()) * sizeof(float) + layout.entries().size() * 512;
+    for (const auto& [name, content] : tokenizer_files_) bytes += content.size();
+    return bytes + config().to_json().dump().size() * 4 + (1U << 20);
+  }
+
   /// Encoder and head.
   [[nodiscard]] const encoder_model<B, Head>& model() const noexcept { return *model_; }
   /// What config.json says, or said.

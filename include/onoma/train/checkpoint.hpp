@@ -19,6 +19,14 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// A change of the learning rate on the way: somebody asked for it on resuming, or a step diverged.
+struct rate_change {
+  index_t step = 0;         ///< optimizer steps that were done with rates before it
+  double from = 0.0;      ///< the highest rate of the schedule before
+  double to = 0.0;        ///< and from then on
+  index_t diverged_at = 0;  ///< the step that was not finite, from 1; 0: it was asked for
+};
+
 /// Where a run stands. Dropout and order depend on seed, step and epoch alone, so that this and the
 /// numbers of model and optimizer are the whole state.
 struct training_position {
@@ -30,6 +38,8 @@ struct training_position {
   double best_score = -1.0;     ///< of any epoch so far; below 0: none was scored
   index_t best_epoch = 0;         ///< which, from 1; 0: none
   index_t epochs_since_best = 0;  ///< for `training_options::patience`
+  double learning_rate = 0.0;   ///< the highest of the schedule, as it is now
+  std::vector<rate_change> rate_changes;  ///< how it came to be so, oldest first
 };
 
 /// Writes parameters, both moments, the best parameters so far (may be empty) and the position, as a
@@ -53,14 +63,20 @@ void save_training_state(const std::filesystem::path& path, const parameter_stor
     return tensor_view{name, sizeof(scalar) == 8 ? dtype::f64 : dtype::f32,
                        {static_cast<index_t>(v.size())}, std::as_bytes(std::span(v))};
   };
-  const json state = {{"epoch", position.epoch},
+  json state = {{"epoch", position.epoch},
                       {"batch", position.batch},
                       {"loss", position.loss},
                       {"step", position.step},
                       {"forward", position.forward},
                       {"best_score", position.best_score},
                       {"best_epoch", position.best_epoch},
-                      {"epochs_since_best", position.epochs_since_best}};
+                      {"epochs_since_best", position.epochs_since_best},
+                      {"learning_rate", position.learning_rate},
+                      {"rate_changes", json::array()}};
+  for (const auto& change : position.rate_changes) {
+    state["rate_changes"].push_back(
+        {{"step", change.step}, {"from", change.from}, {"to", change.to}, {"diverged_at", change.diverged_at}});
+  }
   std::vector<tensor_view> tensors = {tensor("values", values), tensor("moment1", moment1),
                                       tensor("moment2", moment2)};
   if (!best.empty()) tensors.push_back(tensor("best", best));
@@ -69,6 +85,8 @@ void save_training_state(const std::filesystem::path& path, const parameter_stor
 }
 
 namespace detail {
+
+inline constexpr const char* rate_setting = "learning rate";
 
 /// Names what differs. @throws onoma::error (invalid_argument).
 inline void check_settings(const json& of_run, const json& of_state, const std::string& where) {
@@ -88,10 +106,6 @@ inline void check_settings(const json& of_run, const json& of_state, const std::
   fail(error_code::invalid_argument, where, "the state of a run with " + expected, found);
 }
 
-}  // namespace detail
-
-namespace detail {
-
 /// @throws onoma::error (format) for numbers that no run has.
 inline void check_position(const training_position& p, const std::string& where) {
   constexpr index_t most = index_t{1} << 48;  // far from where sums of them overflow
@@ -108,19 +122,56 @@ inline void check_position(const training_position& p, const std::string& where)
     fail(error_code::format, where, "a best epoch among " + std::to_string(p.epoch),
          std::to_string(p.best_epoch) + ", " + std::to_string(p.epochs_since_best) + " epochs ago");
   }
+  for (const auto& change : p.rate_changes) {
+    if (std::isfinite(change.from) && std::isfinite(change.to) && change.to > 0.0 && change.step >= 0 &&
+        change.step <= most && change.diverged_at >= 0 && change.diverged_at <= most) {
+      continue;
+    }
+    fail(error_code::format, where, "changes of the learning rate to finite ones above 0", "others");
+  }
+  if (!std::isfinite(p.learning_rate) || p.learning_rate < 0.0) {
+    fail(error_code::format, where, "a learning rate of at least 0", std::to_string(p.learning_rate));
+  }
+}
+
+/// @throws onoma::error (format) for what is no position.
+[[nodiscard]] inline training_position read_position(const json& state, const json& settings,
+                                                     const std::string& where) {
+  training_position position;
+  position.epoch = require<index_t>(state, "epoch", where);
+  position.batch = require<index_t>(state, "batch", where);
+  position.loss = require<double>(state, "loss", where);
+  position.step = require<index_t>(state, "step", where);
+  position.forward = require<index_t>(state, "forward", where);
+  position.best_score = require<double>(state, "best_score", where);
+  position.best_epoch = require<index_t>(state, "best_epoch", where);
+  position.epochs_since_best = require<index_t>(state, "epochs_since_best", where);
+  if (state.contains("rate_changes")) {
+    position.learning_rate = require<double>(state, "learning_rate", where);
+    for (const auto& change : state["rate_changes"]) {
+      position.rate_changes.push_back(
+          {require<index_t>(change, "step", where), require<double>(change, "from", where),
+           require<double>(change, "to", where), require<index_t>(change, "diverged_at", where)});
+    }
+  } else if (settings.contains(rate_setting)) {  // before rates could change
+    position.learning_rate = require<double>(settings, rate_setting, where);
+  }
+  check_position(position, where);
+  return position;
 }
 
 }  // namespace detail
 
 /// Reads what `save_training_state` wrote into the model and the optimizer.
 /// @throws onoma::error (file_not_found, io, format, parse: a file that was damaged or is another one), or
-/// (invalid_argument) for the state of another run; the model is then unchanged.
+/// (invalid_argument) for the state of another run; the model is then unchanged. With `any_rate`, the setting
+/// "learning rate" may differ, and the position has the change.
 template <training_backend B>
 [[nodiscard]] training_position load_training_state(const std::filesystem::path& path,
                                                     parameter_store<B>& parameters,
                                                     adamw<B>& optimizer,
                                                     std::vector<typename B::scalar>& best,
-                                                    const json& settings) {
+                                                    const json& settings, bool any_rate = false) {
   using scalar = typename B::scalar;
   const std::string where = "resuming from " + path.string();
   const auto file = safetensors_file::open(path);
@@ -132,18 +183,18 @@ template <training_backend B>
     return found->second;
   };
   check_seal(file, where);
-  detail::check_settings(settings, parse_json(entry("settings"), where), where);
-  const json state = parse_json(entry("position"), where);
-  training_position position;
-  position.epoch = require<index_t>(state, "epoch", where);
-  position.batch = require<index_t>(state, "batch", where);
-  position.loss = require<double>(state, "loss", where);
-  position.step = require<index_t>(state, "step", where);
-  position.forward = require<index_t>(state, "forward", where);
-  position.best_score = require<double>(state, "best_score", where);
-  position.best_epoch = require<index_t>(state, "best_epoch", where);
-  position.epochs_since_best = require<index_t>(state, "epochs_since_best", where);
-  detail::check_position(position, where);
+  const json of_state = parse_json(entry("settings"), where);
+  auto accepted = of_state;
+  if (any_rate && of_state.contains(detail::rate_setting)) {
+    accepted[detail::rate_setting] = member(settings, detail::rate_setting);
+  }
+  detail::check_settings(settings, accepted, where);
+  auto position = detail::read_position(parse_json(entry("position"), where), of_state, where);
+  if (any_rate && of_state != settings) {
+    const auto rate = require<double>(settings, detail::rate_setting, where);
+    position.rate_changes.push_back({position.step, position.learning_rate, rate, 0});
+    position.learning_rate = rate;
+  }
 
   const auto read = [&](const char* name, bool optional) {
     std::vector<scalar> values;

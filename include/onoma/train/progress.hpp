@@ -44,6 +44,11 @@ inline std::string ratio(index_t part, index_t whole) {
            fixed_text(p.gradient_norm, 3) + "  " + fixed_text(p.tokens_per_second, 0) + " tokens/s  " +
            format_duration(p.seconds_left) + " left";
   }
+  if (p.what == training_progress::kind::rollback && p.change != nullptr) {
+    return "step " + std::to_string(p.change->diverged_at) + " diverged: back to step " +
+           std::to_string(p.change->step) + ", learning rate " + significant_text(p.change->from, 3) + " -> " +
+           significant_text(p.change->to, 3);
+  }
   auto line = "epoch " + detail::ratio(p.epoch, p.epochs) + "  mean loss " + fixed_text(p.loss, 4);
   if (p.dev != nullptr) {
     const auto& score = p.dev->micro;

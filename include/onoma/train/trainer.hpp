@@ -7,8 +7,10 @@
 #include <onoma/train/adamw.hpp>
 #include <onoma/train/batcher.hpp>
 #include <onoma/train/checkpoint.hpp>
+#include <onoma/train/checkpoint_store.hpp>
 #include <onoma/train/schedule.hpp>
 #include <onoma/train/tagging_task.hpp>
+#include <onoma/train/training_run.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -24,48 +26,6 @@
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
-
-/// The recipe of a run, and what it keeps on disk.
-struct training_options {
-  index_t epochs = 3;                  ///< passes over the training data
-  double learning_rate = 5e-5;       ///< the highest of the schedule
-  double warmup = 0.1;               ///< part of all steps
-  double weight_decay = 0.01;        ///< not on biases and LayerNorm weights
-  double max_grad_norm = 1.0;        ///< 0: no clipping
-  index_t accumulation = 1;            ///< batches per optimizer step
-  batch_options batch{};             ///< its seed is also that of dropout
-  dataset_options data{};            ///< of the tagging task that the trainer makes of sentences
-  index_t patience = 0;                ///< stop after so many epochs without a better dev score; 0: never
-  std::filesystem::path checkpoint;  ///< file of the training state; empty: none is written
-  index_t checkpoint_every = 0;        ///< steps between two of them; 0: after each epoch only
-};
-
-/// What a run reports while it goes on.
-struct training_progress {
-  /// A report comes after each of both.
-  enum class kind { step, epoch } what = kind::step;  ///< after which it comes
-  index_t epoch = 0;                  ///< from 1
-  index_t epochs = 0;                 ///< of the whole run
-  index_t step = 0;                   ///< optimizer steps so far
-  index_t total_steps = 0;            ///< of the whole run
-  double loss = 0.0;                ///< mean of this step's labelled tokens; for an epoch: of all its steps
-  double learning_rate = 0.0;       ///< of this step; for an epoch: of the next
-  double gradient_norm = 0.0;       ///< before clipping
-  double tokens_per_second = 0.0;   ///< since the run began or was resumed, evaluation left out
-  double seconds = 0.0;             ///< likewise
-  double seconds_left = 0.0;        ///< of training, by the mean of the steps so far
-  const ner_report* dev = nullptr;  ///< for an epoch with a dev set
-  bool is_best = false;             ///< its score is above those of all epochs before
-};
-
-/// What `trainer::run` did.
-struct training_result {
-  training_position position;      ///< where the run stands at the end
-  double train_seconds = 0.0;      ///< of this call, evaluation left out
-  double tokens_per_second = 0.0;  ///< likewise
-  std::vector<double> losses;      ///< of the steps of this call
-  bool stopped = false;            ///< the callback asked to stop: the run can be resumed
-};
 
 /// Trains a model for a task. The order of batches, the dropout masks and every sum depend on the
 /// seed and the data alone: the same seed gives the same weights with any number of threads.
@@ -84,13 +44,14 @@ class trainer {
         task_(std::move(task)),
         options_(checked(std::move(options))),
         optimizer_(model.parameters(), {.learning_rate = options_.learning_rate,
-                                        .weight_decay = options_.weight_decay}) {
+                                        .weight_decay = options_.weight_decay}),
+        store_(options_.checkpoint, options_.checkpoint_keep) {
     check(!task_.examples().empty(), error_code::invalid_argument, "trainer", "training sentences", "none");
     model.set_trained_length(task_.window_length());
     if constexpr (requires { task_.describe(model); }) task_.describe(model);
     // The number of batches can differ by epoch only with max_tokens; the first epoch stands for all.
     const index_t per_epoch = steps_of(plan_batches(task_.examples(), 0, options_.batch));
-    schedule_.learning_rate = options_.learning_rate;
+    set_rate(options_.learning_rate);
     schedule_.total_steps = per_epoch * options_.epochs;
     // Rounded up, as transformers' Trainer does (TrainingArguments.get_warmup_steps).
     schedule_.warmup_steps = static_cast<index_t>(
@@ -111,10 +72,18 @@ class trainer {
   /// Optimizer steps of all epochs.
   [[nodiscard]] index_t total_steps() const noexcept { return schedule_.total_steps; }
 
-  /// Continues from a training state. @throws onoma::error as `load_training_state`.
-  void resume(const std::filesystem::path& path) {
-    position_ = load_training_state(path, model_.parameters(), optimizer_, best_, settings());
-    broken_ = false;
+  /// The highest rate of the schedule, as it is now.
+  [[nodiscard]] double learning_rate() const noexcept { return position_.learning_rate; }
+
+  /// Continues from a training state: a file, or the newest state of a folder that can be read.
+  /// @throws onoma::error as `load_training_state`; (file_not_found) for a folder without states;
+  /// (invalid_argument) if another process uses the checkpoint of this run.
+  resume_report resume(const std::filesystem::path& path, const resume_options& accepted = {}) {
+    store_.lock();
+    auto report = load_newest(path, accepted.change_learning_rate);
+    passed_over_ = report.passed_over;
+    if (store_.has(report.path)) store_.continues();
+    return report;
   }
 
   /// Gives the model the weights of the best epoch so far. False if no epoch was scored.
@@ -127,6 +96,10 @@ class trainer {
 
   /// Runs what is left. With a dev set the model ends with the weights of its best epoch, unless the
   /// callback stops the run: then with those of the last step (`use_best` has the others).
+  ///
+  /// With a checkpoint, the run holds a lock on it and disk space for all states that it will keep.
+  /// @throws divergence_error for a step that is not finite, once there are no retries left; onoma::error (io) if the
+  /// disk has no place for the states; (invalid_argument) if another process uses the checkpoint.
   training_result run(const callback& report = {}) {
     training_result result;
     started_ = clock::now();
@@ -135,11 +108,19 @@ class trainer {
     first_step_ = position_.step;
     check(!broken_, error_code::invalid_argument, "training",
           "the state before a step (resume from a checkpoint)");
+    const checkpoint_store::opened open(store_, state_bytes());
+    result.passed_over = std::exchange(passed_over_, {});
     // Of whoever had the model before.
     model_.parameters().zero_gradients();
+    if (options_.divergence_retries > 0 && store_.is_new()) save_state();  // to go back to
     bool go_on = true;
     while (go_on && position_.epoch < options_.epochs && !out_of_patience()) {
-      go_on = run_epoch(report, result);
+      try {
+        go_on = run_epoch(report, result);
+      } catch (const divergence_error& problem) {
+        if (rollbacks() >= options_.divergence_retries) throw;
+        go_on = roll_back(problem.step(), report, result);
+      }
     }
     result.stopped = !go_on;
     refuse_values();
@@ -156,6 +137,9 @@ class trainer {
 
  private:
   using clock = std::chrono::steady_clock;
+  static constexpr const char* advice =
+      " (a lower learning rate may help: resume the checkpoint with resume_options::change_learning_rate, or let "
+      "training_options::divergence_retries do it)";
 
   static training_options checked(training_options o) {
     const auto require_that = [](bool ok, const char* expected) {
@@ -168,6 +152,10 @@ class trainer {
     require_that(std::isfinite(o.max_grad_norm) && o.max_grad_norm >= 0.0,
                  "max_grad_norm of at least 0");
     require_that(o.accumulation >= 1, "accumulation of at least 1");
+    require_that(o.checkpoint_keep >= 1, "checkpoint_keep of at least 1");
+    require_that(o.divergence_retries >= 0, "divergence_retries of at least 0");
+    require_that(o.divergence_retries == 0 || !o.checkpoint.empty(), "a checkpoint to go back to after divergence");
+    require_that(o.divergence_factor > 0.0 && o.divergence_factor < 1.0, "divergence_factor between 0 and 1");
     return o;
   }
 
@@ -201,15 +189,68 @@ class trainer {
     try {
       refuse_not_finite(model_.parameters());
     } catch (const error& problem) {
-      fail(error_code::invalid_argument, "training step " + std::to_string(position_.step),
-           "finite parameters (a lower learning rate may help)", problem.operation() + ": " + problem.found());
+      throw divergence_error(position_.step, std::string("finite parameters") + advice,
+                             problem.operation() + ": " + problem.found());
     }
   }
-  void save_state() const {
-    if (options_.checkpoint.empty()) return;
+  void save_state() {
+    if (store_.is_none()) return;
     refuse_values();
-    save_training_state(options_.checkpoint, model_.parameters(), optimizer_, best_, position_,
-                        settings());
+    store_.make_room();
+    save_training_state(store_.place(position_.step), model_.parameters(), optimizer_, best_, position_, settings());
+    store_.saved(position_.step);
+  }
+  /// Of a training state on disk, at most.
+  [[nodiscard]] std::uintmax_t state_bytes() const {
+    const auto size = static_cast<std::uintmax_t>(model_.parameters().layout().size()) * sizeof(scalar);
+    return size * (task_.has_dev() || !best_.empty() ? 4 : 3) + 2 * settings().dump().size() + (1U << 16);
+  }
+
+  void set_rate(double learning_rate) { schedule_.learning_rate = position_.learning_rate = learning_rate; }
+
+  /// @throws onoma::error of the newest state, if none can be read.
+  resume_report load_newest(const std::filesystem::path& path, bool any_rate) {
+    resume_report report;
+    std::optional<error> first;
+    for (const auto& state : checkpoint_store::states(path)) {
+      try {
+        position_ = load_training_state(state, model_.parameters(), optimizer_, best_, settings(), any_rate);
+        set_rate(position_.learning_rate);
+        broken_ = false;
+        report.path = state;
+        return report;
+      } catch (const error& problem) {
+        if (problem.code() == error_code::invalid_argument) throw;  // of another run, as the others are
+        report.passed_over.emplace_back(problem.what());
+        if (!first) first = problem;
+      }
+    }
+    if (first) throw *first;
+    fail(error_code::file_not_found, "resuming from " + path.string(), "a training state", "none");
+  }
+
+  /// How often the run went back since somebody last chose its rate.
+  [[nodiscard]] index_t rollbacks() const {
+    index_t count = 0;
+    for (const auto& change : position_.rate_changes) count = change.diverged_at > 0 ? count + 1 : 0;
+    return count;
+  }
+  /// To the last good state, which is written again at once with the lower rate: who resumes makes the same choice.
+  bool roll_back(index_t diverged_at, const callback& report, training_result& result) {
+    const auto before = position_;
+    const auto found = load_newest(options_.checkpoint, false);
+    result.passed_over.insert(result.passed_over.end(), found.passed_over.begin(), found.passed_over.end());
+    set_rate(before.learning_rate * options_.divergence_factor);
+    position_.rate_changes = before.rate_changes;
+    position_.rate_changes.push_back({position_.step, before.learning_rate, position_.learning_rate, diverged_at});
+    const auto undone = static_cast<std::size_t>(std::max<index_t>(0, before.step - position_.step));
+    result.losses.resize(result.losses.size() - std::min(undone, result.losses.size()));
+    save_state();
+    training_progress progress;
+    progress.learning_rate = schedule_(position_.step);
+    progress.change = &position_.rate_changes.back();
+    fill(progress, training_progress::kind::rollback, position_.epoch + 1);
+    return !report || report(progress);
   }
 
   /// Optimizer steps of an epoch.
@@ -268,10 +309,9 @@ class trainer {
                                                 ? options_.max_grad_norm
                                                 : std::numeric_limits<double>::infinity());
     if (!std::isfinite(progress.loss) || !std::isfinite(progress.gradient_norm)) {
-      fail(error_code::invalid_argument, "training step " + std::to_string(position_.step + 1),
-           "a finite loss and finite gradients (a lower learning rate may help)",
-           "a loss of " + std::to_string(progress.loss) + " and gradients of norm " +
-               std::to_string(progress.gradient_norm));
+      throw divergence_error(position_.step + 1, std::string("a finite loss and finite gradients") + advice,
+                             "a loss of " + std::to_string(progress.loss) + " and gradients of norm " +
+                                 std::to_string(progress.gradient_norm));
     }
     broken_ = true;
     optimizer_.step(progress.learning_rate);
@@ -298,6 +338,7 @@ class trainer {
 
   /// What can fail comes first: then nothing has changed, and a further run ends the epoch again.
   bool finish_epoch(double loss, const callback& report) {
+    refuse_values();
     training_progress progress;
     progress.loss = loss;
     progress.learning_rate = schedule_(position_.step);
@@ -313,7 +354,6 @@ class trainer {
       progress.dev = &*dev;
       progress.is_best = task_.score(*dev) > position_.best_score;
       if (progress.is_best) {
-        refuse_values();
         next.best_score = task_.score(*dev);
         next.best_epoch = next.epoch;
         next.epochs_since_best = 0;
@@ -340,6 +380,8 @@ class trainer {
   double paused_ = 0.0;
   index_t tokens_done_ = 0;
   index_t first_step_ = 0;
+  checkpoint_store store_;
+  std::vector<std::string> passed_over_;  // by resume
   bool broken_ = false;  // the optimizer did not finish a step
 };
 
