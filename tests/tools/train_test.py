@@ -1,6 +1,7 @@
 """onoma train: what it writes, refuses, and does when it is interrupted."""
 
 import re
+import resource
 import signal
 import subprocess
 
@@ -207,6 +208,75 @@ class Tests(CommandTest):
         self.assertEqual(len(answer["entities"]), by_default["predicted"])
         self.assertEqual(self.succeed(*tag, "--max-length", "24").json(), answer)
         self.assertLess(self.succeed(*tag, "--max-length", "64").json()["windows"], answer["windows"])
+
+    def test_the_last_states_are_kept_and_a_damaged_one_is_passed_over(self):
+        states = self.folder / "states"
+        recipe = ("--epochs", "3", "--checkpoint", states, "--checkpoint-keep", "2")
+        self.train(*recipe)
+        weights = (self.folder / "model" / "model.safetensors").read_bytes()
+        kept = sorted(states.iterdir())
+        self.assertEqual(len(kept), 2)
+        self.refuse(FAILED, *self.arguments(*recipe, "--quiet"), says="--overwrite")
+        newest = bytearray(kept[-1].read_bytes())
+        newest[-5] ^= 1
+        kept[-1].write_bytes(newest)
+        result = self.train(*recipe, "--resume", "--overwrite", "--json")
+        self.assertRegex(result.err, rf"warning: passed over: resuming from {kept[-1]}: bad format")
+        self.assertIn(f"Resumed from {kept[0]}", result.err)
+        self.assertEqual(len(result.json()["passed_over"]), 1)
+        self.assertEqual((self.folder / "model" / "model.safetensors").read_bytes(), weights)
+        self.refuse(FAILED, *self.arguments("--checkpoint", states, "--overwrite"),
+                    says=["expected a file, or --checkpoint-keep", "a folder of states"])
+
+    def test_a_second_run_with_the_same_checkpoint_is_refused(self):
+        state = self.folder / "state"
+        first = subprocess.Popen([COMMAND, *map(str, self.arguments("--epochs", "1000000", "--log-every", "1",
+                                                                   "--checkpoint", state))],
+                                 stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        self.addCleanup(first.stderr.close)
+        self.addCleanup(first.kill)
+        for line in first.stderr:
+            if line.startswith("step 6/"):
+                break
+        other = ["train", "--encoder", MODEL, "--train", DEV, "--output", self.folder / "other", "--checkpoint", state]
+        self.refuse(FAILED, *other, "--resume", says=[f"process {first.pid}", f"{state}.lock"])
+        first.kill()
+        first.wait()
+        state.unlink(missing_ok=True)  # a state of another number of epochs
+        self.succeed(*other, "--resume", "--epochs", "1")
+        self.assertEqual(list(self.folder.glob("*.tmp")), [])
+
+    def test_a_learning_rate_is_changed_when_asked_for_and_noted(self):
+        state = self.folder / "state"
+        recipe = ("--checkpoint", state, "--overwrite", "--epochs", "2")
+        self.train(*recipe)
+        other = ("--resume", "--learning-rate", "5e-5")
+        self.refuse(FAILED, *self.arguments(*recipe, *other, "--quiet"), says="learning rate")
+        result = self.train(*recipe, *other, "--change-learning-rate", "--json").json()
+        self.assertEqual(result["rate_changes"], [{"step": result["steps"], "from": 1e-4, "to": 5e-5}])
+        card = (self.folder / "model" / "README.md").read_text()
+        self.assertIn(f"| learning rate | 0.0001 |\n| learning rate after step {result['steps']} | 5e-05, as was asked for |",
+                      card)
+        self.refuse(MISUSED, *self.arguments("--change-learning-rate"), says=["--change-learning-rate", "--resume"])
+
+    def test_divergence_names_what_to_type_and_goes_back_when_asked_to(self):
+        wild = ("--learning-rate", "1e30", "--warmup", "0", "--epochs", "2", "--quiet", "--json")
+        self.refuse(FAILED, *self.arguments(*wild), says=["training step 2", "--on-divergence lower-rate"])
+        state = self.folder / "state"
+        again = self.train(*wild[:-2], "--json", "--checkpoint", state, "--on-divergence", "lower-rate",
+                           "--divergence-factor", "1e-33", "--divergence-retries", "1")
+        self.assertIn("step 2 diverged: back to step 0, learning rate ", again.err)
+        change = again.json()["rate_changes"][0]
+        self.assertEqual((change["step"], change["diverged_at"], change["from"]), (0, 2, 1e30))
+        self.assertAlmostEqual(change["to"], 1e-3, places=9)
+        self.assertIn("since step 2 diverged", (self.folder / "model" / "README.md").read_text())
+
+    def test_training_does_not_start_where_the_disk_has_no_place(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (40000, 40000))
+        self.refuse(FAILED, *self.arguments("--epochs", "1000000", "--quiet"), preexec_fn=limit,
+                    says=["reserving disk space for ", "a limit of 40000 bytes per file"])
+        self.assertFalse((self.folder / "model").exists())
 
     def test_resume_needs_a_checkpoint(self):
         self.refuse(MISUSED, *self.arguments("--resume"), says=["onoma train: ", "--resume", "--checkpoint"])
