@@ -1,20 +1,20 @@
-// Runs a command and lets one of its system calls fail, write less than it was asked to, or be its
-// last.
-//
-//   system_calls --below FOLDER [--at N] [--action E|short|kill] [--lasting] [--no-exchange]
-//                [--log FILE] COMMAND ARGUMENT...
-//
-// Counted are calls on paths and open files below FOLDER, from 1 on. The N-th returns the error of
-// number E without being done (close is done and returns it, as Linux does), is given half of its
-// bytes (write and pwrite), or finds its process killed. With --lasting, later calls of the same
-// name have the error too. With --no-exchange, two names cannot be exchanged, as on some file
-// systems. The log has a line for each call: number, name, result, first path,
-// second path, flags, file descriptor, offset, bytes in hexadecimal, and whether it was touched.
-//
-// It is a tracer (ptrace(2)) and no preloaded library, because the C library's own calls, as in
-// fflush, do not go through symbols that a library could replace. Exit code: the command's, 128 +
-// the signal that ended it, 77 where tracing is forbidden or the processor is one that this program
-// does not know.
+/// Runs a command and lets one of its system calls fail, write less than it was asked to, or be its
+/// last.
+///
+///   system_calls --below FOLDER [--at N] [--action E|short|kill] [--lasting] [--no-exchange]
+///                [--log FILE] COMMAND ARGUMENT...
+///
+/// Counted are calls on paths and open files below FOLDER, from 1 on. The N-th returns the error of
+/// number E without being done (close is done and returns it, as Linux does), is given half of its
+/// bytes (write and pwrite), or finds its process killed. With --lasting, later calls of the same
+/// name have the error too. With --no-exchange, two names cannot be exchanged, as on some file
+/// systems. The log has a line for each call: number, name, result, first path,
+/// second path, flags, file descriptor, offset, bytes in hexadecimal, and whether it was touched.
+///
+/// It is a tracer (ptrace(2)) and no preloaded library, because the C library's own calls, as in
+/// fflush, do not go through symbols that a library could replace. Exit code: the command's, 128 +
+/// the signal that ended it, 77 where tracing is forbidden or the processor is one that this program
+/// does not know.
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>

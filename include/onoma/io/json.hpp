@@ -4,8 +4,7 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
-
-#include <nlohmann/json.hpp>
+#include <onoma/io/json_type.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -15,9 +14,6 @@
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
-
-/// A JSON value.
-using json = nlohmann::json;
 
 /// Nesting beyond this is refused: configuration files are a few levels deep, and hostile ones
 /// would otherwise exhaust the stack of whoever walks them.
@@ -173,6 +169,12 @@ template <class T>
   if (!object.is_object()) return null;
   const auto found = object.find(key);
   return found == object.end() ? null : *found;
+}
+
+/// Whether a value is this string. (nlohmann's comparison with a literal makes a value of it, and ends the program
+/// where memory runs out.)
+[[nodiscard]] inline bool is_text(const json& value, std::string_view text) {
+  return value.is_string() && value.get_ref<const std::string&>() == text;
 }
 
 /// The array under a key. @throws onoma::error (format); `where` names the object.

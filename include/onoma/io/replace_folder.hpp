@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/io/atomic_file.hpp>
+#include <onoma/io/folder_entries.hpp>
 #include <onoma/io/file_lock.hpp>
 #include <onoma/io/temporary.hpp>
 
@@ -13,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #if defined(__linux__)
@@ -50,19 +52,18 @@ class folder_replacement {
     sweep();
     const bool beside = !(exists_ && is_working_folder());
     if (beside && make(target_, problem)) {
-      if (exists_) fs::permissions(place_, fs::status(target_, problem).permissions(), problem);
+      if (exists_) fs::permissions(place(), fs::status(target_, problem).permissions(), problem);
       return;
     }
     const auto first = problem;
     inside_ = exists_ && make(target_ / ".onoma", problem);
     if (!inside_) refuse(beside ? first : problem, "creating", temporary_path(target_));
   }
-  ~folder_replacement() { remove(place_); }
   folder_replacement(const folder_replacement&) = delete;
   folder_replacement& operator=(const folder_replacement&) = delete;
 
   /// Where files are written to before `commit`.
-  [[nodiscard]] const std::filesystem::path& place() const noexcept { return place_; }
+  [[nodiscard]] const std::filesystem::path& place() const noexcept { return place_.path; }
 
   /// Puts the folder in its place.
   /// @throws onoma::error (io, unsupported: an old entry that is no file, folder or link); after one step that
@@ -72,6 +73,19 @@ class folder_replacement {
   }
 
  private:
+  /// A folder that is removed with its owner.
+  struct owned_folder {
+    owned_folder() = default;
+    owned_folder(owned_folder&& other) noexcept : path(std::exchange(other.path, {})) {}
+    owned_folder& operator=(owned_folder&&) = delete;
+    ~owned_folder() { remove(); }
+    void remove() noexcept {
+      if (!path.empty()) remove_folder(path);
+      path.clear();
+    }
+    std::filesystem::path path;
+  };
+
   static std::filesystem::path real_place(const std::filesystem::path& path) {
     std::error_code problem;
     auto place = std::filesystem::absolute(path, problem).lexically_normal();
@@ -94,12 +108,12 @@ class folder_replacement {
   /// Makes the folder to build in. Until it is locked, another process may take it for one that was left.
   bool make(const std::filesystem::path& target, std::error_code& problem) {
     for (int tries = 0; tries < 100; ++tries) {
-      const auto place = temporary_path(target);
+      auto place = temporary_path(target);
       if (!std::filesystem::create_directory(place, problem)) return false;
-      const auto got = lock_.try_to_lock(place);
-      if (got == file_lock::outcome::busy || got == file_lock::outcome::gone) continue;
-      place_ = place;
-      return true;
+      place_.path = std::move(place);
+      const auto got = lock_.try_to_lock(place_.path);
+      if (got != file_lock::outcome::busy && got != file_lock::outcome::gone) return true;
+      place_.path.clear();
     }
     problem = std::make_error_code(std::errc::resource_unavailable_try_again);
     return false;
@@ -110,11 +124,13 @@ class folder_replacement {
     sweep_temporaries(target_ / ".onoma");
     const auto parent = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
     const auto name = target_.filename().string() + ".";
-    std::error_code problem;
-    for (std::filesystem::directory_iterator i(parent, problem), end; !exists_ && !problem && i != end;
-         i.increment(problem)) {
-      const auto other = i->path().filename().string();
-      if (other.starts_with(name) && other.ends_with(".old")) return;
+    try {
+      for (const auto& other : folder_entries(parent)) {
+        const auto found = other.filename().string();
+        if (!exists_ && found.starts_with(name) && found.ends_with(".old")) return;
+      }
+    } catch (const error&) {
+      return;  // a folder that cannot be listed cannot be swept
     }
     sweep_temporaries(target_);
   }
@@ -123,19 +139,19 @@ class folder_replacement {
   [[nodiscard]] bool commit_beside(const drop& dropped) {
     if (exists_) {
       keep_modes();
-      keep_entries(target_, place_, dropped);
+      keep_entries(target_, place(), dropped);
     }
-    atomic_file::sync_folder(place_);
+    atomic_file::sync_folder(place());
     if (exists_) {
       if (!exchange() && !replace_in_two_steps()) return false;
     } else {
       std::error_code problem;
-      std::filesystem::rename(place_, target_, problem);
+      std::filesystem::rename(place(), target_, problem);
       refuse(problem, "saving folder", target_);
-      place_.clear();
+      place_.path.clear();
     }
     atomic_file::sync_folder(target_.has_parent_path() ? target_.parent_path() : ".");
-    remove(place_);  // now the old one
+    place_.remove();  // now the old one
     return true;
   }
 
@@ -144,41 +160,30 @@ class folder_replacement {
     namespace fs = std::filesystem;
     std::error_code problem;
     if (!inside_) {
-      const auto built = place_;
+      const owned_folder built = std::move(place_);
       if (!make(target_ / ".onoma", problem)) refuse(problem, "saving folder", target_);
-      fs::copy(built, place_, fs::copy_options::recursive | fs::copy_options::skip_existing, problem);
-      remove(built);
+      fs::copy(built.path, place(), fs::copy_options::recursive | fs::copy_options::skip_existing, problem);
       refuse(problem, "saving folder", target_);
     }
     keep_modes();
-    for (const auto& entry : entries_of(target_)) {
-      if (!dropped(entry.filename().string()) || fs::exists(place_ / entry.filename(), problem)) continue;
+    for (const auto& entry : folder_entries(target_)) {
+      if (!dropped(entry.filename().string()) || fs::exists(place() / entry.filename(), problem)) continue;
       fs::remove(entry, problem);
       refuse(problem, "removing", entry);
     }
-    for (const auto& entry : entries_of(place_)) {
+    for (const auto& entry : folder_entries(place())) {
       if (fs::is_directory(entry, problem)) continue;  // kept, and there already
       fs::rename(entry, target_ / entry.filename(), problem);
       refuse(problem, "saving", target_ / entry.filename());
     }
     atomic_file::sync_folder(target_);
-    remove(place_);
-  }
-
-  static std::vector<std::filesystem::path> entries_of(const std::filesystem::path& folder) {
-    std::error_code problem;
-    std::vector<std::filesystem::path> entries;
-    for (std::filesystem::directory_iterator i(folder, problem), end; !problem && i != end; i.increment(problem)) {
-      entries.push_back(i->path());
-    }
-    refuse(problem, "listing", folder);
-    return entries;
+    place_.remove();
   }
 
   /// New files get the modes of those that they replace.
   void keep_modes() const {
     namespace fs = std::filesystem;
-    for (const auto& entry : entries_of(place_)) {
+    for (const auto& entry : folder_entries(place())) {
       std::error_code problem;
       const auto old = fs::symlink_status(target_ / entry.filename(), problem);
       if (old.type() == fs::file_type::regular) fs::permissions(entry, old.permissions(), problem);
@@ -187,7 +192,7 @@ class folder_replacement {
   static void keep_entries(const std::filesystem::path& from, const std::filesystem::path& to,
                            const drop& dropped) {
     namespace fs = std::filesystem;
-    for (const auto& entry : entries_of(from)) {
+    for (const auto& entry : folder_entries(from)) {
       const auto copy = to / entry.filename();
       std::error_code problem;
       if (fs::exists(fs::symlink_status(copy, problem)) || dropped(entry.filename().string())) continue;
@@ -211,7 +216,7 @@ class folder_replacement {
   /// Both names at once (Linux 3.15, renameat2(2)); false where the system cannot.
   [[nodiscard]] bool exchange() const {
 #if defined(__linux__) && defined(SYS_renameat2) && defined(RENAME_EXCHANGE)
-    if (::syscall(SYS_renameat2, AT_FDCWD, place_.c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
+    if (::syscall(SYS_renameat2, AT_FDCWD, place().c_str(), AT_FDCWD, target_.c_str(), RENAME_EXCHANGE) == 0) {
       return true;
     }
     if (!cannot_be_renamed(errno)) fail_errno("saving folder", target_);
@@ -227,28 +232,23 @@ class folder_replacement {
     std::filesystem::rename(target_, aside, problem);
     if (problem && cannot_be_renamed(problem.value())) return false;
     refuse(problem, "saving folder", target_);
-    std::filesystem::rename(place_, target_, problem);
+    std::filesystem::rename(place(), target_, problem);
     if (problem) {
       std::error_code ignored;
       std::filesystem::rename(aside, target_, ignored);
       refuse(problem, "saving folder", target_);
     }
     // A temporary folder like others now: if this process is killed, the next one that saves here removes it.
-    std::filesystem::rename(aside, place_, problem);
-    if (problem) place_ = aside;
+    std::filesystem::rename(aside, place(), problem);
+    if (problem) place_.path = std::move(aside);
     return true;
   }
   static bool cannot_be_renamed(int reason) {
     return reason == EINVAL || reason == ENOSYS || reason == ENOTSUP || reason == EBUSY || reason == EXDEV;
   }
 
-  static void remove(std::filesystem::path place) noexcept {
-    std::error_code ignored;
-    if (!place.empty()) std::filesystem::remove_all(place, ignored);
-  }
-
   std::filesystem::path target_;
-  std::filesystem::path place_;
+  owned_folder place_;
   file_lock lock_;  // of the folder that is built
   bool exists_ = false;
   bool inside_ = false;

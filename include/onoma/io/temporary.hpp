@@ -4,6 +4,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/io/file_lock.hpp>
+#include <onoma/io/folder_entries.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -13,7 +14,7 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <vector>
 
 namespace onoma::inline ONOMA_ABI {
 
@@ -56,19 +57,22 @@ inline constexpr std::size_t temporary_length = 16;
 inline void sweep_temporaries(const std::filesystem::path& folder,
                               const std::function<bool(std::string_view)>& wanted) {
 #if ONOMA_HAS_MMAP
-  namespace fs = std::filesystem;
-  std::error_code problem;
-  for (fs::directory_iterator i(folder, problem), end; !problem && i != end; i.increment(problem)) {
-    const auto name = i->path().filename().string();
+  std::vector<std::filesystem::path> entries;
+  try {
+    entries = folder_entries(folder);
+  } catch (const error&) {
+    return;  // a folder that cannot be listed cannot be swept
+  }
+  for (const auto& entry : entries) {
+    const auto name = entry.filename().string();
     const auto target = target_of_temporary(name);
     if (target.empty() || !wanted(target)) continue;
     file_lock lock;
-    if (lock.try_to_lock(i->path()) != file_lock::outcome::held) continue;
+    if (lock.try_to_lock(entry) != file_lock::outcome::held) continue;
     struct stat status {};
     if (::fstat(lock.descriptor(), &status) != 0 || status.st_uid != ::geteuid()) continue;
-    std::error_code ignored;
-    if (S_ISREG(status.st_mode)) fs::remove(i->path(), ignored);
-    if (S_ISDIR(status.st_mode)) fs::remove_all(i->path(), ignored);
+    if (S_ISREG(status.st_mode)) ::unlink(entry.c_str());
+    if (S_ISDIR(status.st_mode)) remove_folder(entry);
   }
 #else
   static_cast<void>(folder);

@@ -363,7 +363,7 @@ class tokenizer_loader {
   [[nodiscard]] bool apply_options(json& root) const {
     if (asked_.row == nullptr || !root.is_object()) return false;
     const auto is = [&root](const char* part, const char* type) {
-      return member(member(root, part), "type") == type;
+      return is_text(member(member(root, part), "type"), type);
     };
     if (asked_.row->kind == tokenizer_kind::wordpiece && is("normalizer", "BertNormalizer")) {
       const auto options = bert();

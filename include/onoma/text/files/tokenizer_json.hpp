@@ -105,8 +105,8 @@ inline void read_post_processor(const json& processor, tokenizer::settings& sett
 
 /// BERT's chain, which is compiled as one pass over the text.
 inline bool is_bert(const json& root) {
-  return member(member(root, "normalizer"), "type") == "BertNormalizer" &&
-         member(member(root, "pre_tokenizer"), "type") == "BertPreTokenizer";
+  return is_text(member(member(root, "normalizer"), "type"), "BertNormalizer") &&
+         is_text(member(member(root, "pre_tokenizer"), "type"), "BertPreTokenizer");
 }
 /// Regular expressions keep the name of the file: they fail at texts too.
 inline tokenizer::general_settings read_general(const json& root, std::string_view name) {

@@ -59,6 +59,10 @@ class regex {
         data_.reset(pcre2_match_data_create_8(1, nullptr));
         limits_.reset(pcre2_match_context_create_8(nullptr));
         if (!data_ || !limits_) throw std::bad_alloc();
+        if (!data_ || !limits_) {
+          data_.reset();
+          throw std::bad_alloc();
+        }
         pcre2_set_match_limit_8(limits_.get(), steps_of_level[0]);
         pcre2_set_depth_limit_8(limits_.get(), 100'000);
         pcre2_set_heap_limit_8(limits_.get(), 64 * 1024);
@@ -120,6 +124,7 @@ class regex {
         fail(error_code::unsupported, where_, "a pattern that is found in reasonable time",
              "'" + source_ + "'");
       }
+      if (rc == PCRE2_ERROR_NOMEMORY) throw std::bad_alloc();
       if (rc >= 0) {
         const auto* range = pcre2_get_ovector_pointer_8(s.data_.get());
         begin = static_cast<std::uint32_t>(range[0]);
@@ -166,6 +171,7 @@ class regex {
   [[nodiscard]] code compile(const std::string& pattern) const {
     const std::unique_ptr<pcre2_compile_context_8, free_compile> context(
         pcre2_compile_context_create_8(nullptr));
+    if (!context) throw std::bad_alloc();
     pcre2_set_newline_8(context.get(), PCRE2_NEWLINE_LF);
     pcre2_set_parens_nest_limit_8(context.get(), 100);
     constexpr std::uint32_t options =
@@ -174,6 +180,7 @@ class regex {
     PCRE2_SIZE place = 0;
     code made(pcre2_compile_8(reinterpret_cast<PCRE2_SPTR8>(pattern.data()), pattern.size(), options,
                               &problem, &place, context.get()));
+    if (!made && problem == PCRE2_ERROR_HEAP_FAILED) throw std::bad_alloc();
     if (!made) {
       std::array<PCRE2_UCHAR8, 200> message{};
       pcre2_get_error_message_8(problem, message.data(), message.size());
