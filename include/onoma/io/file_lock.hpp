@@ -23,7 +23,9 @@ namespace onoma::inline ONOMA_ABI {
 class file_lock {
  public:
   file_lock() = default;
+  /// Takes what the other one holds.
   file_lock(file_lock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  /// Exchanges what both hold.
   file_lock& operator=(file_lock&& other) noexcept {
     std::swap(descriptor_, other.descriptor_);
     return *this;
@@ -116,8 +118,10 @@ class process_lock {
     static_cast<void>(doing);
 #endif
   }
+  /// Takes what the other one holds.
   process_lock(process_lock&& other) noexcept
       : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)) {}
+  /// Exchanges what both hold.
   process_lock& operator=(process_lock&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(lock_, other.lock_);

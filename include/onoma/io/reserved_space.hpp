@@ -93,8 +93,10 @@ class reserved_space {
     if (reason == EDQUOT) refuse("a quota that is used up");
 #endif
   }
+  /// Takes what the other one holds.
   reserved_space(reserved_space&& other) noexcept
       : bytes_(std::exchange(other.bytes_, 0)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+  /// Exchanges what both hold.
   reserved_space& operator=(reserved_space&& other) noexcept {
     std::swap(bytes_, other.bytes_);
     std::swap(descriptor_, other.descriptor_);
