@@ -118,8 +118,6 @@ class mapped_file {
     return *this;
   }
 
-  /// Whether the bytes are those of the file: else they are a copy in memory.
-  [[nodiscard]] bool is_mapping() const noexcept { return is_mapping_; }
   /// The whole file.
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
   /// The whole file, as characters.

@@ -124,13 +124,15 @@ class folder_replacement {
     sweep_temporaries(target_ / ".onoma");
     const auto parent = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
     const auto name = target_.filename().string() + ".";
+    std::vector<std::filesystem::path> others;
     try {
-      for (const auto& other : folder_entries(parent)) {
-        const auto found = other.filename().string();
-        if (!exists_ && found.starts_with(name) && found.ends_with(".old")) return;
-      }
+      if (!exists_) others = folder_entries(parent);
     } catch (const error&) {
       return;  // a folder that cannot be listed cannot be swept
+    }
+    for (const auto& other : others) {
+      const auto found = other.filename().string();
+      if (found.starts_with(name) && found.ends_with(".old")) return;
     }
     sweep_temporaries(target_);
   }

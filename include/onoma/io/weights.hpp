@@ -73,6 +73,8 @@ class model_weights {
     const auto entry = files.front().metadata().find(key);
     return entry == files.front().metadata().end() ? nullptr : &entry->second;
   }
+  /// How the files were asked for.
+  [[nodiscard]] file_access access() const noexcept { return access_; }
   /// Whether the tensors view the files themselves: else copies, which are in memory as a whole.
   [[nodiscard]] bool are_mapped() const noexcept { return ONOMA_HAS_MMAP != 0 && access_ == file_access::mapped; }
   /// The files that hold tensors.

@@ -181,8 +181,7 @@ class encoder_model {
                        const std::filesystem::path& path) {
     if constexpr (reads_host_memory<B>) {
       if (!config_.int8_weights) {
-        packed_cache cache(path, packed_layout_, folder.tensors(), match,
-                           folder.tensors().are_mapped() ? file_access::mapped : file_access::copied);
+        packed_cache cache(path, packed_layout_, folder.tensors(), match);
         fill_parameters(match, folder.tensors(), config_.initializer_range, 0, *parameters_, *this,
                         [&](const parameter_entry& entry) {
                           const auto* weight = cache.find(entry.name);

@@ -32,14 +32,15 @@ namespace onoma::inline ONOMA_ABI {
 /// A file that others may write to is not believed, as ssh believes no such key.
 class packed_cache {
  public:
-  /// Opens the file if it was made by `layout` from these weights; else this cache is empty.
+  /// Opens the file, mapped or copied as the weights are, if it was made by `layout` from these weights; else this
+  /// cache is empty.
   /// @throws onoma::error (invalid_argument) for another file of that name, which a cache would replace;
   /// (io) if it cannot be read.
   packed_cache(std::filesystem::path path, const std::string& layout, const model_weights& weights,
-               const checkpoint_match& match, file_access access = file_access::mapped)
+               const checkpoint_match& match)
       : path_(std::move(path)), weights_(&weights), source_(describe_source(layout, match)) {
     if (!is_there(path_)) return;
-    auto found = read(path_, access);
+    auto found = read(path_, weights.access());
     if (const auto reason = why_not(found); reason.empty()) {
       file_ = std::move(found);
     } else {

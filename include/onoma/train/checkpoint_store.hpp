@@ -5,6 +5,7 @@
 #include <onoma/core/types.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/file_lock.hpp>
+#include <onoma/io/folder_entries.hpp>
 #include <onoma/io/reserved_space.hpp>
 #include <onoma/io/temporary.hpp>
 
@@ -136,13 +137,13 @@ class checkpoint_store {
       const std::filesystem::path& folder) {
     namespace fs = std::filesystem;
     std::vector<std::pair<index_t, fs::path>> found;
-    std::error_code problem;
-    for (fs::directory_iterator i(folder, problem), end; !problem && i != end; i.increment(problem)) {
+    for (auto& entry : folder_entries(folder)) {
       std::error_code ignored;
-      const auto step = step_of(i->path().filename().string());
-      if (step && i->symlink_status(ignored).type() == fs::file_type::regular) found.emplace_back(*step, i->path());
+      const auto step = step_of(entry.filename().string());
+      if (step && fs::symlink_status(entry, ignored).type() == fs::file_type::regular) {
+        found.emplace_back(*step, std::move(entry));
+      }
     }
-    if (problem) fail(error_code::io, "listing " + folder.string(), "", problem.message());
     std::sort(found.begin(), found.end(), std::greater<>());
     return found;
   }

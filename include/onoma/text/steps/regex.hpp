@@ -58,7 +58,6 @@ class regex {
       if (!data_) {
         data_.reset(pcre2_match_data_create_8(1, nullptr));
         limits_.reset(pcre2_match_context_create_8(nullptr));
-        if (!data_ || !limits_) throw std::bad_alloc();
         if (!data_ || !limits_) {
           data_.reset();
           throw std::bad_alloc();
