@@ -60,6 +60,25 @@ TEST_CASE("exp: at most 2 ulp, and the ends of its range") {
   CHECK(std::isfinite(at(1000.0F)));
 }
 
+TEST_CASE("log: at most 1 ulp from 1/2 on, of every binade") {
+  const auto ulps = [](double found, double x) {
+    const double expected = std::log(x);
+    const auto size = static_cast<float>(std::max(std::abs(expected), 0.5));
+    const double ulp = static_cast<double>(std::nextafter(size, INFINITY)) - static_cast<double>(size);
+    return std::abs(found - expected) / ulp;
+  };
+  const auto log = [](batch x) { return onoma::simd::log<arch>(x); };
+  double error = worst(0.5, 2.5, 8'000'000, log, ulps);
+  for (int exponent = -126; exponent < 128; ++exponent) {
+    error = std::max(error, worst(std::ldexp(1.0, exponent), std::ldexp(1.99999, exponent), 4096, log, ulps));
+  }
+  MESSAGE("log: " << error << " ulp");
+  CHECK(error <= 1.0);
+  float one[static_cast<std::size_t>(batch::size)];
+  onoma::simd::store<arch>(one, log(batch(1.0F)));
+  CHECK(one[0] == 0.0F);
+}
+
 TEST_CASE("GELU and its derivatives: the stated absolute errors") {
   const auto against = [](double (*expected)(double)) {
     return [expected](double found, double x) { return std::abs(found - expected(x)); };

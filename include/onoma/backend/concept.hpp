@@ -6,6 +6,7 @@
 #pragma once
 
 #include <onoma/core/activation.hpp>
+#include <onoma/core/crf.hpp>
 #include <onoma/core/operands.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/core/rng.hpp>
@@ -202,6 +203,42 @@ concept training_backend = inference_backend<B> && requires(
   // (step, parameter, gradient, first moment, second moment, seen [V]): a row that is used becomes seen,
   // a row that was never used only decays, since its moments are zero too; no row is used afterwards.
   { b.adamw(step, m, dtable, m, m, marks) };
+};
+
+/// What a head of linear chains needs beside the functions of inference (core/crf.hpp). Targets, which may be
+/// empty, leave the paths that agree with them.
+///
+/// All of them check what they are given as `check_crf` and `check_crf_targets` do, and refuse a sequence without a
+/// path as `check_crf_sums`: results are then in no state to be used. What a sequence gets does not depend on the
+/// others of its batch. What decoding finds (labels, paths, scores, sums) lies in host memory.
+template <class B>
+concept chain_backend =
+    inference_backend<B> &&
+    requires(B& b, const crf_chain<typename B::scalar>& chain, mat<const typename B::scalar> cm,
+             const sequences& batch, const crf_targets& targets, mat<typename B::scalar> m,
+             vec<std::int32_t> labels, mat<std::int32_t> paths, vec<double> numbers, mat<double> table) {
+  // labels [N] of the best path of each sequence, and its score [B]. Of paths of equal score, the one with the
+  // lowest label at the last word where they differ.  (chain, emissions [N, L], batch, targets, labels, scores)
+  { b.crf_viterbi(chain, cm, batch, targets, labels, numbers) };
+  // Probabilities [N, L] of labels under all paths that agree with the targets (null: not wanted), and the
+  // logarithm of the sum over these paths [B]: less that without targets, the logarithm of their probability.
+  { b.crf_marginals(chain, cm, batch, targets, m, numbers) };
+  // The K best paths: row k of `paths` [K, N] has the k-th of each sequence, of score [B, K]. Where a sequence has
+  // fewer paths, labels are -1 and scores minus infinity.  (chain, emissions, batch, paths, scores)
+  { b.crf_n_best(chain, cm, batch, paths, table) };
+};
+
+/// The loss of linear chains and its gradients.
+template <class B>
+concept chain_training_backend =
+    training_backend<B> && chain_backend<B> &&
+    requires(B& b, const crf_chain<typename B::scalar>& chain, mat<const typename B::scalar> cm,
+             const sequences& batch, const crf_targets& targets, typename B::scalar t,
+             mat<typename B::scalar> m, const crf_gradients<typename B::scalar>& gradients) {
+  // Sum over the sequences of minus log(probability of the paths that agree with the targets); it counts the words
+  // of which the targets say something. demissions [N, L] is set to t times the gradient (null: loss only), and t
+  // times that of the weights is added (null views: not wanted).
+  { b.crf_loss(chain, cm, batch, targets, t, m, gradients) } -> std::same_as<loss_result>;
 };
 
 /// A backend whose kernels can read the host's memory where it lies: of a mapped file, they then touch

@@ -232,6 +232,27 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.softmax(x, y);
   }
+  [[nodiscard]] loss_result crf_loss(const crf_chain<scalar>& chain, in emissions, const sequences& batch,
+                                     const crf_targets& targets, scalar scale, out demissions,
+                                     const crf_gradients<scalar>& gradients) {
+    const opened access(*regions_);
+    return inner_.crf_loss(chain, emissions, batch, targets, scale, demissions, gradients);
+  }
+  void crf_marginals(const crf_chain<scalar>& chain, in emissions, const sequences& batch,
+                     const crf_targets& targets, out probabilities, vec<double> log_sums) {
+    const opened access(*regions_);
+    inner_.crf_marginals(chain, emissions, batch, targets, probabilities, log_sums);
+  }
+  void crf_viterbi(const crf_chain<scalar>& chain, in emissions, const sequences& batch,
+                   const crf_targets& targets, vec<std::int32_t> labels, vec<double> scores) {
+    const opened access(*regions_);
+    inner_.crf_viterbi(chain, emissions, batch, targets, labels, scores);
+  }
+  void crf_n_best(const crf_chain<scalar>& chain, in emissions, const sequences& batch,
+                  mat<std::int32_t> paths, mat<double> scores) {
+    const opened access(*regions_);
+    inner_.crf_n_best(chain, emissions, batch, paths, scores);
+  }
   [[nodiscard]] double squared_norm(vec<const scalar> v) {
     const opened access(*regions_);
     return inner_.squared_norm(v);

@@ -6,6 +6,7 @@
 #include <onoma/kernels/ref/activation.hpp>
 #include <onoma/kernels/ref/adamw.hpp>
 #include <onoma/kernels/ref/attention.hpp>
+#include <onoma/kernels/ref/crf.hpp>
 #include <onoma/kernels/ref/dropout.hpp>
 #include <onoma/kernels/ref/embedding.hpp>
 #include <onoma/kernels/ref/gate.hpp>
@@ -243,6 +244,57 @@ class reference_backend {
     if (!dry_run_) ref::softmax(x, y);
   }
 
+  [[nodiscard]] loss_result crf_loss(const crf_chain<T>& chain, mat<const T> emissions, const sequences& batch,
+                                     const crf_targets& targets, T scale, mat<T> demissions,
+                                     const crf_gradients<T>& gradients) const {
+    loss_result loss;
+    if (dry_run_) return loss;
+    check_crf(chain, emissions, batch);
+    loss.count = check_crf_targets(targets, emissions.rows, chain.labels());
+    std::vector<double> all;
+    std::vector<double> allowed;
+    for (index_t b = 0; b < batch.count(); ++b) {
+      const auto sums = ref::crf_loss(crf_sequence_of(chain, emissions, batch, targets, b), scale, {});
+      all.push_back(static_cast<double>(sums.all));
+      allowed.push_back(static_cast<double>(sums.allowed));
+      loss.sum += all.back() - allowed.back();
+    }
+    check_crf_sums({all.data(), batch.count()}, "at all");
+    check_crf_sums({allowed.data(), batch.count()}, "that agrees with its targets");
+    if (!demissions) return loss;
+    for (index_t n = 0; n < demissions.rows; ++n) fill(demissions.row(n), T(0));
+    for (index_t b = 0; b < batch.count(); ++b) {
+      const auto marginals = demissions.rows_slice(batch.begin(b), batch.length(b));
+      ref::crf_loss(crf_sequence_of(chain, emissions, batch, targets, b), scale, {marginals, gradients});
+    }
+    return loss;
+  }
+  void crf_marginals(const crf_chain<T>& chain, mat<const T> emissions, const sequences& batch,
+                     const crf_targets& targets, mat<T> probabilities, vec<double> log_sums) const {
+    if (dry_run_) return;
+    check_crf(chain, emissions, batch);
+    static_cast<void>(check_crf_targets(targets, emissions.rows, chain.labels()));
+    for (index_t n = 0; n < probabilities.rows; ++n) fill(probabilities.row(n), T(0));
+    for (index_t b = 0; b < batch.count(); ++b) {
+      const auto sequence = crf_sequence_of(chain, emissions, batch, targets, b);
+      ref::crf_expectations<T> to;
+      if (probabilities) to.marginals = probabilities.rows_slice(batch.begin(b), batch.length(b));
+      log_sums[b] = static_cast<double>(ref::crf_expect(sequence, T(1), to));
+    }
+    check_crf_sums(log_sums, "that agrees with its targets");
+  }
+  void crf_viterbi(const crf_chain<T>& chain, mat<const T> emissions, const sequences& batch,
+                   const crf_targets& targets, vec<std::int32_t> labels, vec<double> scores) const {
+    if (dry_run_) return;
+    static_cast<void>(check_crf_targets(targets, emissions.rows, chain.labels()));
+    best_paths(chain, emissions, batch, targets, {labels.data, 1, labels.size}, {scores.data, scores.size, 1});
+    check_crf_sums(scores, "that agrees with its targets");
+  }
+  void crf_n_best(const crf_chain<T>& chain, mat<const T> emissions, const sequences& batch,
+                  mat<std::int32_t> paths, mat<double> scores) const {
+    if (!dry_run_) best_paths(chain, emissions, batch, {}, paths, scores);
+  }
+
   [[nodiscard]] double squared_norm(vec<const T> v) const {
     double sum = 0.0;
     if (dry_run_) return sum;
@@ -294,6 +346,23 @@ class reference_backend {
   /// @}
 
  private:
+  [[nodiscard]] static ref::crf_sequence<T> crf_sequence_of(const crf_chain<T>& chain, mat<const T> emissions,
+                                                            const sequences& batch, const crf_targets& targets,
+                                                            index_t b) {
+    const index_t first = batch.begin(b);
+    const index_t count = batch.length(b);
+    return {emissions.rows_slice(first, count), chain, targets.slice(first, count)};
+  }
+  static void best_paths(const crf_chain<T>& chain, mat<const T> emissions, const sequences& batch,
+                         const crf_targets& targets, mat<std::int32_t> paths, mat<double> scores) {
+    check_crf(chain, emissions, batch);
+    std::vector<T> found(static_cast<std::size_t>(paths.rows));
+    for (index_t b = 0; b < batch.count(); ++b) {
+      ref::crf_n_best(crf_sequence_of(chain, emissions, batch, targets, b),
+                      paths.cols_slice(batch.begin(b), batch.length(b)), vec<T>{found.data(), paths.rows});
+      for (index_t k = 0; k < paths.rows; ++k) scores(b, k) = static_cast<double>(found[static_cast<std::size_t>(k)]);
+    }
+  }
   static void pack_int8(std::span<const stored_matrix> rows, packed_weight& packed) {
     packed.values.clear();
     for (const auto& piece : rows) {
@@ -308,5 +377,6 @@ class reference_backend {
 
 static_assert(training_backend<reference_backend<float>>);
 static_assert(training_backend<reference_backend<double>>);
+static_assert(chain_training_backend<reference_backend<double>>);
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -16,6 +16,7 @@
 #include <onoma/core/types.hpp>
 #include <onoma/core/view.hpp>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -141,7 +142,7 @@ inline void check_crf_rules(const crf_rules& rules, index_t labels) {
 
 }  // namespace detail
 
-/// Looks at a chain and a batch in host memory. What passes is safe to compute with.
+/// Looks at a chain and a batch in host memory.
 /// @throws onoma::error (shape_mismatch) for extents that do not fit together, (invalid_argument) for a sequence
 /// without words and for numbers that are not finite, with their place.
 template <class T>
@@ -158,6 +159,8 @@ void check_crf(const crf_chain<T>& chain, mat<const T> emissions, const sequence
   detail::refuse_crf_shape(emissions.rows == words && (words == 0 || emissions.cols == labels), "emissions",
                            std::to_string(words) + " words x " + std::to_string(labels) + " labels",
                            emissions.rows, emissions.cols);
+  check(batch.count() == 0 || batch.begin(0) == 0, error_code::invalid_argument, detail::crf_operation,
+        "offsets that begin with 0", "others");
   for (index_t b = 0; b < batch.count(); ++b) {
     if (batch.length(b) > 0) continue;
     fail(error_code::invalid_argument, detail::crf_operation, "sequences of at least one word",
@@ -205,14 +208,18 @@ void check_crf(const crf_chain<T>& chain, mat<const T> emissions, const sequence
 /// The logarithm of an empty sum: what a kernel says of a sequence without a path.
 inline constexpr double crf_no_path = -std::numeric_limits<double>::infinity();
 
-/// Refuses a batch of which a sequence has no path: `log_sums` [B] holds `crf_no_path` there. `what` names the
-/// paths, such as "of its labels".
-/// @throws onoma::error (invalid_argument) with the number of the sequence.
-inline void refuse_no_path(vec<const double> log_sums, const char* what) {
+/// Looks at what a kernel found: `log_sums` [B] over some paths, which `what` names, such as "that has its labels".
+/// @throws onoma::error (invalid_argument) with the number of the first sequence that has no such path, or whose
+/// scores are so large that their sums are not finite.
+inline void check_crf_sums(vec<const double> log_sums, const char* what) {
   for (index_t b = 0; b < log_sums.size; ++b) {
-    if (log_sums[b] != crf_no_path) continue;
-    fail(error_code::invalid_argument, std::string(detail::crf_operation) + ": sequence " + std::to_string(b),
-         "a path that the rules of transitions allow", std::string("none ") + what);
+    if (std::isfinite(log_sums[b])) continue;
+    const std::string operation = std::string(detail::crf_operation) + ": sequence " + std::to_string(b);
+    if (log_sums[b] != crf_no_path) {
+      fail(error_code::invalid_argument, operation, "scores whose sums are finite", std::to_string(log_sums[b]));
+    }
+    fail(error_code::invalid_argument, operation, "a path that the rules of transitions allow",
+         std::string("none ") + what);
   }
 }
 

@@ -255,6 +255,56 @@ struct cross_entropy_call {
   index_t dx_stride = 0;
 };
 
+/// Weights and rules of a linear chain (core/crf.hpp) into the layout that its kernels read.
+struct crf_prepare_call {
+  index_t labels = 0;
+  const float* transitions = nullptr;  ///< [L, L]
+  index_t transitions_stride = 0;
+  const float* start = nullptr;              ///< [L]
+  const float* end = nullptr;                ///< [L]
+  const std::uint8_t* may_follow = nullptr;  ///< [L, L] 0 forbids; null: all may
+  index_t may_follow_stride = 0;
+  const std::uint8_t* may_start = nullptr;  ///< [L] likewise
+  const std::uint8_t* may_end = nullptr;    ///< [L] likewise
+  float* chain = nullptr;                   ///< as many floats as the table asks for
+};
+
+/// One sequence under a prepared chain, and which of its paths count.
+struct crf_operand {
+  index_t words = 0;  ///< > 0
+  index_t labels = 0;
+  const float* chain = nullptr;
+  const float* x = nullptr;  ///< emissions [words, L]
+  index_t x_stride = 0;
+  const std::int32_t* known = nullptr;  ///< [words] labels, or `unknown`; null: no word is known
+  std::int32_t unknown = 0;
+  const std::uint8_t* allowed = nullptr;  ///< [words, L] of words that are not known; null: any label
+  index_t allowed_stride = 0;
+  float* scratch = nullptr;  ///< as many floats as the table asks for
+};
+
+/// log of the sum over all paths that count, and `factor` times its gradient: probabilities of labels, and of
+/// pairs of neighbours, starts and ends. Without a path the sum is minus infinity and no gradient is written.
+struct crf_sums_call {
+  crf_operand sequence{};
+  double* log_sum = nullptr;
+  float factor = 1.0F;
+  bool accumulate = false;  ///< dx is added to, not set
+  float* dx = nullptr;      ///< [words, L]; null: no gradient is wanted
+  index_t dx_stride = 0;
+  /// Added to, unless it is null: transitions [L, P], start [P], end [P] for rows of P floats, L padded to
+  /// whole vectors.
+  float* dchain = nullptr;
+};
+
+/// The best path that counts, and its score; minus infinity and no path where there is none, infinity where scores
+/// are too large.
+struct crf_viterbi_call {
+  crf_operand sequence{};
+  std::int32_t* path = nullptr;  ///< [words]
+  double* score = nullptr;
+};
+
 /// Rows of a table, one for each token.
 struct gather_call {
   const float* table = nullptr;  ///< null: no such table
@@ -406,6 +456,13 @@ struct kernel_table {
 
   void (*softmax)(const softmax_call&);
   void (*cross_entropy)(const cross_entropy_call&);
+
+  // Linear chains. Scratch never shrinks where words or labels grow.
+  index_t (*crf_chain_size)(index_t labels);  ///< floats of a prepared chain
+  void (*crf_prepare)(const crf_prepare_call&);
+  index_t (*crf_scratch)(index_t words, index_t labels);  ///< floats
+  void (*crf_sums)(const crf_sums_call&);
+  void (*crf_viterbi)(const crf_viterbi_call&);
 
   void (*embed)(const embed_call&);
   void (*scatter_add)(const scatter_call&);

@@ -36,6 +36,35 @@ template <class Arch>
   return (p * scale1) * scale2;
 }
 
+/// log(x) for normal x > 0, with an error of at most 1 ulp of the larger of |log(x)| and 1/2.
+///
+/// x = 2^n m with m in [sqrt(1/2), sqrt 2): the bits of x less those of sqrt(1/2) have n above the fraction. For
+/// f = m - 1, log m = f - f^2 / 2 + f^3 P(f) with the polynomial of Moshier's Cephes (logf.c), and n ln 2 in the
+/// two parts of `exp`.
+template <class Arch>
+[[nodiscard]] inline floats<Arch> log(floats<Arch> x) {
+  using batch = floats<Arch>;
+  using integers = xsimd::batch<std::int32_t, Arch>;
+  const integers bits = xsimd::bitwise_cast<integers>(x);
+  const integers exponent = (bits - integers(0x3F3504F3)) >> 23;
+  const batch f = xsimd::bitwise_cast<batch>(bits - (exponent << 23)) - batch(1.0F);
+  const batch n = xsimd::batch_cast<float>(exponent);
+  batch p(7.0376836292e-2F);
+  p = xsimd::fma(p, f, batch(-1.1514610310e-1F));
+  p = xsimd::fma(p, f, batch(1.1676998740e-1F));
+  p = xsimd::fma(p, f, batch(-1.2420140846e-1F));
+  p = xsimd::fma(p, f, batch(1.4249322787e-1F));
+  p = xsimd::fma(p, f, batch(-1.6668057665e-1F));
+  p = xsimd::fma(p, f, batch(2.0000714765e-1F));
+  p = xsimd::fma(p, f, batch(-2.4999993993e-1F));
+  p = xsimd::fma(p, f, batch(3.3333331174e-1F));
+  const batch square = f * f;
+  batch tail = p * f * square;
+  tail = xsimd::fma(n, batch(-2.12194440e-4F), tail);
+  tail = xsimd::fma(square, batch(-0.5F), tail);
+  return xsimd::fma(n, batch(0.693359375F), f + tail);
+}
+
 /// The standard normal distribution function Phi(x) and exp(-x^2 / 2), which its derivative needs.
 ///
 /// Phi(-t) = erfc(t / sqrt 2) / 2 and erfc(z) = exp(-z^2) P(u), u = 1 / (1 + 0.4 z): the scaled

@@ -3,6 +3,7 @@
 
 #include <onoma/backend/concept.hpp>
 #include <onoma/backend/cpu/attention.hpp>
+#include <onoma/backend/cpu/crf.hpp>
 #include <onoma/backend/cpu/loss.hpp>
 #include <onoma/backend/cpu/products.hpp>
 #include <onoma/backend/cpu/rows.hpp>
@@ -249,6 +250,38 @@ class cpu_backend {
     if (!dry_run_) cpu::softmax(own_, x, y);
   }
 
+  // Linear chains.
+
+  [[nodiscard]] loss_result crf_loss(const crf_chain<float>& chain, mat<const float> emissions,
+                                     const sequences& batch, const crf_targets& targets, float scale,
+                                     mat<float> demissions, const crf_gradients<float>& gradients) {
+    if (dry_run_) return {};
+    check_crf(chain, emissions, batch);
+    const index_t known = check_crf_targets(targets, emissions.rows, chain.labels());
+    cpu::crf_tasks tasks(own_, chain, emissions, batch);
+    return {tasks.loss(targets, scale, demissions, gradients), known};
+  }
+  void crf_marginals(const crf_chain<float>& chain, mat<const float> emissions, const sequences& batch,
+                     const crf_targets& targets, mat<float> probabilities, vec<double> log_sums) {
+    if (dry_run_) return;
+    check_crf(chain, emissions, batch);
+    static_cast<void>(check_crf_targets(targets, emissions.rows, chain.labels()));
+    cpu::crf_tasks(own_, chain, emissions, batch).marginals(targets, probabilities, log_sums);
+  }
+  void crf_viterbi(const crf_chain<float>& chain, mat<const float> emissions, const sequences& batch,
+                   const crf_targets& targets, vec<std::int32_t> labels, vec<double> scores) {
+    if (dry_run_) return;
+    check_crf(chain, emissions, batch);
+    static_cast<void>(check_crf_targets(targets, emissions.rows, chain.labels()));
+    cpu::crf_tasks(own_, chain, emissions, batch).viterbi(targets, labels, scores);
+  }
+  void crf_n_best(const crf_chain<float>& chain, mat<const float> emissions, const sequences& batch,
+                  mat<std::int32_t> paths, mat<double> scores) const {
+    if (dry_run_) return;
+    check_crf(chain, emissions, batch);
+    cpu::crf_n_best(own_, chain, emissions, batch, paths, scores);
+  }
+
   [[nodiscard]] double squared_norm(vec<const float> v) { return norm_of(v); }
   [[nodiscard]] double squared_norm(const table_gradient<float>& gradient) {
     return norm_of(gradient);
@@ -289,6 +322,7 @@ class cpu_backend {
 };
 
 static_assert(training_backend<cpu_backend>);
+static_assert(chain_training_backend<cpu_backend>);
 static_assert(reads_host_memory<cpu_backend>);
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/kernels/cpu/attention.hpp>
+#include <onoma/kernels/cpu/crf.hpp>
 #include <onoma/kernels/cpu/elementwise.hpp>
 #include <onoma/kernels/cpu/epilogue.hpp>
 #include <onoma/kernels/cpu/gemm.hpp>
@@ -225,6 +226,11 @@ template <class Arch>
   t.attention_backward = entries::attention_backward;
   t.softmax = softmax_rows<Arch>;
   t.cross_entropy = cross_entropy_rows<Arch>;
+  t.crf_chain_size = crf_chain_size<Arch>;
+  t.crf_prepare = crf_prepare<Arch>;
+  t.crf_scratch = crf_scratch<Arch>;
+  t.crf_sums = crf_sums<Arch>;
+  t.crf_viterbi = crf_viterbi<Arch>;
   t.embed = entries::embed;
   t.scatter_add = entries::scatter_add;
   t.sum_of_squares = entries::sum_of_squares;
