@@ -32,7 +32,8 @@ namespace onoma::inline ONOMA_ABI::cpu {
 
 inline constexpr float crf_none = -std::numeric_limits<float>::infinity();  ///< log(0): what is no path
 
-/// The smallest sum that products of exponentials give to rounding: ten decimal places above what underflows.
+/// The smallest sum that is taken of products: ten decimal places above what underflows, and far enough from it for
+/// sums of p / s over ten thousand million words.
 inline constexpr float crf_floor = 1e-28F;
 
 /// A prepared chain of L labels: rows of P floats, L padded to whole vectors with what is no path.
