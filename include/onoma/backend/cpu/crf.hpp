@@ -18,6 +18,7 @@ namespace onoma::inline ONOMA_ABI::cpu {
 /// One call for a batch: its prepared chain, and the operands of its kernels. What it is made of was checked.
 class crf_tasks {
  public:
+  /// Prepares the chain.
   crf_tasks(workbench& own, const crf_chain<float>& chain, mat<const float> emissions, const sequences& batch)
       : own_(own),
         emissions_(emissions),
@@ -74,6 +75,7 @@ class crf_tasks {
     return sum;
   }
 
+  /// Probabilities of labels [N, L] (null: not wanted), and logarithms of sums over paths [B].
   void marginals(const crf_targets& targets, mat<float> probabilities, vec<double> log_sums) {
     for_each(0, batch_.count(), own_.kernels->crf_scratch(longest_, labels_), [&](index_t b, float* scratch) {
       auto call = sums_call(b, targets, scratch, log_sums.data + b);
@@ -84,6 +86,7 @@ class crf_tasks {
     check_crf_sums(log_sums, "that agrees with its targets");
   }
 
+  /// Labels [N] of the best paths, and their scores [B].
   void viterbi(const crf_targets& targets, vec<std::int32_t> labels, vec<double> scores) {
     for_each(0, batch_.count(), own_.kernels->crf_scratch(longest_, labels_), [&](index_t b, float* scratch) {
       crf_viterbi_call call;
