@@ -40,11 +40,7 @@ struct settings : shared_options {
 onoma::metric_options metric_of(const settings& s) {
   onoma::metric_options options;
   if (s.mode == "default") return options;
-  for (const auto scheme : {onoma::tag_scheme::iob1, onoma::tag_scheme::iob2,
-                            onoma::tag_scheme::ioe1, onoma::tag_scheme::ioe2,
-                            onoma::tag_scheme::iobes, onoma::tag_scheme::bilou}) {
-    if (onoma::to_string(scheme) == s.scheme) options.strict = scheme;
-  }
+  options.strict = onoma::tag_scheme_from_name(s.scheme);
   return options;
 }
 
@@ -149,7 +145,7 @@ void add_metric(CLI::App& app, settings& s) {
                    ->check(CLI::IsMember({"default", "strict"}))
                    ->capture_default_str();
   app.add_option("--scheme", s.scheme, "Tag scheme of --mode strict")
-      ->check(CLI::IsMember({"IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU"}))
+      ->check(CLI::IsMember({"IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU", "BMEWO", "IO"}))
       ->needs(mode)
       ->capture_default_str();
   app.add_option("--digits", s.digits, "Digits after the point")

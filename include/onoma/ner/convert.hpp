@@ -1,4 +1,4 @@
-/// Rewriting tags: entities to tags, other schemes to BIO.
+/// Rewriting tags: entities to tags, one scheme to another.
 #pragma once
 
 #include <onoma/core/error.hpp>
@@ -46,6 +46,8 @@ namespace onoma::inline ONOMA_ABI {
       case tag_scheme::ioe2: return last ? 'E' : 'I';
       case tag_scheme::iobes: return first && last ? 'S' : first ? 'B' : last ? 'E' : 'I';
       case tag_scheme::bilou: return first && last ? 'U' : first ? 'B' : last ? 'L' : 'I';
+      case tag_scheme::bmewo: return first && last ? 'W' : first ? 'B' : last ? 'E' : 'M';
+      case tag_scheme::io: return 'I';
     }
     return 'I';
   };
@@ -67,13 +69,14 @@ namespace onoma::inline ONOMA_ABI {
 /// One sequence in another scheme.
 struct converted_tags {
   std::vector<std::string> tags;  ///< as many as before
-  index_t repairs = 0;  ///< tags that had to change for the sequence to be one of its scheme
+  index_t repairs = 0;  ///< tags that had to change for the sequence to be one of the scheme it was in
+  index_t lost = 0;  ///< borders that the new scheme cannot say: in IO, neighbours of one type become one entity
 };
 
-/// Rewrites a sequence of any scheme as BIO. Nothing is lost: what the scheme's rules would call
-/// invalid opens or continues an entity as in `lenient_entities`, and is counted.
-/// @throws onoma::error (invalid_argument) for a tag that the scheme does not have.
-[[nodiscard]] inline converted_tags to_bio(std::span<const std::string> tags, tag_scheme from) {
+namespace detail {
+
+/// The entities of tags of a scheme, whose rules they may break.
+[[nodiscard]] inline std::vector<entity_span> read_tags(std::span<const std::string> tags, tag_scheme from) {
   const auto prefixes = prefixes_of(from);
   std::vector<std::string> readable(tags.begin(), tags.end());
   for (std::size_t i = 0; i < readable.size(); ++i) {
@@ -87,16 +90,36 @@ struct converted_tags {
            "O, or a prefix of " + std::string(prefixes) + ", a hyphen and a type",
            "'" + tag + "'");
     }
-    // conlleval's transitions know BIOES, not BILOU: the same scheme in other letters.
-    if (tag[0] == 'U') tag[0] = 'S';
+    // conlleval's transitions know BIOES, not BILOU and BMEWO: the same scheme in other letters.
+    if (tag[0] == 'U' || tag[0] == 'W') tag[0] = 'S';
     if (tag[0] == 'L') tag[0] = 'E';
+    if (tag[0] == 'M') tag[0] = 'I';
   }
-  const auto entities = lenient_entities(readable);
+  return lenient_entities(readable);
+}
+
+}  // namespace detail
+
+/// Rewrites a sequence of one scheme in another. What the rules of its scheme would call invalid opens or continues
+/// an entity as in `lenient_entities`, and is counted. All schemes but IO say the same: what is lost is counted too.
+/// @throws onoma::error (invalid_argument) for a tag that the scheme `from` does not have.
+[[nodiscard]] inline converted_tags convert_tags(std::span<const std::string> tags, tag_scheme from, tag_scheme to) {
+  const auto entities = detail::read_tags(tags, from);
   const auto size = static_cast<index_t>(tags.size());
   const auto valid = encode_tags(entities, size, from);
-  converted_tags result{bio_tags(entities, size), 0};
+  converted_tags result{encode_tags(entities, size, to)};
   for (std::size_t i = 0; i < tags.size(); ++i) result.repairs += tags[i] != valid[i] ? 1 : 0;
+  for (std::size_t i = 1; to == tag_scheme::io && i < entities.size(); ++i) {
+    const bool neighbours = entities[i - 1].end == entities[i].begin && entities[i - 1].type == entities[i].type;
+    result.lost += neighbours ? 1 : 0;
+  }
   return result;
+}
+
+/// Rewrites a sequence of any scheme as BIO, as `convert_tags` does. Nothing is lost.
+/// @throws onoma::error (invalid_argument) for a tag that the scheme does not have.
+[[nodiscard]] inline converted_tags to_bio(std::span<const std::string> tags, tag_scheme from) {
+  return convert_tags(tags, from, tag_scheme::iob2);
 }
 
 /// Rewrites the tags of whole data, for example of `std::vector<sentence>` (anything whose elements

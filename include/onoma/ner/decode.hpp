@@ -14,7 +14,7 @@ namespace onoma::inline ONOMA_ABI {
 
 /// Reads the tags of one sequence from left to right and says of each word whether it opens an
 /// entity, continues the open one, or stands outside. BIO is the common case; the prefixes of BIOES,
-/// BILOU and BMES are understood, since models with such heads exist.
+/// BILOU, BMES and BMEWO are understood, since models with such heads exist.
 class tag_reader {
  public:
   /// What a tag does: it stands outside, or opens an entity, or continues one.
@@ -27,8 +27,9 @@ class tag_reader {
       open_ = false;
       return step::outside;
     }
-    const bool begins = prefix == 'B' || prefix == 'S' || prefix == 'U';
-    const bool ends = prefix == 'E' || prefix == 'L' || prefix == 'S' || prefix == 'U';
+    const bool alone = prefix == 'S' || prefix == 'U' || prefix == 'W';
+    const bool begins = alone || prefix == 'B';
+    const bool ends = alone || prefix == 'E' || prefix == 'L';
     const bool continues = open_ && !begins && type == type_;
     // A label without a prefix opens an entity by right.
     if (!begins && !continues && type.size() != tag.size()) ++repairs_;

@@ -18,7 +18,8 @@ namespace onoma::inline ONOMA_ABI {
 
 /// What `guess_scheme` found.
 struct scheme_guess {
-  std::optional<tag_scheme> scheme;  ///< none: no tag with a prefix, or BMES, which has no conversion
+  std::optional<tag_scheme> scheme;  ///< none: no tag with a prefix, or BMES, which has no conversion. Never
+                                    ///< IO, whose tags are those of IOB1 and mean the same
   index_t misplaced = 0;  ///< tags that the scheme would not have put there, such as I- behind O in IOB2
   index_t foreign = 0;    ///< tags whose prefix it does not have, or that have none
 };
@@ -40,7 +41,7 @@ class scheme_counter {
   /// The scheme that fits most of what was counted.
   [[nodiscard]] std::optional<tag_scheme> scheme() const {
     const auto of = [&](char prefix) { return prefixes_[prefix_names.find(prefix)]; };
-    if (of('M') > 0) return std::nullopt;
+    if (of('M') + of('W') > 0) return of('S') > of('W') ? std::nullopt : std::optional(tag_scheme::bmewo);
     if (of('U') + of('L') > of('S') + of('E')) return tag_scheme::bilou;
     if (of('S') > 0 || (of('E') > 0 && of('B') > 0)) return tag_scheme::iobes;
     if (of('E') > 0) return ends_inside_ > ends_ ? tag_scheme::ioe1 : tag_scheme::ioe2;
@@ -59,8 +60,8 @@ class scheme_counter {
     ends_inside_ += previous.prefix == 'I' ? 1 : 0;
   }
 
-  static constexpr std::string_view prefix_names = "BIESLUM";
-  index_t prefixes_[7] = {};
+  static constexpr std::string_view prefix_names = "BIESLUMW";
+  index_t prefixes_[8] = {};
   // At the borders of entities whose neighbour is none of their type:
   index_t begins_ = 0;         // B-
   index_t begins_inside_ = 0;  // I-

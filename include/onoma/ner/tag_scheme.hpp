@@ -1,4 +1,4 @@
-/// Tag schemes (IOB1, IOB2 = BIO, IOE, IOBES, BILOU): which spans a tag sequence stands for.
+/// Tag schemes (IOB1, IOB2 = BIO, IOE, IOBES, BILOU, BMEWO, IO): which spans a tag sequence stands for.
 #pragma once
 
 #include <onoma/core/error.hpp>
@@ -22,8 +22,14 @@ struct entity_span {
   friend bool operator==(const entity_span&, const entity_span&) = default;
 };
 
-/// How tags say where entities begin and end; BIO is IOB2.
-enum class tag_scheme { iob1, iob2, ioe1, ioe2, iobes, bilou };
+/// How tags say where entities begin and end. BIO is IOB2. BMEWO is IOBES in other letters, M for I and W for S.
+/// IO has no borders: neighbours of one type are one entity.
+enum class tag_scheme { iob1, iob2, ioe1, ioe2, iobes, bilou, bmewo, io };
+
+/// All of them.
+inline constexpr tag_scheme tag_schemes[] = {tag_scheme::iob1,  tag_scheme::iob2,  tag_scheme::ioe1,
+                                             tag_scheme::ioe2,  tag_scheme::iobes, tag_scheme::bilou,
+                                             tag_scheme::bmewo, tag_scheme::io};
 
 /// The name of a scheme, in capitals.
 [[nodiscard]] constexpr std::string_view to_string(tag_scheme scheme) noexcept {
@@ -34,20 +40,22 @@ enum class tag_scheme { iob1, iob2, ioe1, ioe2, iobes, bilou };
     case tag_scheme::ioe2: return "IOE2";
     case tag_scheme::iobes: return "IOBES";
     case tag_scheme::bilou: return "BILOU";
+    case tag_scheme::bmewo: return "BMEWO";
+    case tag_scheme::io: return "IO";
   }
   return "?";
 }
 
-/// The scheme of a name: IOB1, IOB2 (also BIO), IOE1, IOE2, IOBES, BILOU.
+/// The scheme of a name: IOB1, IOB2 (also BIO), IOE1, IOE2, IOBES, BILOU, BMEWO, IO.
 /// @throws onoma::error (invalid_argument) naming them.
 [[nodiscard]] inline tag_scheme tag_scheme_from_name(std::string_view name) {
   if (name == "BIO") return tag_scheme::iob2;
-  for (const auto scheme : {tag_scheme::iob1, tag_scheme::iob2, tag_scheme::ioe1, tag_scheme::ioe2,
-                            tag_scheme::iobes, tag_scheme::bilou}) {
+  std::string known = "BIO";
+  for (const auto scheme : tag_schemes) {
     if (to_string(scheme) == name) return scheme;
+    known.append(scheme == tag_scheme::io ? " or " : ", ").append(to_string(scheme));
   }
-  fail(error_code::invalid_argument, "tag scheme", "BIO, IOB1, IOB2, IOE1, IOE2, IOBES or BILOU",
-       "'" + std::string(name) + "'");
+  fail(error_code::invalid_argument, "tag scheme", known, "'" + std::string(name) + "'");
 }
 
 /// The prefixes that tags of a scheme may have, "O" among them.
@@ -59,6 +67,8 @@ enum class tag_scheme { iob1, iob2, ioe1, ioe2, iobes, bilou };
     case tag_scheme::ioe2: return "IOE";
     case tag_scheme::iobes: return "IOBES";
     case tag_scheme::bilou: return "IOBLU";
+    case tag_scheme::bmewo: return "BMEWO";
+    case tag_scheme::io: return "IO";
   }
   return "O";
 }
@@ -80,7 +90,7 @@ struct scheme_rules {
 };
 
 /// seqeval's strict semantics (seqeval/scheme.py), its gaps included: IOB1 does not open a chunk at
-/// a B that follows O, and IOE1 misses some ends.
+/// a B that follows O, and IOE1 misses some ends. It does not have BMEWO, whose rules are those of IOBES, nor IO.
 [[nodiscard]] inline scheme_rules rules_of(tag_scheme scheme) {
   static constexpr tag_rule iob1_start[] = {
       {'O', 'I', '*'}, {'I', 'I', '!'}, {'B', 'I', '*'}, {'I', 'B', '='}, {'B', 'B', '='}};
@@ -106,6 +116,13 @@ struct scheme_rules {
   static constexpr tag_rule bilou_inside[] = {
       {'B', 'I', '='}, {'B', 'L', '='}, {'I', 'I', '='}, {'I', 'L', '='}};
   static constexpr tag_rule bilou_end[] = {{'U', '*', '*'}, {'L', '*', '*'}};
+  static constexpr tag_rule bmewo_start[] = {{'*', 'B', '*'}, {'*', 'W', '*'}};
+  static constexpr tag_rule bmewo_inside[] = {
+      {'B', 'M', '='}, {'B', 'E', '='}, {'M', 'M', '='}, {'M', 'E', '='}};
+  static constexpr tag_rule bmewo_end[] = {{'W', '*', '*'}, {'E', '*', '*'}};
+  static constexpr tag_rule io_start[] = {{'O', 'I', '*'}, {'I', 'I', '!'}};
+  static constexpr tag_rule io_inside[] = {{'I', 'I', '='}};
+  static constexpr tag_rule io_end[] = {{'I', 'O', '*'}, {'I', 'I', '!'}};
   switch (scheme) {
     case tag_scheme::iob1: return {iob1_start, iob_inside, iob1_end};
     case tag_scheme::iob2: return {iob2_start, iob_inside, iob2_end};
@@ -113,6 +130,8 @@ struct scheme_rules {
     case tag_scheme::ioe2: return {ioe2_start, ioe_inside, ioe2_end};
     case tag_scheme::iobes: return {iobes_start, iobes_inside, iobes_end};
     case tag_scheme::bilou: return {bilou_start, bilou_inside, bilou_end};
+    case tag_scheme::bmewo: return {bmewo_start, bmewo_inside, bmewo_end};
+    case tag_scheme::io: return {io_start, io_inside, io_end};
   }
   return {};
 }
@@ -146,7 +165,7 @@ struct strict_tag {
 }  // namespace detail
 
 /// The entities of one sequence by the rules of a scheme: what breaks the rules is no entity.
-/// Equal to seqeval's strict mode. @throws onoma::error (invalid_argument) for a prefix that the
+/// Equal to seqeval's strict mode in the schemes that it has. @throws onoma::error (invalid_argument) for a prefix that the
 /// scheme does not have.
 [[nodiscard]] inline std::vector<entity_span> strict_entities(std::span<const std::string> tags,
                                                               tag_scheme scheme) {

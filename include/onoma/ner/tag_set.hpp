@@ -20,16 +20,16 @@ namespace onoma::inline ONOMA_ABI {
 /// prefix ("PER") is read as the inside of its type, as transformers' pipeline does; a prefix alone
 /// ("B") has the type "_", as in seqeval.
 struct tag_parts {
-  char prefix = 'O';      ///< B, I, E, S, L, U, M or O
+  char prefix = 'O';      ///< B, I, E, S, L, U, M, W or O
   std::string_view type;  ///< behind the hyphen; empty for O
 };
 
-/// `tag` must outlive the result. Prefixes are those of BIO, IOE, BIOES, BILOU and BMES; any other
+/// `tag` must outlive the result. Prefixes are those of BIO, IOE, BIOES, BILOU, BMES and BMEWO; any other
 /// letter before a hyphen belongs to the type ("x-ray").
 [[nodiscard]] inline tag_parts split_tag(std::string_view tag) {
   if (tag == "O") return {};
   const bool prefixed =
-      !tag.empty() && std::string_view("BIESLUM").find(tag[0]) != std::string_view::npos;
+      !tag.empty() && std::string_view("BIESLUMW").find(tag[0]) != std::string_view::npos;
   if (prefixed && tag.size() == 1) return {tag[0], "_"};
   // Types may hold hyphens ("B-creative-work"): the first one ends the prefix.
   if (prefixed && tag.size() > 2 && tag[1] == '-') return {tag[0], tag.substr(2)};

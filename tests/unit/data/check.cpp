@@ -95,7 +95,7 @@ TEST_CASE("schemes are told by prefixes and transitions") {
   generator g(3);
   const char* types[] = {"PER", "LOC"};
   for (const auto scheme : {tag_scheme::iob1, tag_scheme::iob2, tag_scheme::ioe1, tag_scheme::ioe2,
-                            tag_scheme::iobes, tag_scheme::bilou}) {
+                            tag_scheme::iobes, tag_scheme::bilou, tag_scheme::bmewo}) {
     std::vector<onoma::sentence> data;
     for (int s = 0; s < 50; ++s) {
       std::vector<onoma::entity_span> entities;

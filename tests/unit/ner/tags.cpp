@@ -122,13 +122,13 @@ TEST_CASE("schemes have names") {
   CHECK(onoma::tag_scheme_from_name("BIO") == onoma::tag_scheme::iob2);
   CHECK(onoma::tag_scheme_from_name("BILOU") == onoma::tag_scheme::bilou);
   CHECK_THROWS_AS(static_cast<void>(onoma::tag_scheme_from_name("bio")), onoma::error);
+  for (const auto scheme : onoma::tag_schemes) CHECK(onoma::tag_scheme_from_name(onoma::to_string(scheme)) == scheme);
 }
 
 TEST_CASE("every scheme reads what it wrote") {
   const std::vector<onoma::entity_span> entities = {{0, 1, "A"}, {1, 3, "A"}, {4, 5, "B"}};
-  for (const auto scheme : {onoma::tag_scheme::iob1, onoma::tag_scheme::iob2,
-                            onoma::tag_scheme::ioe1, onoma::tag_scheme::ioe2,
-                            onoma::tag_scheme::iobes, onoma::tag_scheme::bilou}) {
+  for (const auto scheme : onoma::tag_schemes) {
+    if (scheme == onoma::tag_scheme::io) continue;  // it cannot say that there are two As
     INFO(onoma::to_string(scheme));
     const auto converted = onoma::to_bio(onoma::encode_tags(entities, 6, scheme), scheme);
     CHECK(converted.tags == onoma::bio_tags(entities, 6));
