@@ -42,6 +42,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"ner", {"core", "io"}},
       {"data", {"core", "io", "ner"}},
       {"text", {"core", "exec", "io"}},
+      {"match", {"core", "io", "ner", "data", "text"}},
       {"kernels/ref", {"core"}},
       {"kernels/cpu", {"core", "simd", "kernels"}},
       {"kernels", {"core"}},
