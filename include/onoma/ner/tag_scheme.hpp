@@ -165,8 +165,8 @@ struct strict_tag {
 }  // namespace detail
 
 /// The entities of one sequence by the rules of a scheme: what breaks the rules is no entity.
-/// Equal to seqeval's strict mode in the schemes that it has. @throws onoma::error (invalid_argument) for a prefix that the
-/// scheme does not have.
+/// Equal to seqeval's strict mode in the schemes that it has.
+/// @throws onoma::error (invalid_argument) for a prefix that the scheme does not have.
 [[nodiscard]] inline std::vector<entity_span> strict_entities(std::span<const std::string> tags,
                                                               tag_scheme scheme) {
   const auto rules = detail::rules_of(scheme);
