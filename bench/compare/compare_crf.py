@@ -1,6 +1,6 @@
 """onoma's linear chains against pytorch-crf: the same batches, in turn, results compared in the same run.
 
-Usage: python bench/compare/compare_crf.py ENGINE [--pairs 15] [--threads 2] [--json FILE]
+Usage: python bench/compare/compare_crf.py ENGINE [--pairs 15] [--threads 1] [--json FILE]
 ENGINE is the program of bench/compare/crf_engine.cpp (preset bench). Two tasks: the best paths (pytorch-crf's
 `decode`), and a training step (loss and all gradients). Both sides' numbers are compared with pytorch-crf's in double,
 and onoma's may not be farther from them than 1e-5 of the largest; best paths must be equal, or of equal score as far
@@ -115,7 +115,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("engine")
     parser.add_argument("--pairs", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -399,19 +399,29 @@ void check_refusals() {
     check_refused(B(), c, c.chain(true), {}, "starts: invalid argument: expected finite numbers");
     c = good;
     c.end[2] = odd;
-    check_refused(B(), c, c.chain(true), {}, "at element 2");
+    check_refused(B(), c, c.chain(true), {}, "at row 0, column 2");
   }
   auto c = good;
   c.offsets = {0, 2, 2, 5};
   check_refused(B(), c, chain, {}, "expected sequences of at least one word, found sequence 1 with 0");
   c.offsets = {0, 2};
-  check_refused(B(), c, chain, {}, "expected 2 words x 3 labels, found 5 x 3");
+  check_refused(B(), c, chain, {}, "emissions: shape mismatch: expected 2 x 3, found 5 x 3");
   const chain_batch<T> wider(g, {2, 3}, 4, 1.0F, 0);
-  check_refused(B(), wider, chain, {}, "expected 5 words x 3 labels, found 5 x 4");
+  check_refused(B(), wider, chain, {}, "emissions: shape mismatch: expected 5 x 3, found 5 x 4");
   auto mixed = chain;
   mixed.rules.transitions = {wider.may_follow.data(), 4, 4};
   check_refused(B(), good, mixed, {}, "rules of transitions: shape mismatch: expected 3 x 3, found 4 x 4");
   check_refused(B(), good, {{}, {}}, {}, "at least one label");
+  mixed = chain;
+  mixed.weights.end = view(wider.end);
+  check_refused(B(), good, mixed, {}, "weights of ends: shape mismatch: expected 3 labels, found 4");
+  mixed = chain;
+  mixed.rules.start = view(wider.may_start);
+  check_refused(B(), good, mixed, {}, "rules of starts: shape mismatch: expected 3 labels, found 4");
+  check_refused(B(), good, chain, {vec<const std::int32_t>(good.gold.data(), 4), {}},
+                "labels of words: shape mismatch: expected 5 x 1, found 4 x 1", true);
+  check_refused(B(), good, chain, wider.targets(4), "allowed labels: shape mismatch: expected 5 x 3, found 5 x 4",
+                true);
 
   c = good;
   c.gold[4] = 3;

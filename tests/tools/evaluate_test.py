@@ -40,6 +40,17 @@ class Tests(CommandTest):
         out = self.succeed("evaluate", "--gold", gold, "--predicted", predicted, "--confusion").out
         self.assertIn("gold \\ predicted", out)
 
+    def test_two_files_are_compared_by_the_rules_of_a_scheme(self):
+        lines = "Jane\tB-PER\nDoe\tE-PER\nRome\tW-LOC\n\n"
+        gold, wrong = self.write("gold.conll", lines), self.write("predicted.conll", lines.replace("E-PER", "M-PER"))
+        report = self.succeed("evaluate", "--gold", gold, "--predicted", wrong, "--mode", "strict", "--scheme", "BMEWO",
+                              "--json").json()
+        self.assertEqual([report["micro"][key] for key in ("precision", "recall")], [1, 0.5])
+        io = self.write("io.conll", "Jane\tI-PER\nDoe\tI-PER\nRome\tI-LOC\n\n")
+        report = self.succeed("evaluate", "--gold", io, "--predicted", io, "--mode", "strict", "--scheme", "IO",
+                              "--json").json()
+        self.assertEqual(report["micro"]["support"], 2)
+
     def test_two_files_must_have_the_same_words(self):
         gold = self.write("gold.conll", GOLD)
         for other, says in [

@@ -93,51 +93,48 @@ namespace detail {
 /// The operation that messages name.
 inline constexpr const char* crf_operation = "linear-chain CRF";
 
-inline void refuse_crf_shape(bool fits, const std::string& what, const std::string& expected,
-                             index_t rows, index_t columns) {
-  if (fits) return;
-  fail(error_code::shape_mismatch, std::string(crf_operation) + ": " + what, expected,
-       std::to_string(rows) + " x " + std::to_string(columns));
+/// What passes builds no text: batches of training come here.
+[[noreturn]] inline void refuse_crf(error_code code, const std::string& what, const std::string& expected,
+                                    const std::string& found) {
+  fail(code, std::string(crf_operation) + ": " + what, expected, found);
+}
+
+inline void check_crf_size(const char* what, index_t found, index_t labels) {
+  if (found == labels) return;
+  refuse_crf(error_code::shape_mismatch, what, std::to_string(labels) + " labels", std::to_string(found));
+}
+inline void check_crf_shape(const char* what, index_t rows, index_t columns, index_t expected_rows,
+                            index_t expected_columns) {
+  if (rows == expected_rows && columns == expected_columns) return;
+  refuse_crf(error_code::shape_mismatch, what,
+             std::to_string(expected_rows) + " x " + std::to_string(expected_columns),
+             std::to_string(rows) + " x " + std::to_string(columns));
 }
 
 template <class T>
-void refuse_crf_numbers(const char* what, vec<const T> values) {
-  if constexpr (std::is_floating_point_v<T>) {
-    const std::span<const T> all(values.data, static_cast<std::size_t>(values.size));
-    if (all_finite(all)) return;
-    for (index_t i = 0; i < values.size; ++i) {
-      if (all_finite(all.subspan(static_cast<std::size_t>(i), 1))) continue;
-      fail(error_code::invalid_argument, std::string(crf_operation) + ": " + what, "finite numbers",
-           std::to_string(values[i]) + " at element " + std::to_string(i));
-    }
-  }
-}
-
-template <class T>
-void refuse_crf_numbers(const std::string& what, mat<const T> values) {
+void check_crf_numbers(const char* what, mat<const T> values) {
   if constexpr (std::is_floating_point_v<T>) {
     for (index_t i = 0; i < values.rows; ++i) {
       const std::span<const T> row(values.row_data(i), static_cast<std::size_t>(values.cols));
       if (all_finite(row)) continue;
       for (index_t j = 0; j < values.cols; ++j) {
         if (all_finite(row.subspan(static_cast<std::size_t>(j), 1))) continue;
-        fail(error_code::invalid_argument, std::string(crf_operation) + ": " + what, "finite numbers",
-             std::to_string(values(i, j)) + " at row " + std::to_string(i) + ", column " + std::to_string(j));
+        refuse_crf(error_code::invalid_argument, what, "finite numbers",
+                   std::to_string(values(i, j)) + " at row " + std::to_string(i) + ", column " + std::to_string(j));
       }
     }
   }
 }
-
-inline std::string crf_square(index_t labels) {
-  return std::to_string(labels) + " x " + std::to_string(labels);
+template <class T>
+void check_crf_numbers(const char* what, vec<const T> values) {
+  check_crf_numbers(what, mat<const T>(values.data, 1, values.size));
 }
 
 inline void check_crf_rules(const crf_rules& rules, index_t labels) {
-  const auto of = [labels](vec<const std::uint8_t> v) { return !v || v.size == labels; };
-  refuse_crf_shape(of(rules.start), "rules of starts", std::to_string(labels) + " labels", 1, rules.start.size);
-  refuse_crf_shape(of(rules.end), "rules of ends", std::to_string(labels) + " labels", 1, rules.end.size);
-  refuse_crf_shape(!rules.transitions || (rules.transitions.rows == labels && rules.transitions.cols == labels),
-                   "rules of transitions", crf_square(labels), rules.transitions.rows, rules.transitions.cols);
+  if (rules.start) check_crf_size("rules of starts", rules.start.size, labels);
+  if (rules.end) check_crf_size("rules of ends", rules.end.size, labels);
+  const auto& t = rules.transitions;
+  if (t) check_crf_shape("rules of transitions", t.rows, t.cols, labels, labels);
 }
 
 }  // namespace detail
@@ -150,15 +147,12 @@ void check_crf(const crf_chain<T>& chain, mat<const T> emissions, const sequence
   const index_t labels = chain.labels();
   const auto& w = chain.weights;
   check(labels > 0, error_code::shape_mismatch, detail::crf_operation, "at least one label", "none");
-  detail::refuse_crf_shape(w.end.size == labels, "weights of ends", std::to_string(labels) + " labels", 1,
-                           w.end.size);
-  detail::refuse_crf_shape(w.transitions.rows == labels && w.transitions.cols == labels, "transitions",
-                           detail::crf_square(labels), w.transitions.rows, w.transitions.cols);
+  detail::check_crf_size("weights of ends", w.end.size, labels);
+  detail::check_crf_shape("transitions", w.transitions.rows, w.transitions.cols, labels, labels);
   detail::check_crf_rules(chain.rules, labels);
   const index_t words = batch.tokens();
-  detail::refuse_crf_shape(emissions.rows == words && (words == 0 || emissions.cols == labels), "emissions",
-                           std::to_string(words) + " words x " + std::to_string(labels) + " labels",
-                           emissions.rows, emissions.cols);
+  // No words: whatever number of columns.
+  detail::check_crf_shape("emissions", emissions.rows, words == 0 ? labels : emissions.cols, words, labels);
   check(batch.count() == 0 || batch.begin(0) == 0, error_code::invalid_argument, detail::crf_operation,
         "offsets that begin with 0", "others");
   for (index_t b = 0; b < batch.count(); ++b) {
@@ -166,10 +160,10 @@ void check_crf(const crf_chain<T>& chain, mat<const T> emissions, const sequence
     fail(error_code::invalid_argument, detail::crf_operation, "sequences of at least one word",
          "sequence " + std::to_string(b) + " with " + std::to_string(batch.length(b)));
   }
-  detail::refuse_crf_numbers("transitions", w.transitions);
-  detail::refuse_crf_numbers("weights of starts", w.start);
-  detail::refuse_crf_numbers("weights of ends", w.end);
-  detail::refuse_crf_numbers("emissions", emissions);
+  detail::check_crf_numbers("transitions", w.transitions);
+  detail::check_crf_numbers("weights of starts", w.start);
+  detail::check_crf_numbers("weights of ends", w.end);
+  detail::check_crf_numbers("emissions", emissions);
 }
 
 /// Looks at targets in host memory for `words` words, and counts the words of which anything is known: a label,
@@ -177,27 +171,24 @@ void check_crf(const crf_chain<T>& chain, mat<const T> emissions, const sequence
 /// @throws onoma::error (shape_mismatch) for extents that do not fit, (out_of_range) for a label that is neither
 /// an id nor `ignored_label`, (invalid_argument) for a word that may have no label.
 [[nodiscard]] inline index_t check_crf_targets(const crf_targets& targets, index_t words, index_t labels) {
-  detail::refuse_crf_shape(!targets.labels || targets.labels.size == words, "labels",
-                           std::to_string(words) + " words", 1, targets.labels.size);
   const auto& allowed = targets.allowed;
-  detail::refuse_crf_shape(!allowed || (allowed.rows == words && allowed.cols == labels), "allowed labels",
-                           std::to_string(words) + " words x " + std::to_string(labels) + " labels", allowed.rows,
-                           allowed.cols);
+  if (targets.labels) detail::check_crf_shape("labels of words", targets.labels.size, 1, words, 1);
+  if (allowed) detail::check_crf_shape("allowed labels", allowed.rows, allowed.cols, words, labels);
   index_t known = 0;
   for (index_t n = 0; n < words; ++n) {
     if (targets.labels && targets.labels[n] != ignored_label) {
       if (targets.labels[n] < 0 || targets.labels[n] >= labels) {
-        fail(error_code::out_of_range, std::string(detail::crf_operation) + ": label of word " + std::to_string(n),
-             "0 to " + std::to_string(labels - 1) + " or " + std::to_string(ignored_label),
-             std::to_string(targets.labels[n]));
+        detail::refuse_crf(error_code::out_of_range, "label of word " + std::to_string(n),
+                           "0 to " + std::to_string(labels - 1) + " or " + std::to_string(ignored_label),
+                           std::to_string(targets.labels[n]));
       }
       ++known;
     } else if (allowed) {
       index_t count = 0;
       for (index_t l = 0; l < labels; ++l) count += allowed(n, l) != 0 ? 1 : 0;
       if (count == 0) {
-        fail(error_code::invalid_argument, std::string(detail::crf_operation) + ": word " + std::to_string(n),
-             "at least one label that it may have", "none");
+        detail::refuse_crf(error_code::invalid_argument, "word " + std::to_string(n),
+                           "at least one label that it may have", "none");
       }
       known += count < labels ? 1 : 0;
     }
@@ -214,12 +205,13 @@ inline constexpr double crf_no_path = -std::numeric_limits<double>::infinity();
 inline void check_crf_sums(vec<const double> log_sums, const char* what) {
   for (index_t b = 0; b < log_sums.size; ++b) {
     if (std::isfinite(log_sums[b])) continue;
-    const std::string operation = std::string(detail::crf_operation) + ": sequence " + std::to_string(b);
+    const std::string sequence = "sequence " + std::to_string(b);
     if (log_sums[b] != crf_no_path) {
-      fail(error_code::invalid_argument, operation, "scores whose sums are finite", std::to_string(log_sums[b]));
+      detail::refuse_crf(error_code::invalid_argument, sequence, "scores whose sums are finite",
+                         std::to_string(log_sums[b]));
     }
-    fail(error_code::invalid_argument, operation, "a path that the rules of transitions allow",
-         std::string("none ") + what);
+    detail::refuse_crf(error_code::invalid_argument, sequence, "a path that the rules of transitions allow",
+                       std::string("none ") + what);
   }
 }
 

@@ -113,6 +113,37 @@ TEST_CASE("no step allocates after the first of the largest shape") {
   CHECK(allocations.load() > before);  // the counter counts
 }
 
+TEST_CASE("after the largest batch, chains allocate nothing") {
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend device(pool);
+  const std::vector<float> numbers(40 * 9, 0.5F);
+  const std::vector<std::uint8_t> all(81, 1);
+  std::vector<float> gradient(numbers.size()), weights(81 + 9 + 9);
+  std::vector<std::int32_t> gold(40, 3), best(40);
+  std::vector<double> scores(4);
+  const onoma::crf_chain<float> chain{{{numbers.data(), 9, 9}, {numbers.data(), 9}, {numbers.data(), 9}},
+                                      {{all.data(), 9, 9}, {all.data(), 9}, {all.data(), 9}}};
+  const onoma::crf_gradients<float> to{{weights.data(), 9, 9}, {weights.data() + 81, 9}, {weights.data() + 90, 9}};
+  gold[7] = onoma::ignored_label;
+  const auto run = [&](const std::vector<std::int32_t>& offsets) {
+    const auto batch = onoma::sequences::of({offsets.data(), static_cast<onoma::index_t>(offsets.size())});
+    const onoma::index_t words = batch.tokens();
+    const onoma::mat<const float> x(numbers.data(), words, 9);
+    const onoma::vec<double> found{scores.data(), batch.count()};
+    const onoma::crf_targets known{{gold.data(), words}, {}};
+    static_cast<void>(device.crf_loss(chain, x, batch, known, 1.0F, {gradient.data(), words, 9}, to));
+    device.crf_marginals(chain, x, batch, known, {gradient.data(), words, 9}, found);
+    device.crf_viterbi(chain, x, batch, {}, {best.data(), words}, found);
+  };
+  const std::vector<std::int32_t> large = {0, 25, 26, 33, 40};
+  const std::vector<std::int32_t> small = {0, 3, 20};
+  run(large);
+  const long before = allocations.load();
+  run(small);
+  run(large);
+  CHECK(allocations.load() == before);
+}
+
 TEST_CASE("a saved folder loads to the same bits and keeps its tokenizer") {
   const temporary_folder folder;
   onoma::cpu_backend device;
