@@ -19,6 +19,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,14 +59,15 @@ class pipeline {
       return make_device(threads, executor);
     };
     const auto first = make_device(options.threads, options.executor);
+    std::optional<tokenizer> tokens;
     const auto model = token_classifier_model<cpu_backend>::load(
         folder, *first.backend, {.packed_cache = options.packed_cache,
                                  .verify = options.verify,
-                                 .map_files = options.map_files});
+                                 .map_files = options.map_files,
+                                 .meanwhile = [&] { tokens.emplace(load_tokenizer(folder)); }});
     // The weights keep the backend that packed them.
     parts->model = {model.get(), [model, backend = first.backend](const auto*) {}};
-    parts->tokens =
-        std::make_shared<const tokenizer>(load_tokenizer(folder).for_table(model->config().vocabulary));
+    parts->tokens = std::make_shared<const tokenizer>(tokens->for_table(model->config().vocabulary));
     parts->tags = tag_set(model->labels());
     parts->rules = choose_word_rules(model->config().own, options.splitting, options.strategy);
     parts->options = {options.strategy, {.max_length = options.max_length,

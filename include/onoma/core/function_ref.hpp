@@ -35,4 +35,7 @@ class function_ref<Result(Args...)> {
   Result (*call_)(void*, Args...);
 };
 
+/// A callable that does nothing.
+inline constexpr auto do_nothing = [] {};
+
 }  // namespace onoma::inline ONOMA_ABI

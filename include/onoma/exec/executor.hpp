@@ -98,4 +98,14 @@ class executor_ref {
   void (*run_)(void*, index_t, function_ref<void(index_t)>) = nullptr;
 };
 
+/// The executor of something that may have one, as a backend; else the calling thread.
+template <class T>
+[[nodiscard]] executor_ref executor_of(const T& owner) {
+  if constexpr (requires { { owner.executor() } -> std::convertible_to<executor_ref>; }) {
+    return owner.executor();
+  } else {
+    return {};
+  }
+}
+
 }  // namespace onoma::inline ONOMA_ABI

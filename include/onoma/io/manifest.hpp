@@ -3,6 +3,7 @@
 
 #include <onoma/core/digest.hpp>
 #include <onoma/core/error.hpp>
+#include <onoma/exec/executor.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/io/safetensors.hpp>
@@ -45,14 +46,12 @@ enum class verification {
 /// The entry of the safetensors file's metadata.
 inline constexpr const char* manifest_key = "onoma manifest";
 
-/// The digest of all tensors, in the order of their names.
-[[nodiscard]] inline std::string digest_of_tensors(std::span<const tensor_view> tensors) {
-  std::vector<const tensor_view*> sorted;
-  for (const auto& tensor : tensors) sorted.push_back(&tensor);
-  std::sort(sorted.begin(), sorted.end(),
-            [](const tensor_view* a, const tensor_view* b) { return a->name < b->name; });
+/// The digest of all tensors, in the order of their names, on the threads of the executor.
+[[nodiscard]] inline std::string digest_of_tensors(std::span<const tensor_view> tensors, executor_ref executor = {}) {
+  std::vector<tensor_view> sorted(tensors.begin(), tensors.end());
+  std::sort(sorted.begin(), sorted.end(), [](const tensor_view& a, const tensor_view& b) { return a.name < b.name; });
   std::string digests;
-  for (const auto* tensor : sorted) digests += digest_text(digest_of(*tensor));
+  for (const auto digest : digests_of(sorted, executor)) digests += digest_text(digest);
   return digest_text(digest_of(digests));
 }
 
@@ -75,12 +74,12 @@ inline constexpr const char* manifest_key = "onoma manifest";
 
 /// Compares a folder with the manifest of its weights. A config.json that was edited since is no error, as long
 /// as it names these weights; it is a remark. Of a model that was saved without a tokenizer, one that was put
-/// there since is none either.
+/// there since is none either. Every byte is looked at on the threads of the executor.
 /// @throws onoma::error (format) for weights, configuration or a tokenizer's file of another model, or damaged ones.
 [[nodiscard]] inline std::vector<std::string> check_manifest(const std::filesystem::path& folder,
                                                              std::string_view text, const json& config,
                                                              std::span<const tensor_view> tensors,
-                                                             verification asked) {
+                                                             verification asked, executor_ref executor = {}) {
   const std::string where = "opening model folder " + folder.string();
   const json manifest = parse_json(text, where + ": the manifest in model.safetensors");
   const auto refuse = [&](const std::string& what, const std::string& found) {
@@ -107,7 +106,9 @@ inline constexpr const char* manifest_key = "onoma manifest";
     if (!saved && there && files.size() > 1) refuse("no " + name, "one");
     if (saved && differs(name)) refuse("a " + name, "another content");
   }
-  if (asked == verification::full && digest_of_tensors(tensors) != weights) refuse("weights", "other numbers");
+  if (asked == verification::full && digest_of_tensors(tensors, executor) != weights) {
+    refuse("weights", "other numbers");
+  }
   return remarks;
 }
 

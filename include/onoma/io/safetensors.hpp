@@ -8,8 +8,10 @@
 #include <onoma/core/digest.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/finite.hpp>
+#include <onoma/core/function_ref.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/exec/executor.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/mapped_file.hpp>
@@ -59,6 +61,20 @@ struct tensor_view {
 [[nodiscard]] inline std::uint64_t digest_of(const tensor_view& tensor) {
   return digest_of(tensor.bytes,
                    digest_of(tensor.name + " " + std::string(to_string(tensor.type)) + " " + to_string(tensor.shape)));
+}
+
+/// Of each tensor, in their order, on the threads of the executor; one of them first does what else is to be done.
+/// The first tensors are looked at last: they are in the cache when a model begins with them.
+[[nodiscard]] inline std::vector<std::uint64_t> digests_of(std::span<const tensor_view> tensors,
+                                                           executor_ref executor = {},
+                                                           function_ref<void()> meanwhile = do_nothing) {
+  std::vector<std::uint64_t> digests(tensors.size());
+  executor.parallel_for(static_cast<index_t>(tensors.size()) + 1, [&](index_t i) {
+    if (i == 0) return meanwhile();
+    const auto place = tensors.size() - static_cast<std::size_t>(i);
+    digests[place] = digest_of(tensors[place]);
+  });
+  return digests;
 }
 
 /// @throws onoma::error (format), with `where`, the name and the place, for a number that is not finite.

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/function_ref.hpp>
+#include <onoma/exec/executor.hpp>
 #include <onoma/heads/concept.hpp>
 #include <onoma/io/model_folder.hpp>
 #include <onoma/models/checkpoint.hpp>
@@ -10,7 +12,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +32,9 @@ struct inference_options {
   /// Whether files of weights are mapped. false: they are read into memory, which takes longer and more of it, and
   /// nothing that happens to a file later is seen.
   bool map_files = true;
+  /// Work of the caller's that needs neither the model nor its device: loading a tokenizer, say. `load` does it once,
+  /// on another thread of the device where it can, while the cache is verified. What it throws comes out of `load`.
+  std::function<void()> meanwhile{};
 
   /// The same for files.
   [[nodiscard]] file_access access() const noexcept {
@@ -74,9 +81,20 @@ class encoder_model {
   [[nodiscard]] static std::shared_ptr<const encoder_model> load(const std::filesystem::path& path,
                                                                  B& device,
                                                                  const inference_options& options = {}) {
-    auto folder = model_folder::open(path, options.verify, options.access());
+    auto folder = model_folder::open(path, options.verify, options.access(), executor_of(device));
     auto model = std::make_shared<encoder_model>(token{}, encoder_config::from_json(folder.config()));
-    model->fill(folder, device, false, false, 0, options.packed_cache);
+    bool done = !options.meanwhile;
+    std::exception_ptr problem;
+    const auto meanwhile = [&]() noexcept {
+      try {
+        if (!std::exchange(done, true)) options.meanwhile();
+      } catch (...) {
+        problem = std::current_exception();
+      }
+    };
+    model->fill(folder, device, false, false, 0, options.packed_cache, meanwhile);
+    meanwhile();
+    if (problem) std::rethrow_exception(problem);
     return model;
   }
 
@@ -146,7 +164,7 @@ class encoder_model {
 
   /// Gives all parameters their values. `new_head`: those of the head are new whatever the file has.
   void fill(model_folder& folder, B& device, bool training, bool new_head, std::uint64_t seed,
-            const std::filesystem::path& cache) {
+            const std::filesystem::path& cache, function_ref<void()> meanwhile = do_nothing) {
     const std::string where = "load '" + folder.path().string() + "'";
     // A folder that says nothing has the usual head, or none.
     const bool has_one = config_.own.contains("head") || tensor_map().has_head(folder.tensors());
@@ -171,17 +189,17 @@ class encoder_model {
     if (cache.empty()) {
       fill_parameters(match, folder.tensors(), config_.initializer_range, seed, *parameters_, *this);
     } else {
-      fill_from_cache(match, folder, device, cache);
+      fill_from_cache(match, folder, device, cache, meanwhile);
     }
     if (parameters_->reads_pieces()) weights_ = std::move(folder).tensors();
   }
 
   /// The same, for inference, from the packed cache where there is one.
   void fill_from_cache(const checkpoint_match& match, const model_folder& folder, B& device,
-                       const std::filesystem::path& path) {
+                       const std::filesystem::path& path, function_ref<void()> meanwhile) {
     if constexpr (reads_host_memory<B>) {
       if (!config_.int8_weights) {
-        packed_cache cache(path, packed_layout_, folder.tensors(), match);
+        packed_cache cache(path, packed_layout_, folder.tensors(), match, executor_of(device), meanwhile);
         fill_parameters(match, folder.tensors(), config_.initializer_range, 0, *parameters_, *this,
                         [&](const parameter_entry& entry) {
                           const auto* weight = cache.find(entry.name);

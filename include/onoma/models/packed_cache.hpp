@@ -2,6 +2,8 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/function_ref.hpp>
+#include <onoma/exec/executor.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/manifest.hpp>
 #include <onoma/io/mapped_file.hpp>
@@ -33,15 +35,16 @@ namespace onoma::inline ONOMA_ABI {
 class packed_cache {
  public:
   /// Opens the file, mapped or copied as the weights are, if it was made by `layout` from these weights; else this
-  /// cache is empty.
+  /// cache is empty. Digests are computed on the threads of the executor; if the bytes of a file are looked at, one
+  /// of them does `meanwhile`, which must not throw.
   /// @throws onoma::error (invalid_argument) for another file of that name, which a cache would replace;
   /// (io) if it cannot be read.
   packed_cache(std::filesystem::path path, const std::string& layout, const model_weights& weights,
-               const checkpoint_match& match)
-      : path_(std::move(path)), weights_(&weights), source_(describe_source(layout, match)) {
+               const checkpoint_match& match, executor_ref executor = {}, function_ref<void()> meanwhile = do_nothing)
+      : path_(std::move(path)), weights_(&weights), executor_(executor), source_(describe_source(layout, match)) {
     if (!is_there(path_)) return;
     auto found = read(path_, weights.access());
-    if (const auto reason = why_not(found); reason.empty()) {
+    if (const auto reason = why_not(found, meanwhile); reason.empty()) {
       file_ = std::move(found);
     } else {
       remarks_.push_back("the packed cache " + path_.string() + " was not used and is written anew: " + reason);
@@ -61,7 +64,7 @@ class packed_cache {
   /// Replaces the file. @throws onoma::error (io, file_not_found); it is then as it was.
   void write(std::vector<tensor_view> packed) const {
     write_sealed_tensors(path_, std::move(packed),
-                         {{key, source_}, {files_key, describe_files()}, {digest_key, digest_of_source()}});
+                         {{key, source_}, {files_key, describe_files()}, {digest_key, digest_of_source()}}, executor_);
     // Whatever the umask: a file that others may write to is not used.
     std::error_code ignored;
     namespace fs = std::filesystem;
@@ -78,7 +81,7 @@ class packed_cache {
   static constexpr int version = 2;  // of all layouts
 
   /// Why this file of packed weights cannot be used; "" if it can.
-  [[nodiscard]] std::string why_not(const safetensors_file& found) const {
+  [[nodiscard]] std::string why_not(const safetensors_file& found, function_ref<void()> meanwhile) const {
     const auto& metadata = found.metadata();
     const auto entry = [&](const char* name) {
       const auto place = metadata.find(name);
@@ -90,7 +93,7 @@ class packed_cache {
       return "the weights changed";
     }
     try {
-      check_seal(found, "it");
+      check_seal(found, "it", executor_, meanwhile);
     } catch (const error& problem) {
       return "it is damaged (" + problem.found() + ")";
     }
@@ -168,13 +171,14 @@ class packed_cache {
       const json parsed = parse_json(*manifest, "the manifest in model.safetensors");
       if (const auto& digest = member(parsed, "weights"); digest.is_string()) return digest.get<std::string>();
     }
-    const auto digest = digest_of_tensors(weights_->tensors());
+    const auto digest = digest_of_tensors(weights_->tensors(), executor_);
     for (const auto& tensor : weights_->tensors()) weights_->release(tensor);
     return digest;
   }
 
   std::filesystem::path path_;
   const model_weights* weights_;
+  executor_ref executor_;
   std::string source_;
   std::optional<safetensors_file> file_;
   std::vector<std::string> remarks_;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/exec/executor.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/io/mapped_file.hpp>
 #include <onoma/models/encoder_model.hpp>
 #include <onoma/models/session.hpp>
 
@@ -54,7 +56,7 @@ class trainable_model {
   [[nodiscard]] static trainable_model load(const std::filesystem::path& path,
                                             std::vector<std::string> labels, B& device,
                                             model_options options = {}) {
-    auto folder = model_folder::open(path, options.verify);
+    auto folder = model_folder::open(path, options.verify, file_access::mapped, executor_of(device));
     auto config = encoder_config::from_json(folder.config());
     if (config.int8_weights) {
       fail(error_code::unsupported, "load '" + path.string() + "' for training",

@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/finite.hpp>
+#include <onoma/exec/executor.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/sealed_tensors.hpp>
 #include <onoma/nn/parameter.hpp>
@@ -81,7 +82,8 @@ void save_training_state(const std::filesystem::path& path, const parameter_stor
                                       tensor("moment2", moment2)};
   if (!best.empty()) tensors.push_back(tensor("best", best));
   write_sealed_tensors(path, std::move(tensors),
-                       {{"position", state.dump()}, {"settings", settings.dump()}});
+                       {{"position", state.dump()}, {"settings", settings.dump()}},
+                       executor_of(parameters.backend()));
 }
 
 namespace detail {
@@ -182,7 +184,7 @@ template <training_backend B>
     }
     return found->second;
   };
-  check_seal(file, where);
+  check_seal(file, where, executor_of(parameters.backend()));
   const json of_state = parse_json(entry("settings"), where);
   auto accepted = of_state;
   if (any_rate && of_state.contains(detail::rate_setting)) {

@@ -3,6 +3,7 @@
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/reference.hpp>
+#include <onoma/exec/thread_pool.hpp>
 #include <onoma/models/token_classifier.hpp>
 
 #include <doctest/doctest.h>
@@ -110,6 +111,59 @@ TEST_CASE("a flipped bit of a cache is noticed, wherever it is, and the cache is
       CHECK(onoma::read_text_file(cache) == clean);
     } catch (const onoma::error& e) {
       CHECK(e.code() == error_code::invalid_argument);
+    }
+  }
+}
+
+TEST_CASE("a cache is verified by any number of threads") {
+  const temporary_folder folder;
+  const auto cache = folder.path / "cache";
+  const auto expected = logits_of(data / "bert-tiny", cache);
+  const auto clean = onoma::read_text_file(cache);
+  onoma::thread_pool pool(3);
+  onoma::cpu_backend device{onoma::executor_ref(pool)};
+  const auto remarks = [&] {
+    auto m = model::load(data / "bert-tiny", device, with_cache(cache));
+    CHECK(logits_of(m) == expected);
+    return m.model().report().remarks;
+  };
+  CHECK(remarks().empty());
+  const auto tensors = onoma::safetensors_file::open(cache).tensors();
+  REQUIRE(tensors.size() > 3);
+  for (const auto& tensor : tensors) {
+    CAPTURE(tensor.name);
+    auto bytes = clean;
+    const auto file = onoma::safetensors_file::open(cache);
+    // The data end with the file: places from its end are those in any mapping of it.
+    const auto* last = file.tensors().front().bytes.data();
+    for (const auto& other : file.tensors()) last = std::max(last, other.bytes.data() + other.bytes.size());
+    auto& byte = *(bytes.end() - (last - file.find(tensor.name)->bytes.data()));
+    byte = static_cast<char>(byte ^ 1);
+    onoma::write_file_atomically(cache, bytes);
+    const auto found = remarks();
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].find("others in '" + tensor.name + "'") != std::string::npos);
+    CHECK(onoma::read_text_file(cache) == clean);  // sealed by three threads
+    CHECK(remarks().empty());
+  }
+}
+
+TEST_CASE("what is to be done meanwhile is done once, and its errors come out") {
+  const temporary_folder folder;
+  onoma::thread_pool pool(2);
+  onoma::cpu_backend device{onoma::executor_ref(pool)};
+  for (const auto& options : {with_cache({}), with_cache(folder.path / "cache"), with_cache(folder.path / "cache")}) {
+    int calls = 0;
+    auto more = options;
+    more.meanwhile = [&] { ++calls; };
+    static_cast<void>(model::load(data / "bert-tiny", device, more));
+    CHECK(calls == 1);
+    more.meanwhile = [] { onoma::fail(error_code::missing, "meanwhile", "something", "nothing"); };
+    try {
+      static_cast<void>(model::load(data / "bert-tiny", device, more));
+      FAIL("loaded");
+    } catch (const onoma::error& problem) {
+      CHECK(problem.code() == error_code::missing);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/text/pieces/vocabulary.hpp>
 #include <onoma/text/steps/added_tokens.hpp>
 
 #include <algorithm>
@@ -248,14 +249,16 @@ class token_numbers {
  public:
   /// `pieces[id]`; `pieces` must outlive this. An empty piece counts as one if `blank_counts`: it is a line
   /// of a vocab.txt then, and a gap between the ids of other formats else.
-  token_numbers(const std::vector<std::string>& pieces, bool blank_counts) {
-    ids_.reserve(pieces.size());
+  token_numbers(const std::vector<std::string>& pieces, bool blank_counts)
+      : pieces_(static_cast<index_t>(pieces.size())) {
     for (std::size_t i = 0; i < pieces.size(); ++i) {
-      if (pieces[i].empty() && !blank_counts) continue;
-      has_repeats_ = !ids_.insert_or_assign(pieces[i], static_cast<index_t>(i)).second || has_repeats_;
+      const bool blank = pieces[i].empty();
+      if (blank && !blank_counts) continue;
+      const bool again = blank ? has_blank_ : !pieces_.insert(pieces[i], static_cast<std::int32_t>(i));
+      has_blank_ = has_blank_ || blank;
+      has_repeats_ = has_repeats_ || again;
+      if (!again) ++count_;
     }
-    count_ = static_cast<index_t>(ids_.size());
-    has_blank_ = ids_.erase(std::string_view()) > 0;
   }
 
   /// Whether a token is empty.
@@ -263,26 +266,31 @@ class token_numbers {
   /// Whether a token is there twice.
   [[nodiscard]] bool has_repeats() const noexcept { return has_repeats_; }
   /// Whether a token with this text has an id.
-  [[nodiscard]] bool has_piece(std::string_view content) const { return ids_.contains(content); }
+  [[nodiscard]] bool has_piece(std::string_view content) const { return find(content) >= 0; }
 
   /// A token that has its id already; its content must outlive this.
   void take(std::string_view content, index_t id) {
-    const bool piece = ids_.contains(content);
-    ids_.insert_or_assign(content, id);
-    if (!piece) last_ = std::max(last_, id);
+    if (!has_piece(content)) last_ = std::max(last_, id);
+    taken_.insert_or_assign(content, id);
   }
 
   /// The id of a token: that of its piece, or the next behind the vocabulary and the tokens before it
   /// (tokenizers, added_vocabulary.rs, add_tokens). That vocabulary is as long as it has different pieces.
   [[nodiscard]] index_t number(std::string_view content) {
-    const auto piece = ids_.find(content);
-    if (piece != ids_.end()) return piece->second;
+    if (const index_t piece = find(content); piece >= 0) return piece;
     last_ = std::max(count_, last_ + 1);
     return last_;
   }
 
  private:
-  std::unordered_map<std::string_view, index_t, keyed_hasher> ids_;
+  /// The id, or -1.
+  [[nodiscard]] index_t find(std::string_view content) const {
+    const auto token = taken_.find(content);
+    return token != taken_.end() ? token->second : pieces_.find(content);
+  }
+
+  piece_table pieces_;  // without the empty one
+  std::unordered_map<std::string_view, index_t, keyed_hasher> taken_;
   index_t count_ = 0;
   bool has_blank_ = false;
   bool has_repeats_ = false;

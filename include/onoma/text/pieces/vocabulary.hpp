@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace onoma::inline ONOMA_ABI {
@@ -39,15 +40,33 @@ struct piece_key {
   }
   /// The key of a text.
   [[nodiscard]] static piece_key of(std::string_view text) {
-    if (text.size() > whole_bytes) return {0, 0, static_cast<std::uint32_t>(text.size())};
-    char bytes[whole_bytes] = {};
-    text.copy(bytes, text.size());
-    return of_padded(bytes, text.size());
+    const std::size_t size = text.size();
+    piece_key key{0, 0, static_cast<std::uint32_t>(size)};
+    if (size > whole_bytes) return key;
+    // Parts that overlap: a copy of so many bytes would be a call, and waiting for it.
+    const auto part = [&]<class Word>(Word word, std::size_t at) {
+      std::memcpy(&word, text.data() + at, sizeof word);
+      return std::uint64_t{word};
+    };
+    if (size >= 8) {
+      key.low = part(std::uint64_t{}, 0);
+      if (size > 8) key.high = part(std::uint64_t{}, size - 8) >> 8 * (16 - size);
+    } else if (size >= 4) {
+      key.low = part(std::uint32_t{}, 0) | part(std::uint32_t{}, size - 4) << 8 * (size - 4);
+    } else if (size > 0) {
+      for (const std::size_t at : {std::size_t{0}, size / 2, size - 1}) key.low |= part(std::uint8_t{}, at) << 8 * at;
+    }
+    return key;
+  }
+
+  /// This key of `text`; of a long one, with its hash in the place of its first bytes.
+  [[nodiscard]] piece_key completed(std::string_view text, const hash_key& key) const {
+    return is_whole() ? *this : piece_key{keyed_hash(text, key), 0, size};
   }
 
   /// Whether equal keys are equal texts.
   [[nodiscard]] bool is_whole() const noexcept { return size <= whole_bytes; }
-  /// Of a whole key, for tables.
+  /// Of a completed key, for tables.
   [[nodiscard]] std::uint64_t hash(const hash_key& key) const noexcept {
     return keyed_hash(low ^ size, high, key);
   }
@@ -67,9 +86,9 @@ class piece_table {
     slots_.assign(capacity, {});
   }
 
-  /// A key that is there already gets the new id, as later lines of a vocab.txt win.
-  void insert(std::string_view text, std::int32_t id) {
-    const piece_key key = full_key(piece_key::of(text), text);
+  /// A key that is there already gets the new id, as later lines of a vocab.txt win. Returns whether it is new.
+  bool insert(std::string_view text, std::int32_t id) {
+    const piece_key key = piece_key::of(text).completed(text, hash_);
     slot& place = slots_[position(key, text)];
     place.low = key.low;
     if (key.is_whole()) {
@@ -78,16 +97,18 @@ class piece_table {
       place.text = text.data();
     }
     place.size = key.size;
-    place.id = id;
+    const bool is_new = std::exchange(place.id, id) < 0;
     longest_ = std::max(longest_, text.size());
+    return is_new;
   }
   /// The id, or -1.
   [[nodiscard]] std::int32_t find(std::string_view text) const {
-    return slots_[position(full_key(piece_key::of(text), text), text)].id;
+    return slots_[position(piece_key::of(text).completed(text, hash_), text)].id;
   }
   /// The same for a text with `piece_key::whole_bytes` readable bytes from its begin.
   [[nodiscard]] std::int32_t find_padded(const char* data, std::size_t size) const {
-    return slots_[position(full_key(piece_key::of_padded(data, size), {data, size}), {data, size})].id;
+    const std::string_view text(data, size);
+    return slots_[position(piece_key::of_padded(data, size).completed(text, hash_), text)].id;
   }
   /// The same for a key that is whole: no text is looked at.
   [[nodiscard]] std::int32_t find(const piece_key& key) const {
@@ -107,11 +128,6 @@ class piece_table {
     std::int32_t id = -1;
   };
 
-  /// A key with the hash of a long text.
-  [[nodiscard]] piece_key full_key(piece_key key, std::string_view text) const {
-    if (!key.is_whole()) key.low = keyed_hash(text, hash_);
-    return key;
-  }
   [[nodiscard]] std::size_t position(const piece_key& key, std::string_view text) const {
     const std::size_t mask = slots_.size() - 1;
     std::size_t i = static_cast<std::size_t>(key.hash(hash_)) & mask;
