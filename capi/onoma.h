@@ -55,8 +55,8 @@ typedef enum onoma_status {
   ONOMA_UNSUPPORTED = 9,      /**< valid, but outside what this version handles */
   ONOMA_OUT_OF_MEMORY = 10,   /**< the system has no more memory */
   ONOMA_INTERNAL = 11,        /**< a fault of the library: please report it */
-  ONOMA_CANCELLED = 12,       /**< another thread asked for the end of the call */
-  ONOMA_LIMIT_EXCEEDED = 13   /**< the call would take more than its options allow */
+  ONOMA_CANCELLED = 12,       /**< another thread asked for the end of the call; none can yet */
+  ONOMA_LIMIT_EXCEEDED = 13   /**< the call would take more than its limits allow; none can be set yet */
 } onoma_status;
 
 /** Why a function failed. All strings end with a NUL, and none is NULL. */

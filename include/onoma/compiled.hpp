@@ -41,8 +41,8 @@ enum class error_code {
   format = 7,            ///< well-formed data whose content contradicts its format
   missing = 8,           ///< something required is absent (a key, a tensor, a file of a folder)
   unsupported = 9,       ///< valid, but outside what this version handles
-  cancelled = 12,        ///< another thread asked for the end of a call
-  limit_exceeded = 13,   ///< a call would take more than `model_options` allows
+  cancelled = 12,        ///< another thread asked for the end of a call; nothing here does so yet
+  limit_exceeded = 13,   ///< a call would take more than its limits allow; nothing here sets any yet
 };
 
 /// Every failure that the library reports, but for std::bad_alloc. `what()` reads

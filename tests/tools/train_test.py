@@ -261,7 +261,9 @@ class Tests(CommandTest):
 
     def test_divergence_names_what_to_type_and_goes_back_when_asked_to(self):
         wild = ("--learning-rate", "1e30", "--warmup", "0", "--epochs", "2", "--quiet", "--json")
-        self.refuse(FAILED, *self.arguments(*wild), says=["training step 2", "--on-divergence lower-rate"])
+        self.refuse(FAILED, *self.arguments(*wild), says=[
+            "training step 2: expected a finite loss and finite gradients (a lower learning rate may help: start with "
+            "--checkpoint FILE --on-divergence lower-rate), found "])
         state = self.folder / "state"
         again = self.train(*wild[:-2], "--json", "--checkpoint", state, "--on-divergence", "lower-rate",
                            "--divergence-factor", "1e-33", "--divergence-retries", "1")

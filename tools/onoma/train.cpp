@@ -323,13 +323,12 @@ class run {
     try {
       return trainer.run(std::ref(report));
     } catch (const onoma::divergence_error& problem) {
-      const auto expected = problem.expected().substr(0, problem.expected().find(" ("));
       const auto start = "start with --checkpoint FILE --on-divergence lower-rate";
       const auto go_on = fmt::format("go on with --resume --checkpoint {} --learning-rate {} --change-learning-rate",
                                      s_.checkpoint, trainer.learning_rate() / 2);
       const bool saved = !s_.checkpoint.empty() && !onoma::checkpoint_store::states(s_.checkpoint).empty();
       onoma::fail(problem.code(), problem.operation(),
-                  expected + " (a lower learning rate may help: " + (saved ? go_on : start) + ")", problem.found());
+                  problem.wanted() + " (a lower learning rate may help: " + (saved ? go_on : start) + ")", problem.found());
     }
   }
 

@@ -24,7 +24,8 @@ namespace onoma::inline ONOMA_ABI {
 ///
 /// Where the target is a link, the file that it leads to is replaced and the link stays. The temporary file has a
 /// name that no one can guess and must not exist before, and is locked: what a process left that was killed is
-/// removed by the next one that writes the same target. A device or a pipe is written to as it is, at once.
+/// removed by the next one that writes the same target; a child that it forks removes nothing. A device or a pipe is
+/// written to as it is, at once.
 class atomic_file {
  public:
   /// @throws onoma::error (io, file_not_found) if the folder cannot be written to; (invalid_argument) for a
@@ -51,8 +52,12 @@ class atomic_file {
   }
   ~atomic_file() {
     if (file_ == nullptr) return;
+#if ONOMA_HAS_MMAP
+    // What a forked child has in its copy of the buffer is the parent's to write.
+    if (!owner_.is_this()) ::close(::fileno(file_));
+#endif
     std::fclose(file_);
-    remove_temporary();
+    if (owner_.is_this()) remove_temporary();
   }
   atomic_file(const atomic_file&) = delete;
   atomic_file& operator=(const atomic_file&) = delete;
@@ -167,6 +172,7 @@ class atomic_file {
   std::filesystem::path temporary_;  // empty: written through
   std::FILE* file_ = nullptr;
   file_lock lock_;  // of the temporary file, until it is in its place
+  owner_process owner_;
 };
 
 /// Replaces a file's content. @throws onoma::error (io, file_not_found).

@@ -91,8 +91,26 @@ class file_lock {
   int descriptor_ = -1;
 };
 
+/// The process that made something which ends with it. A child of a fork has a copy: that it ends must change nothing.
+class owner_process {
+ public:
+  /// Whether this is the process that made it.
+  [[nodiscard]] bool is_this() const noexcept { return id_ == current(); }
+
+ private:
+  [[nodiscard]] static long current() noexcept {
+#if ONOMA_HAS_MMAP
+    return static_cast<long>(::getpid());
+#else
+    return 0;
+#endif
+  }
+  long id_ = current();
+};
+
 /// Keeps a second process from doing what this one does, by a lock on a file that is there as long
-/// as this object is. A file that a process left which was killed does not hinder. On file systems
+/// as this object is, in the process that made it: a child that it forks may go on or end, the lock is its parent's.
+/// A file that a process left which was killed does not hinder. On file systems
 /// without flock nothing is locked: then it is for their users to see that only one process runs.
 class process_lock {
  public:
@@ -120,18 +138,19 @@ class process_lock {
   }
   /// Takes what the other one holds.
   process_lock(process_lock&& other) noexcept
-      : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)) {}
+      : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)), owner_(other.owner_) {}
   /// Exchanges what both hold.
   process_lock& operator=(process_lock&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(lock_, other.lock_);
+    std::swap(owner_, other.owner_);
     return *this;
   }
   process_lock(const process_lock&) = delete;
   process_lock& operator=(const process_lock&) = delete;
   ~process_lock() {
     std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove(path_, ignored);
+    if (!path_.empty() && owner_.is_this()) std::filesystem::remove(path_, ignored);
   }
 
  private:
@@ -154,6 +173,7 @@ class process_lock {
 
   std::filesystem::path path_;
   file_lock lock_;
+  owner_process owner_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

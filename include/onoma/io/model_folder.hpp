@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/exec/executor.hpp>
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/manifest.hpp>
@@ -25,15 +26,16 @@ class model_folder {
  public:
   /// Needs config.json and weights (io/weights.hpp says which files); tokenizer files are noted where
   /// they are. A folder whose weights have a manifest is compared with it.
-  /// `access` is that of the weights: the other files are small and copied.
-  /// @throws onoma::error (file_not_found, unsupported, parse, format) naming the file.
+  /// `access` is that of the weights: the other files are small and copied. `executor` is for the weights' digests.
+  /// @throws onoma::error (file_not_found, unsupported, parse, format) naming the file; in the place of a folder that
+  /// a killed process was replacing, the two that it left.
   [[nodiscard]] static model_folder open(const std::filesystem::path& path,
                                          verification asked = verification::fast,
-                                         file_access access = file_access::mapped) {
+                                         file_access access = file_access::mapped, executor_ref executor = {}) {
     std::error_code problem;  // a name that is too long, say
     if (!std::filesystem::is_directory(path, problem)) {
       fail(error_code::file_not_found, "opening model folder " + path.string(), "a folder",
-           std::filesystem::exists(path, problem) ? "a file" : "nothing");
+           std::filesystem::exists(path, problem) ? "a file" : "nothing" + halves_beside(path));
     }
     model_folder folder;
     folder.path_ = path;
@@ -44,7 +46,8 @@ class model_folder {
                                    : json::object();
     const auto* manifest = folder.tensors_.metadata(manifest_key);
     if (manifest != nullptr && asked != verification::off) {
-      folder.remarks_ = check_manifest(path, *manifest, folder.config_, folder.tensors_.tensors(), asked);
+      folder.remarks_ = check_manifest(path, *manifest, folder.config_, folder.tensors_.tensors(), asked,
+                                        executor);
     }
     return folder;
   }
@@ -78,6 +81,16 @@ class model_folder {
       fail(error_code::format, "reading " + path.string(), "an object", describe(value));
     }
     return value;
+  }
+
+  /// For messages.
+  [[nodiscard]] static std::string halves_beside(const std::filesystem::path& path) {
+    std::string names;
+    const auto place = path.filename().empty() ? path.parent_path() : path;
+    for (const auto& half : halves_of(place)) names += (names.empty() ? "" : " and ") + half.string();
+    if (names.empty()) return names;
+    return ", but " + names + ": saving was cut short between two renames (.old is what was there before, .tmp what " +
+           "was to be there; rename the one that you want)";
   }
 
   std::filesystem::path path_;

@@ -24,6 +24,27 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// What is left beside the place of a folder where a process was killed between the two renames that replace it: the
+/// old folder (.old), and the new one (.tmp). Empty if no old one is there, or the place cannot be listed.
+[[nodiscard]] inline std::vector<std::filesystem::path> halves_of(const std::filesystem::path& target) {
+  std::vector<std::filesystem::path> halves;
+  bool cut_short = false;
+  try {
+    for (auto& entry : folder_entries(target.has_parent_path() ? target.parent_path() : ".")) {
+      auto name = entry.filename().string();
+      const bool old = name.ends_with(".old");
+      if (old) name.replace(name.size() - 4, 4, ".tmp");
+      if (target_of_temporary(name) != target.filename().string()) continue;
+      cut_short = cut_short || old;
+      halves.push_back(std::move(entry));
+    }
+  } catch (const error&) {
+    return {};
+  }
+  std::sort(halves.begin(), halves.end());
+  return cut_short ? halves : std::vector<std::filesystem::path>();
+}
+
 /// A folder that is built beside its place and put there with `commit`, in one step, in the place of what is
 /// there. Entries of the old folder that the new one lacks move along unless they are dropped: files as hard
 /// links (or copies, where a file system has none), folders with what is in them, links as links.
@@ -76,14 +97,15 @@ class folder_replacement {
   /// A folder that is removed with its owner.
   struct owned_folder {
     owned_folder() = default;
-    owned_folder(owned_folder&& other) noexcept : path(std::exchange(other.path, {})) {}
+    owned_folder(owned_folder&& other) noexcept : path(std::exchange(other.path, {})), owner(other.owner) {}
     owned_folder& operator=(owned_folder&&) = delete;
     ~owned_folder() { remove(); }
     void remove() noexcept {
-      if (!path.empty()) remove_folder(path);
+      if (!path.empty() && owner.is_this()) remove_folder(path);
       path.clear();
     }
     std::filesystem::path path;
+    owner_process owner;
   };
 
   static std::filesystem::path real_place(const std::filesystem::path& path) {
@@ -122,19 +144,7 @@ class folder_replacement {
   /// `replace_in_two_steps`: the new folder is then one of two that have the only models.
   void sweep() const {
     sweep_temporaries(target_ / ".onoma");
-    const auto parent = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
-    const auto name = target_.filename().string() + ".";
-    std::vector<std::filesystem::path> others;
-    try {
-      if (!exists_) others = folder_entries(parent);
-    } catch (const error&) {
-      return;  // a folder that cannot be listed cannot be swept
-    }
-    for (const auto& other : others) {
-      const auto found = other.filename().string();
-      if (found.starts_with(name) && found.ends_with(".old")) return;
-    }
-    sweep_temporaries(target_);
+    if (exists_ || halves_of(target_).empty()) sweep_temporaries(target_);
   }
 
   /// False where the folder cannot be renamed.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/io/file_lock.hpp>
 #include <onoma/io/mapped_file.hpp>
 #include <onoma/io/temporary.hpp>
 
@@ -95,11 +96,14 @@ class reserved_space {
   }
   /// Takes what the other one holds.
   reserved_space(reserved_space&& other) noexcept
-      : bytes_(std::exchange(other.bytes_, 0)), descriptor_(std::exchange(other.descriptor_, -1)) {}
+      : bytes_(std::exchange(other.bytes_, 0)),
+        descriptor_(std::exchange(other.descriptor_, -1)),
+        owner_(other.owner_) {}
   /// Exchanges what both hold.
   reserved_space& operator=(reserved_space&& other) noexcept {
     std::swap(bytes_, other.bytes_);
     std::swap(descriptor_, other.descriptor_);
+    std::swap(owner_, other.owner_);
     return *this;
   }
   reserved_space(const reserved_space&) = delete;
@@ -116,8 +120,8 @@ class reserved_space {
     bytes_ = 0;
 #if ONOMA_HAS_MMAP
     if (descriptor_ < 0) return;
-    // A child that was forked has the file open too.
-    static_cast<void>(::ftruncate(descriptor_, 0) == 0);
+    // A child that was forked has the file open too, and must not give the space back.
+    if (owner_.is_this()) static_cast<void>(::ftruncate(descriptor_, 0) == 0);
     ::close(std::exchange(descriptor_, -1));
 #endif
   }
@@ -144,6 +148,7 @@ class reserved_space {
 
   std::uintmax_t bytes_ = 0;
   int descriptor_ = -1;
+  owner_process owner_;
 };
 
 /// Space for a folder that `folder_replacement` will put in the place of `target`: it is built

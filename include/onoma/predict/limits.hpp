@@ -18,7 +18,7 @@ namespace onoma::inline ONOMA_ABI {
 struct tagging_limits {
   index_t text_bytes = 0;  ///< of each text; looked at before anything else is done
   index_t tokens = 0;      ///< that all texts of a call have together, those that windows share counted again
-  double seconds = 0.0;    ///< looked at between batches and between texts: a call ends a batch late
+  double seconds = 0.0;    ///< looked at between batches, texts and some of their words: a call ends a batch late
   /// Bytes of working memory beside the texts and the results: an estimate, by the bytes of the texts, that is made
   /// before anything else is done.
   index_t memory = 0;

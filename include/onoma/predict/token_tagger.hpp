@@ -204,7 +204,7 @@ class token_tagger final : public entity_model {
     tokenizer::workspace work(tokens_.get());
     const auto options = window_options(session_, windows());
     if (finder_) {
-      finder_->find(text, result.words);
+      finder_->find(text, result.words, [&] { call.check(); });
       call.check();
       tokens_.get().encode_word_parts(text, result.words, options, labels_words(), work, take);
     } else {
@@ -234,7 +234,7 @@ class token_tagger final : public entity_model {
     std::vector<std::vector<byte_span>> places(texts.size());
     std::vector<std::vector<std::string>> words(texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      finder_->find(texts[i], places[i]);
+      finder_->find(texts[i], places[i], [&] { call.check(); });
       words[i].reserve(places[i].size());
       for (const auto at : places[i]) {
         words[i].push_back(

@@ -27,7 +27,7 @@ struct prediction_options {
   index_t stride = 64;        ///< tokens that windows of a long text share
   index_t max_tokens = 2048;  ///< tokens per batch: fewer than some hundred cost time
   tagging_limits limits{};    ///< of each call
-  std::optional<cancellation> stop{};  ///< looked at between batches
+  std::optional<cancellation> stop{};  ///< looked at between batches and while words are found
   /// Bytes from which on a text is scored while it is read, so that its encoding is never whole in memory, with the
   /// results of the whole text. Not with tokenizers that rewrite a text as a whole (`tokenizer::reads_in_parts`).
   index_t long_text = 1 << 20;

@@ -76,14 +76,23 @@ struct resume_report {
 /// A step whose loss or gradients are not finite, or after which parameters are not.
 class divergence_error : public error {
  public:
-  /// `step` from 1.
-  divergence_error(index_t step, const std::string& expected, const std::string& found)
-      : error(error_code::invalid_argument, "training step " + std::to_string(step), expected, found), step_(step) {}
+  /// `step` from 1. The message has advice behind `wanted`, for who writes programs.
+  divergence_error(index_t step, const std::string& wanted, const std::string& found)
+      : error(error_code::invalid_argument, "training step " + std::to_string(step), wanted + advice, found),
+        step_(step),
+        wanted_(wanted) {}
   /// The number of the step, from 1.
   [[nodiscard]] index_t step() const noexcept { return step_; }
+  /// What was expected, without the advice.
+  [[nodiscard]] const std::string& wanted() const noexcept { return wanted_; }
 
  private:
+  static constexpr const char* advice =
+      " (a lower learning rate may help: resume the checkpoint with resume_options::change_learning_rate, or let "
+      "training_options::divergence_retries do it)";
+
   index_t step_;
+  std::string wanted_;
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -12,8 +12,14 @@
 #include <csignal>
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -149,6 +155,75 @@ TEST_CASE("between two steps of a replacement that was cut short nothing is remo
   CHECK(fs::exists(folder.path / "model.0123456789abcdef.old" / "config.json"));
 }
 
+TEST_CASE("opening a folder that a save cut short has left says where both models are") {
+  const temporary_folder folder;
+  const auto model = folder.path / "model";
+  const auto refusal = [&](const fs::path& path) {
+    try {
+      static_cast<void>(onoma::model_folder::open(path));
+    } catch (const onoma::error& e) {
+      CHECK(e.code() == onoma::error_code::file_not_found);
+      return std::string(e.what());
+    }
+    return std::string("opened");
+  };
+  const auto old_one = folder.path / "model.0123456789abcdef.old";
+  const auto new_one = folder.path / "model.fedcba9876543210.tmp";
+  save(new_one);  // of a save that goes on, or was cut short before it touched anything
+  save(folder.path / "other.0123456789abcdef.old");
+  CHECK(refusal(model).find("found nothing") != std::string::npos);
+  CHECK(refusal(model).find(".tmp") == std::string::npos);
+  save(old_one);
+  for (const auto& path : {model, model / ""}) {
+    const auto text = refusal(path);
+    CAPTURE(text);
+    CHECK(text.find("found nothing, but " + old_one.string() + " and " + new_one.string()) != std::string::npos);
+    CHECK(text.find("other.") == std::string::npos);
+  }
+  fs::rename(old_one, model);
+  CHECK(refusal(model) == "opened");
+}
+
+#if ONOMA_HAS_MMAP
+TEST_CASE("a forked child that ends leaves its parent what it holds") {
+  const temporary_folder folder;
+  const auto ends_in_child = [](auto& held) {
+    const pid_t id = ::fork();
+    if (id == 0) {
+      held.reset();
+      ::_exit(0);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(id, &status, 0) == id);
+    CHECK(status == 0);
+  };
+  const auto lock_file = folder.path / "state.lock";
+  std::optional<onoma::process_lock> first(std::in_place, lock_file, "training");
+  std::optional<onoma::process_lock> lock(std::move(*first));
+  first.reset();
+  ends_in_child(lock);
+  CHECK(fs::exists(lock_file));
+  CHECK_THROWS_AS(onoma::process_lock(lock_file, "training"), onoma::error);
+  lock.reset();
+  CHECK_FALSE(fs::exists(lock_file));
+
+  std::optional<onoma::atomic_file> file(std::in_place, folder.path / "state");
+  file->write("once");
+  ends_in_child(file);
+  CHECK(entries(folder.path) == 1);
+  file->commit();
+  file.reset();
+  CHECK(onoma::read_text_file(folder.path / "state") == "once");
+
+  std::optional<onoma::folder_replacement> building(std::in_place, folder.path / "model");
+  onoma::write_file_atomically(building->place() / "config.json", "{}");
+  ends_in_child(building);
+  CHECK_NOTHROW(building->commit([](std::string_view) { return false; }));
+  building.reset();
+  CHECK(onoma::read_text_file(folder.path / "model" / "config.json") == "{}");
+}
+#endif
+
 TEST_CASE("a temporary file that is swept before it is locked is made again") {
   const temporary_folder folder;
   const auto target = folder.path / "state";
@@ -186,8 +261,10 @@ TEST_CASE(
   CHECK(fs::exists(file));
   kill_it(holder);
   {
-    onoma::process_lock lock(file, "training");
-    const onoma::process_lock moved = std::move(lock);
+    std::optional<onoma::process_lock> lock(std::in_place, file, "training");
+    const onoma::process_lock moved = *std::move(lock);
+    lock.reset();
+    CHECK(fs::exists(file));
     CHECK_THROWS_AS(onoma::process_lock(file, "training"), onoma::error);
   }
   CHECK_FALSE(fs::exists(file));
@@ -207,6 +284,12 @@ TEST_CASE("space that is reserved is nobody else's, and is there once it is rele
     CHECK(entries(folder.path) == 0);
     CHECK_THROWS_AS(onoma::write_file_atomically(folder.path / "other", text), onoma::error);
     CHECK(entries(folder.path) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      space.release();
+      ::_exit(0);
+    }
+    REQUIRE(::waitpid(child, nullptr, 0) == child);
     CHECK_THROWS_WITH_AS(onoma::reserved_space(folder.path / "more", 6'000'000),
                          doctest::Contains("expected 6000000 bytes in "), onoma::error);
     space.release();
@@ -222,6 +305,11 @@ TEST_CASE("space that is reserved is nobody else's, and is there once it is rele
     wait();
   }));
   CHECK_NOTHROW(onoma::write_file_atomically(folder.path / "other", text));
+  CHECK(::umount(folder.path.c_str()) == 0);
+  // Bytes are free, but there can be no file.
+  REQUIRE(::mount("tmpfs", folder.path.c_str(), "tmpfs", 0, "size=8m,nr_inodes=1") == 0);
+  CHECK_THROWS_WITH_AS(onoma::reserved_space(folder.path / "later", 1000), doctest::Contains("a disk that is full"),
+                       onoma::error);
   CHECK(::umount(folder.path.c_str()) == 0);
 }
 #endif

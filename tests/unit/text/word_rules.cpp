@@ -53,6 +53,25 @@ std::vector<std::string> operator+(std::vector<std::string> a, const std::vector
 
 }  // namespace
 
+TEST_CASE("finding words pauses on its way, can be ended there, and goes on with the next text") {
+  const auto rules = onoma::general_word_rules();
+  onoma::word_finder finder(rules);
+  std::string text;
+  for (int i = 0; i < 10'000; ++i) text += "Jane (31) ";
+  std::vector<onoma::byte_span> words;
+  int pauses = 0;
+  finder.find(text, words, [&] { ++pauses; });
+  CHECK(pauses >= 10);
+  CHECK(words == onoma::find_words(text, rules));
+  const auto end = [&] {
+    if (--pauses == 3) throw pauses;
+  };
+  CHECK_THROWS_AS(finder.find(text, words, end), int);
+  CHECK(pauses == 3);
+  finder.find("Jane (31)", words);
+  CHECK(words == onoma::find_words("Jane (31)", rules));
+}
+
 TEST_CASE("general word rules: initials and abbreviations") {
   CHECK(cut("James W. Hoyt met Clay Tice Jr. in L.A.") ==
         "James|W.|Hoyt|met|Clay|Tice|Jr.|in|L.A.");

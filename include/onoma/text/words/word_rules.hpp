@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/core/config.hpp>
+#include <onoma/core/function_ref.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/text/words/addresses.hpp>
@@ -26,12 +27,16 @@ class word_finder {
   /// The words of a text, in order, in the place of what `words` held. Like those of
   /// `find_words(text)` they cover exactly what is neither White_Space nor U+200B, and cut no
   /// grapheme cluster; scripts without spaces are cut as there. Time grows with the text.
-  /// @throws onoma::error (parse) if the text is not UTF-8.
-  void find(std::string_view text, std::vector<byte_span>& words) {
+  /// `pause` is called between stretches without white space, once in a while; it may throw to end the search.
+  /// @throws onoma::error (parse) if the text is not UTF-8; what `pause` throws.
+  void find(std::string_view text, std::vector<byte_span>& words, function_ref<void()> pause = do_nothing) {
     words.clear();
     text_ = text;
     words_ = &words;
-    const auto sink = [this](std::span<atom> atoms, word_parts::stretch_end end) {
+    constexpr int stretches = 1024;  // a fraction of a millisecond
+    int count = 0;
+    const auto sink = [&](std::span<atom> atoms, word_parts::stretch_end end) {
+      if (++count % stretches == 0) pause();
       cut(atoms, end);
     };
     word_parts::atom_scanner<decltype(sink)>(text, atoms_, sink).run();
