@@ -137,9 +137,6 @@ class trainer {
 
  private:
   using clock = std::chrono::steady_clock;
-  static constexpr const char* advice =
-      " (a lower learning rate may help: resume the checkpoint with resume_options::change_learning_rate, or let "
-      "training_options::divergence_retries do it)";
 
   static training_options checked(training_options o) {
     const auto require_that = [](bool ok, const char* expected) {
@@ -189,7 +186,7 @@ class trainer {
     try {
       refuse_not_finite(model_.parameters());
     } catch (const error& problem) {
-      throw divergence_error(position_.step, std::string("finite parameters") + advice,
+      throw divergence_error(position_.step, "finite parameters",
                              problem.operation() + ": " + problem.found());
     }
   }
@@ -238,7 +235,8 @@ class trainer {
   /// To the last good state, which is written again at once with the lower rate: who resumes makes the same choice.
   bool roll_back(index_t diverged_at, const callback& report, training_result& result) {
     const auto before = position_;
-    const auto found = load_newest(options_.checkpoint, false);
+    // Of this run, though its rate may have been changed since.
+    const auto found = load_newest(options_.checkpoint, true);
     result.passed_over.insert(result.passed_over.end(), found.passed_over.begin(), found.passed_over.end());
     set_rate(before.learning_rate * options_.divergence_factor);
     position_.rate_changes = before.rate_changes;
@@ -309,7 +307,7 @@ class trainer {
                                                 ? options_.max_grad_norm
                                                 : std::numeric_limits<double>::infinity());
     if (!std::isfinite(progress.loss) || !std::isfinite(progress.gradient_norm)) {
-      throw divergence_error(position_.step + 1, std::string("a finite loss and finite gradients") + advice,
+      throw divergence_error(position_.step + 1, "a finite loss and finite gradients",
                              "a loss of " + std::to_string(progress.loss) + " and gradients of norm " +
                                  std::to_string(progress.gradient_norm));
     }

@@ -21,6 +21,7 @@ namespace test {
 namespace {
 
 namespace fs = std::filesystem;
+using onoma::index_t;
 
 std::string model(const std::string& name) { return std::string(ONOMA_TEST_DATA_DIR) + "/" + name; }
 
@@ -123,6 +124,32 @@ TEST_CASE("a long text in parts gives the results of the whole") {
   CHECK(entities > 1000);
 }
 
+TEST_CASE("windows of a text in parts are those of the whole, wherever a part ends") {
+  const auto tokens = onoma::load_tokenizer(model("bert-tiny"));
+  onoma::tokenizer::workspace work(tokens);
+  std::string text;
+  for (int i = 0; i < 8300; ++i) text += i % 7 == 0 ? "b " : "a ";
+  // A part has some more than 8,192 tokens: with some of these, a window ends just where a part does.
+  for (int i = 0; i < 80; ++i) {
+    onoma::encode_options options;
+    options.max_length = 8 + i / 4;
+    options.stride = i % 4;
+    CAPTURE(options.max_length);
+    CAPTURE(options.stride);
+    const auto expected = tokens.encode(text, options);
+    std::size_t place = 0;
+    bool same = true;
+    const auto take = [&](onoma::encoding& window) {
+      same = same && place < expected.size() && window.ids == expected[place].ids &&
+             window.offsets == expected[place].offsets;
+      ++place;
+    };
+    tokens.encode_parts(text, options, false, work, take);
+    CHECK(same);
+    CHECK(place == expected.size());
+  }
+}
+
 TEST_CASE("many texts are tagged some at a time, in any order of long and short ones") {
   onoma::pipeline_options options;
   auto plain = onoma::pipeline::load(model("bert-tiny"), options);
@@ -143,6 +170,8 @@ TEST_CASE("a call that goes beyond a limit ends by name, and the pipeline serves
   const auto expected = onoma::pipeline::load(model("bert-tiny")).tag(text);
   const auto refused = [&](const onoma::tagging_limits& limits) {
     onoma::pipeline_options options;
+    options.max_tokens = 64;  // all of a call count, not those of a batch
+    options.max_length = 32;
     options.limits = limits;
     auto limited = onoma::pipeline::load(model("bert-tiny"), options);
     CHECK(code_of([&] { static_cast<void>(limited.tag(longer)); }) == onoma::error_code::limit_exceeded);
@@ -186,7 +215,7 @@ TEST_CASE("another thread ends a call, and the pipeline serves the next") {
   });
   const std::string longer = mixed_text(1, 3000);
   CHECK(code_of([&] {
-          for (;;) {
+          for (int late = 0; late < 3; late += stop.is_cancelled() ? 1 : 0) {
             static_cast<void>(tagger.tag(longer));
             ++calls;
           }
@@ -194,6 +223,43 @@ TEST_CASE("another thread ends a call, and the pipeline serves the next") {
   other.join();
   stop.reset();
   check_same(expected, tagger.tag(text));
+}
+
+TEST_CASE("a call looks at the request before each batch") {
+  /// Asks for the end at one of the pieces of work that it is given.
+  struct asking_executor {
+    [[nodiscard]] index_t concurrency() const { return 1; }
+    void parallel_for(index_t count, onoma::function_ref<void(index_t)> task) {
+      if (++pieces == last) stop.cancel();
+      for (index_t i = 0; i < count; ++i) task(i);
+    }
+    onoma::cancellation stop;
+    index_t pieces = 0;
+    index_t last = -1;
+  };
+  for (const index_t long_text : {0, INT32_MAX}) {
+    CAPTURE(long_text);
+    asking_executor asking;
+    onoma::pipeline_options options;
+    options.executor = onoma::executor_ref(asking);
+    options.max_tokens = 64;
+    options.max_length = 24;
+    options.long_text = long_text;
+    auto tagger = onoma::pipeline::load(model("bert-tiny"), options);
+    tagger.set_cancellation(asking.stop);
+    const std::string text = mixed_text(3, 1500);
+    asking.pieces = 0;
+    const auto expected = tagger.tag(text);
+    const auto all = asking.pieces;
+    REQUIRE(expected.windows > 10);
+    REQUIRE(all > 10);
+    asking.pieces = 0;
+    asking.last = 1;  // in the first batch
+    CHECK(code_of([&] { static_cast<void>(tagger.tag(text)); }) == onoma::error_code::cancelled);
+    CHECK(asking.pieces < all / 4);
+    asking.stop.reset();
+    check_same(expected, tagger.tag(text));
+  }
 }
 
 TEST_CASE("an evaluation ends on request and by its limits") {

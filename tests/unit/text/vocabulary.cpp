@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -38,6 +39,19 @@ std::vector<std::string> colliding() {
   return texts;
 }
 
+/// A table of these texts has each of them.
+void check_found(const std::vector<std::string>& texts) {
+  onoma::piece_table table(static_cast<onoma::index_t>(texts.size()));
+  for (std::size_t i = 0; i < texts.size(); ++i) REQUIRE(table.insert(texts[i], static_cast<std::int32_t>(i)));
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string padded = texts[i] + std::string(onoma::piece_key::whole_bytes, 'y');
+    REQUIRE(table.find(texts[i]) == static_cast<std::int32_t>(i));
+    REQUIRE(table.find_padded(padded.data(), texts[i].size()) == static_cast<std::int32_t>(i));
+  }
+  for (std::size_t i = 0; i < texts.size(); i += 7) REQUIRE_FALSE(table.insert(texts[i], 5));
+  REQUIRE(table.find(texts[7]) == 5);
+}
+
 std::uint64_t known_hash(const onoma::piece_key& key) {
   std::uint64_t h = (key.low ^ key.size) * 0x9E3779B97F4A7C15U;
   h = (h ^ (h >> 32) ^ key.high) * 0xC4CEB9FE1A85EC53U;
@@ -54,9 +68,22 @@ TEST_CASE("pieces that were made to collide are spread over a table") {
   CHECK(fullest(many, [&](std::size_t i) { return key(i).hash(process); }) <= most_by_chance);
   CHECK(fullest(many, [&](std::size_t i) { return onoma::keyed_hasher()(texts[i]); }) <= most_by_chance);
 
-  onoma::piece_table table(static_cast<onoma::index_t>(many));
-  for (std::size_t i = 0; i < many; ++i) table.insert(texts[i], static_cast<std::int32_t>(i));
-  for (std::size_t i = 0; i < many; ++i) REQUIRE(table.find(texts[i]) == static_cast<std::int32_t>(i));
+  check_found(texts);
+}
+
+TEST_CASE("pieces that share half of their bytes are told apart, and long ones are spread by all of theirs") {
+  for (const std::size_t size : {16U, 17U, 40U}) {
+    for (const std::size_t at : {std::size_t{0}, size - 8}) {
+      INFO(size << " bytes, other ones at " << at);
+      std::vector<std::string> texts(many, std::string(size, 'x'));
+      for (std::uint64_t i = 0; i < many; ++i) std::memcpy(texts[i].data() + at, &i, sizeof i);
+      const auto& process = onoma::hash_key::of_process();
+      REQUIRE(fullest(many, [&](std::size_t i) {
+              return onoma::piece_key::of(texts[i]).completed(texts[i], process).hash(process);
+            }) <= most_by_chance);
+      check_found(texts);
+    }
+  }
 }
 
 TEST_CASE("texts and numbers in any pattern are spread by the hash of the process") {
@@ -90,8 +117,35 @@ TEST_CASE("a hash depends on its key, on each byte and on the length") {
     CHECK(onoma::keyed_hash(text, a) == onoma::keyed_hash(text, a));
     CHECK(onoma::keyed_hash(text, a) != onoma::keyed_hash(text, b));
     CHECK(onoma::keyed_hash(text, a) != onoma::keyed_hash(text + '\0', a));
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      auto other = text;
+      other[i] = static_cast<char>(other[i] ^ 1);
+      CHECK(onoma::keyed_hash(text, a) != onoma::keyed_hash(other, a));
+    }
   }
-  CHECK(onoma::hash_key::of_process().first == onoma::hash_key::of_process().first);
+  const onoma::hash_key first = onoma::hash_key::of_process();
+  const onoma::hash_key second = onoma::hash_key::of_process();
+  CHECK(first.first == second.first);
+  CHECK(first.second == second.second);
+}
+
+TEST_CASE("a key does not depend on what lies behind its text") {
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += static_cast<char>(0x80 + i * 37);
+  for (std::size_t begin = 0; begin < 20; ++begin) {
+    for (std::size_t size = 0; size <= onoma::piece_key::whole_bytes + 2; ++size) {
+      CAPTURE(size);
+      const std::vector<char> alone(text.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    text.begin() + static_cast<std::ptrdiff_t>(begin + size));
+      const auto key = onoma::piece_key::of({alone.data(), size});
+      CHECK(key == onoma::piece_key::of_padded(text.data() + begin, size));
+      if (!key.is_whole()) continue;
+      char words[onoma::piece_key::whole_bytes] = {};
+      text.copy(words, size, begin);
+      CHECK(std::memcmp(words, &key.low, 8) == 0);
+      CHECK(std::memcmp(words + 8, &key.high, 8) == 0);
+    }
+  }
 }
 
 TEST_CASE("long pieces are found by their whole text") {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -66,11 +67,12 @@ struct small_run {
     std::fill(values.begin(), values.end(), std::numeric_limits<float>::quiet_NaN());
     m.parameters().changed();
   }
-  /// A run in which the weights are lost after step 5, once.
-  void run_with_accident(index_t stop = -1) {
+  /// A run in which the weights are lost after step 5, once; `ends`: and which fails in the step after it went back.
+  void run_with_accident(index_t stop = -1, bool ends = false) {
     bool once = true;
     run(stop, [&](index_t step) {
       if (step == 5 && std::exchange(once, false)) poison();
+      if (ends && !rollbacks.empty()) throw std::runtime_error("the end");
     });
   }
 
@@ -90,26 +92,31 @@ TEST_CASE("a folder keeps the last states and what it did not make") {
   auto o = run_in(store, 3);
   o.checkpoint_every = 2;
   fs::create_directory(store);
-  for (const char* name : {"notes.txt", "step-1.safetensors", "step-000000001.safetensors.bak"}) {
+  for (const char* name : {"notes.txt", "step-1.safetensors", "step-000000001.safetensors.bak",
+                           "step-000000001.backup-copy"}) {
     onoma::write_file_atomically(store / name, "mine");
   }
   small_run whole(o);
   whole.run();
-  CHECK(names(store) == std::vector<std::string>{"notes.txt", "step-000000001.safetensors.bak",
-                                                 "step-000000009.safetensors", "step-000000010.safetensors",
-                                                 "step-000000012.safetensors", "step-1.safetensors"});
+  CHECK(names(store) == std::vector<std::string>{"notes.txt", "step-000000001.backup-copy",
+                                                 "step-000000001.safetensors.bak", "step-000000009.safetensors",
+                                                 "step-000000010.safetensors", "step-000000012.safetensors",
+                                                 "step-1.safetensors"});
   CHECK(names(folder.path) == std::vector<std::string>{"states"});
   // From each of them to the same weights; states of later steps belong to a future that is gone.
   small_run other(o);
   const auto from = other.trainer.resume(store / "step-000000009.safetensors");
   CHECK(from.path == store / "step-000000009.safetensors");
   other.run(11);
-  CHECK(onoma::checkpoint_store::states(store).front() == store / "step-000000011.safetensors");
+  CHECK(onoma::checkpoint_store::states(store) ==
+        std::vector<fs::path>{store / "step-000000011.safetensors", store / "step-000000010.safetensors",
+                              store / "step-000000009.safetensors"});
   small_run again(o);
   CHECK(again.trainer.resume(store).passed_over.empty());
   again.run();
   CHECK(weights_of(again.m) == weights_of(whole.m));
-  // Another run that begins anew keeps nothing of this one.
+  // Another run that begins anew keeps nothing of this one, neither later steps nor earlier ones.
+  fs::copy(store / "step-000000012.safetensors", store / "step-000000001.safetensors");
   small_run fresh(o);
   fresh.run(2);
   CHECK(onoma::checkpoint_store::states(store) == std::vector<fs::path>{store / "step-000000002.safetensors"});
@@ -181,8 +188,10 @@ TEST_CASE("the space for the states is there before training starts, and stays")
       const auto go = [&] {
         run.run(-1, [&](index_t step) {
           steps = step;
+          // From the first step on the disk is full.
           std::ofstream other(disk.path / "other", std::ios::app);
-          other << std::string(20'000, 'x') << std::flush;  // until the disk is full
+          while (other << std::string(4096, 'x') << std::flush) {
+          }
         });
       };
       if (fits) {
@@ -247,12 +256,13 @@ TEST_CASE("a changed learning rate is taken when asked for, and noted; nothing e
 
 TEST_CASE("a run that diverges goes back to its checkpoint with a lower rate, exactly") {
   const temporary_folder folder;
+  // Without dev sentences: the weights are those of the last step.
   for (const index_t keep : {1, 3}) {
     CAPTURE(keep);
     auto o = run_in(folder.path / ("a" + std::to_string(keep)), keep);
     o.divergence_retries = 2;
     o.divergence_factor = 0.25;
-    small_run whole(o, true);
+    small_run whole(o);
     whole.run_with_accident();
     REQUIRE(whole.rollbacks.size() == 1);
     CHECK(whole.rollbacks[0].step == 3);
@@ -262,29 +272,36 @@ TEST_CASE("a run that diverges goes back to its checkpoint with a lower rate, ex
     CHECK(whole.result.position.rate_changes.size() == 1);
     CHECK(whole.result.losses.size() == 12);
 
-    // Stopped afterwards, and gone on with.
-    o.checkpoint = folder.path / ("b" + std::to_string(keep));
-    {
-      small_run part(o, true);
-      part.run_with_accident(7);
-      CHECK(part.rollbacks.size() == 1);
+    // Stopped afterwards, or ended before it could write anything more, and gone on with.
+    for (const bool ends : {false, true}) {
+      CAPTURE(ends);
+      o.checkpoint = folder.path / ((ends ? "b" : "c") + std::to_string(keep));
+      {
+        small_run part(o);
+        if (ends) {
+          CHECK_THROWS_AS(part.run_with_accident(-1, true), std::runtime_error);
+        } else {
+          part.run_with_accident(7);
+        }
+        CHECK(part.rollbacks.size() == 1);
+      }
+      small_run rest(o);
+      rest.trainer.resume(o.checkpoint);
+      CHECK(rest.trainer.learning_rate() == 3e-3 / 4);
+      rest.run();
+      CHECK(rest.result.position.rate_changes.size() == 1);
+      CHECK(weights_of(rest.m) == weights_of(whole.m));
     }
-    small_run rest(o, true);
-    rest.trainer.resume(o.checkpoint);
-    CHECK(rest.trainer.learning_rate() == 3e-3 / 4);
-    rest.run();
-    CHECK(rest.result.position.rate_changes.size() == 1);
-    CHECK(weights_of(rest.m) == weights_of(whole.m));
 
     // The same choice by hand, from the state of the same step.
-    o.checkpoint = folder.path / ("c" + std::to_string(keep));
+    o.checkpoint = folder.path / ("d" + std::to_string(keep));
     {
-      small_run part(o, true);
+      small_run part(o);
       part.run(3);
     }
     auto lower = o;
     lower.learning_rate = 3e-3 / 4;
-    small_run chosen(lower, true);
+    small_run chosen(lower);
     chosen.trainer.resume(o.checkpoint, {.change_learning_rate = true});
     chosen.run();
     CHECK(weights_of(chosen.m) == weights_of(whole.m));
@@ -302,11 +319,48 @@ TEST_CASE("a run that diverges again and again ends, and its last good state sta
                                }),
                        doctest::Contains("training step 6: "), onoma::divergence_error);
   CHECK(run.rollbacks.size() == 2);
+  const onoma::divergence_error problem(3, "finite (and small) numbers", "others");
+  CHECK(problem.wanted() == "finite (and small) numbers");
+  CHECK(problem.expected().find(problem.wanted() + " (a lower learning rate may help: ") == 0);
   CHECK(run.rollbacks.back().to == 3e-3 / 4);
   small_run rest(o);
   rest.trainer.resume(o.checkpoint);
   CHECK(rest.trainer.learning_rate() == 3e-3 / 4);
   CHECK_NOTHROW(rest.run());
+  // Before the first state with a rate that somebody chose, which begins the count of retries anew: back to the
+  // state with the other rate, and both changes are told.
+  {
+    small_run part(o);
+    part.run(4);
+  }
+  auto slower = o;
+  slower.learning_rate = 1e-3;
+  slower.divergence_retries = 1;
+  small_run chosen(slower);
+  chosen.trainer.resume(o.checkpoint, {.change_learning_rate = true});
+  chosen.run_with_accident();
+  const auto& changes = chosen.result.position.rate_changes;
+  REQUIRE(changes.size() == 2);
+  CHECK(changes[0].to == 1e-3);
+  CHECK(changes[0].diverged_at == 0);
+  CHECK(changes[1].step == 4);
+  CHECK(changes[1].from == 1e-3);
+  CHECK(changes[1].to == 1e-3 / 2);
+  CHECK(changes[1].diverged_at == 6);
+  // Further back, since the newest state is damaged: the choices that were made since are told too.
+  auto several = o;
+  several.checkpoint = folder.path / "states";
+  several.checkpoint_keep = 3;
+  small_run deep(several);
+  deep.run(-1, [&](index_t step) {
+    if (step != 5 || deep.rollbacks.size() == 2) return;
+    deep.poison();
+    if (deep.rollbacks.size() == 1) flip(onoma::checkpoint_store::states(several.checkpoint).front());
+  });
+  REQUIRE(deep.result.position.rate_changes.size() == 2);
+  CHECK(deep.result.position.rate_changes[0].step == 3);
+  CHECK(deep.result.position.rate_changes[1].step == 0);
+  CHECK(deep.result.passed_over.size() == 1);
   // Before the first state: back to the start.
   auto wild = o;
   wild.learning_rate = 1e30;
