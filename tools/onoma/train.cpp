@@ -328,7 +328,8 @@ class run {
                                      s_.checkpoint, trainer.learning_rate() / 2);
       const bool saved = !s_.checkpoint.empty() && !onoma::checkpoint_store::states(s_.checkpoint).empty();
       onoma::fail(problem.code(), problem.operation(),
-                  problem.wanted() + " (a lower learning rate may help: " + (saved ? go_on : start) + ")", problem.found());
+                  problem.wanted() + " (a lower learning rate may help: " + (saved ? go_on : start) + ")",
+                  problem.found());
     }
   }
 
