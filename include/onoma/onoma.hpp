@@ -16,6 +16,7 @@
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/match/gazetteer_text.hpp>
+#include <onoma/match/rules.hpp>
 #include <onoma/models/quantize.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/ner/aggregate.hpp>

@@ -245,7 +245,7 @@ TEST_CASE("a flipped bit, a cut file and another version of a gazetteer are refu
     std::ofstream(path, std::ios::binary) << content;
     return error_of([&] { static_cast<void>(gazetteer::open(path)); });
   };
-  for (std::size_t bit = 0; bit < 8 * right.size(); bit += 3) {
+  for (std::size_t bit = 0; bit < 8 * right.size(); bit += 7) {
     auto wrong = right;
     wrong[bit / 8] = static_cast<char>(wrong[bit / 8] ^ (1 << (bit % 8)));
     CHECK(refused(wrong).code() == error_code::format);
@@ -272,7 +272,7 @@ TEST_CASE(
   const std::string right = read_text_file(path);
   std::mt19937 random(3);
   int refused = 0;
-  for (int round = 0; round < 4000; ++round) {
+  for (int round = 0; round < 1000; ++round) {
     auto wrong = right;
     const auto at = 20 + random() % (wrong.size() - 20);
     if (at >= 24 && at < 32) continue;  // the digest
@@ -290,7 +290,7 @@ TEST_CASE(
       ++refused;
     }
   }
-  CHECK(refused > 1000);
+  CHECK(refused > 250);
 }
 
 TEST_CASE("a text of phrases is read whole, and what gives no entry is counted") {

@@ -1,10 +1,11 @@
-/// Regular expressions of tokenizer.json: Oniguruma's notation, run by PCRE2 with bounded time.
+/// Regular expressions in Oniguruma's notation (tokenizer.json) or Python's (patterns), run by PCRE2 in bounded time.
 #pragma once
 
 #include <onoma/core/config.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/utf8.hpp>
+#include <onoma/text/steps/python_regex_syntax.hpp>
 #include <onoma/text/steps/regex_syntax.hpp>
 #include <onoma/text/unicode/unicode.hpp>
 
@@ -29,6 +30,12 @@
 #endif
 
 namespace onoma::inline ONOMA_ABI {
+
+/// Whose notation a regular expression is in.
+enum class regex_notation {
+  oniguruma,  ///< as in tokenizer.json
+  python,     ///< of Python's module re, as in patterns of spaCy
+};
 
 #if ONOMA_PCRE2
 
@@ -105,8 +112,11 @@ class regex {
   };
 
   /// `where` names the part of the file, for messages. @throws onoma::error (unsupported).
-  regex(std::string_view source, std::string_view where) : source_(source), where_(where) {
-    code_ = compile(regex_syntax(source, where, lacking).translated());
+  regex(std::string_view source, std::string_view where, regex_notation notation = regex_notation::oniguruma)
+      : source_(source), where_(where) {
+    code_ = notation == regex_notation::python
+                ? compile(python_regex_syntax(source, where).translated(), 0)
+                : compile(regex_syntax(source, where, lacking).translated(), PCRE2_MULTILINE);
   }
 
   /// The first match in valid UTF-8 from `from` on. @throws onoma::error (unsupported) if it takes
@@ -167,14 +177,14 @@ class regex {
     return rc;
   }
 
-  [[nodiscard]] code compile(const std::string& pattern) const {
+  [[nodiscard]] code compile(const std::string& pattern, std::uint32_t lines) const {
     const std::unique_ptr<pcre2_compile_context_8, free_compile> context(
         pcre2_compile_context_create_8(nullptr));
     if (!context) throw std::bad_alloc();
     pcre2_set_newline_8(context.get(), PCRE2_NEWLINE_LF);
     pcre2_set_parens_nest_limit_8(context.get(), 100);
-    constexpr std::uint32_t options =
-        PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT;
+    const std::uint32_t options =
+        PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_USE_OFFSET_LIMIT | lines;
     int problem = 0;
     PCRE2_SIZE place = 0;
     code made(pcre2_compile_8(reinterpret_cast<PCRE2_SPTR8>(pattern.data()), pattern.size(), options,
@@ -201,7 +211,7 @@ class regex {
     };
     property == 'L' ? append(unicode::letter_ranges) : append(unicode::number_ranges);
     regex others;
-    others.code_ = others.compile(std::string("\\P{") + property + "}");
+    others.code_ = others.compile(std::string("\\P{") + property + "}", PCRE2_MULTILINE);
     search s;
     s.add(all.size());
     regex_syntax::ranges found;
@@ -229,7 +239,7 @@ class regex {
     void add(std::size_t) {}
   };
   /// @throws onoma::error (unsupported), always.
-  regex(std::string_view source, std::string_view where) {
+  regex(std::string_view source, std::string_view where, regex_notation = regex_notation::oniguruma) {
     fail(error_code::unsupported, std::string(where),
          "no regular expression, as onoma was built without PCRE2", "'" + std::string(source) + "'");
   }
