@@ -71,7 +71,7 @@ inline void choose_matches(std::vector<match>& matches, const std::vector<entity
   });
   std::map<index_t, index_t>
       places;  // of what is kept or taken: begins and ends, apart from one another
-  const auto add = [&](byte_span place) {
+  const auto keep_clear = [&](byte_span place) {
     auto next = places.upper_bound(place.begin);
     if (next != places.begin() && std::prev(next)->second > place.begin) {
       next = std::prev(next);
@@ -89,7 +89,7 @@ inline void choose_matches(std::vector<match>& matches, const std::vector<entity
     return next != places.end() && next->first < place.end;
   };
   for (const auto& e : taken) {
-    if (!e.span.bytes.empty()) add(e.span.bytes);
+    if (!e.span.bytes.empty()) keep_clear(e.span.bytes);
   }
   std::vector<match> kept;
   for (const auto& m : matches) {
