@@ -423,7 +423,7 @@ void rules::run(const document& d, const pattern& p, std::size_t first, workspac
          expected, "more");
   };
   // A step, and those behind it that may be left out.
-  const auto add = [&](std::vector<std::uint32_t>& to, std::uint32_t step) {
+  const auto reach = [&](std::vector<std::uint32_t>& to, std::uint32_t step) {
     for (;; ++step) {
       if (memory.marks_[step] == memory.mark_) return;
       memory.marks_[step] = memory.mark_;
@@ -435,7 +435,7 @@ void rules::run(const document& d, const pattern& p, std::size_t first, workspac
   };
   ++memory.mark_;
   memory.now_.clear();
-  add(memory.now_, 0);
+  reach(memory.now_, 0);
   for (std::size_t word = first; word < d.words.size() && !memory.now_.empty(); ++word) {
     ++memory.mark_;
     memory.next_.clear();
@@ -445,7 +445,7 @@ void rules::run(const document& d, const pattern& p, std::size_t first, workspac
       if (step == end) continue;
       const auto times = p.steps[step].times;
       if (passes(d, p.steps[step], word, memory) == (times == repetition::absent)) continue;
-      add(memory.next_, times == repetition::any_number ? step : step + 1);
+      reach(memory.next_, times == repetition::any_number ? step : step + 1);
     }
     std::swap(memory.now_, memory.next_);
     if (memory.marks_[end] != memory.mark_) continue;

@@ -207,17 +207,17 @@ inline void word_tests::read_operator(const json& value, const std::string& wher
                                       pattern_step step, std::vector<pattern_step>& steps) const {
   if (!value.is_string()) detail::refuse_pattern(where, "an OP that is a string", value);
   const auto& name = value.get_ref<const std::string&>();
-  const auto add = [&](repetition times, index_t count = 1) {
+  const auto repeat = [&](repetition times, index_t count = 1) {
     step.times = times;
     for (index_t i = 0; i < count && steps.size() <= longest_pattern; ++i) steps.push_back(step);
   };
-  if (name == "!") return add(repetition::absent);
-  if (name == "?") return add(repetition::optional);
-  if (name == "*") return add(repetition::any_number);
-  if (name == "1") return add(repetition::once);
+  if (name == "!") return repeat(repetition::absent);
+  if (name == "?") return repeat(repetition::optional);
+  if (name == "*") return repeat(repetition::any_number);
+  if (name == "1") return repeat(repetition::once);
   if (name == "+") {
-    add(repetition::once);
-    return add(repetition::any_number);
+    repeat(repetition::once);
+    return repeat(repetition::any_number);
   }
   const std::string expected =
       "one of the OPs !, ?, *, +, {n}, {n,m}, {n,}, {,m} with n not above m";
@@ -232,8 +232,8 @@ inline void word_tests::read_operator(const json& value, const std::string& wher
   if ((low < 0 && high < 0) || (high >= 0 && low > high))
     detail::refuse_pattern(where, expected, value);
   const index_t least = std::max<index_t>(low, 0);
-  add(repetition::once, least);
-  high < 0 ? add(repetition::any_number) : add(repetition::optional, high - least);
+  repeat(repetition::once, least);
+  high < 0 ? repeat(repetition::any_number) : repeat(repetition::optional, high - least);
 }
 
 inline void word_tests::read_attribute(const std::string& name, const json& value,
