@@ -26,6 +26,7 @@
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/report_json.hpp>
 #include <onoma/ner/tag_set.hpp>
+#include <onoma/ner/transitions.hpp>
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>
 #include <onoma/text/batch_tokenizer.hpp>

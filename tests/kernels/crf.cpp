@@ -320,6 +320,17 @@ TEST_CASE("a chain: no sequences, loss alone, gradients of emissions alone") {
   chain_results<float> all{device, c, true, 2};
   const auto loss = device.crf_loss(c.chain(true), c.x(), c.layout(), c.targets(2), 1.0F, {}, {});
   CHECK(loss.sum == all.loss.sum);
+  // Words of which something is known: a label, or that it is none of some.
+  const bytes sets = {1, 1, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1};
+  const ids some = {ignored_label, ignored_label, ignored_label, 0, 2, ignored_label};
+  const crf_chain<float> free = c.chain(false);
+  const auto counted = [&](const crf_targets& t) {
+    return device.crf_loss(free, c.x(), c.layout(), t, 1.0F, {}, {}).count;
+  };
+  CHECK(counted({}) == 0);
+  CHECK(counted({view(some), {}}) == 2);
+  CHECK(counted({view(some), {sets.data(), 6, 5}}) == 4);
+  CHECK(counted({{}, {sets.data(), 6, 5}}) == 3);
   const auto before = all.demissions.data;
   static_cast<void>(device.crf_loss(c.chain(true), c.x(), c.layout(), c.targets(2), 0.25F, all.demissions.view(), {}));
   CHECK(all.demissions.data == before);
