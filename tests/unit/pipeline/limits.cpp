@@ -92,27 +92,28 @@ TEST_CASE("a long text in parts gives the results of the whole") {
   using a = onoma::aggregation;
   using w = onoma::word_splitting;
   std::size_t entities = 0;
-  for (const auto& [name, strategy, splitting] :
+  for (const way& at :
        {way{"bert-tiny", a::word, w::tokenizer}, way{"bert-tiny", a::word, w::general},
         way{"bert-tiny", a::simple, w::automatic}, way{"bert-tiny", a::max, w::automatic},
         way{"roberta-tiny", a::word, w::tokenizer}, way{"roberta-tiny", a::word, w::general},
         way{"roberta-tiny", a::average, w::automatic}, way{"xlm-roberta-tiny", a::word, w::general},
         way{"xlm-roberta-tiny", a::word, w::tokenizer}}) {
     onoma::pipeline_options options;
-    options.strategy = strategy;
-    options.splitting = splitting;
+    const std::string name = at.model;
+    options.strategy = at.strategy;
+    options.splitting = at.splitting;
     options.max_length = 24;
     options.stride = 7;
     options.max_tokens = 200;
     options.long_text = INT32_MAX;
-    const std::string family(name, std::string(name).find("-tiny"));
+    const auto family = name.substr(0, name.find("-tiny"));
     const folder_copy copy(name, family == "bert" ? "" : "pipeline-" + family + ".json");
     auto whole = onoma::pipeline::load(copy.model_path(), options);
     options.long_text = 0;
     auto parts = onoma::pipeline::load(copy.model_path(), options);
     for (const std::size_t bytes : {0U, 1U, 40U, 300U, 60'000U}) {
       const auto text = mixed_text(static_cast<std::uint32_t>(bytes) + 1, bytes);
-      INFO(name << ", strategy " << static_cast<int>(strategy) << ", " << bytes << " bytes");
+      INFO(name << ", strategy " << static_cast<int>(at.strategy) << ", " << bytes << " bytes");
       const auto expected = whole.tag(text);
       entities += expected.size();
       check_same(expected, parts.tag(text));
