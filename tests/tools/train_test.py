@@ -216,7 +216,8 @@ class Tests(CommandTest):
         weights = (self.folder / "model" / "model.safetensors").read_bytes()
         kept = sorted(states.iterdir())
         self.assertEqual(len(kept), 2)
-        self.refuse(FAILED, *self.arguments(*recipe, "--quiet"), says="--overwrite")
+        self.refuse(FAILED, "train", "--encoder", MODEL, "--train", DEV, "--output", self.folder / "other", *recipe,
+                    "--quiet", says=["--resume or --overwrite", "found the checkpoint of another run"])
         newest = bytearray(kept[-1].read_bytes())
         newest[-5] ^= 1
         kept[-1].write_bytes(newest)
@@ -243,6 +244,7 @@ class Tests(CommandTest):
         first.kill()
         first.wait()
         state.unlink(missing_ok=True)  # a state of another number of epochs
+        self.write("state.0123456789abcdef.tmp", "as a run leaves it that is killed while it writes")
         self.succeed(*other, "--resume", "--epochs", "1")
         self.assertEqual(list(self.folder.glob("*.tmp")), [])
 
@@ -262,8 +264,8 @@ class Tests(CommandTest):
     def test_divergence_names_what_to_type_and_goes_back_when_asked_to(self):
         wild = ("--learning-rate", "1e30", "--warmup", "0", "--epochs", "2", "--quiet", "--json")
         self.refuse(FAILED, *self.arguments(*wild), says=[
-            "training step 2: expected a finite loss and finite gradients (a lower learning rate may help: start with "
-            "--checkpoint FILE --on-divergence lower-rate), found "])
+            "training step 2: ", "expected a finite loss and finite gradients (a lower learning rate may help: "
+            "start with --checkpoint FILE --on-divergence lower-rate), found "])
         state = self.folder / "state"
         again = self.train(*wild[:-2], "--json", "--checkpoint", state, "--on-divergence", "lower-rate",
                            "--divergence-factor", "1e-33", "--divergence-retries", "1")
