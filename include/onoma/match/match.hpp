@@ -11,8 +11,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <iterator>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,10 +45,11 @@ enum class match_policy {
        "'" + std::string(name) + "'");
 }
 
-/// Fills in the lengths of matches, which are all of `d`: how many of its words each touches, or
+/// Fills in the lengths of matches of `d` that have none: how many of its words each touches, or
 /// its bytes.
 inline void measure_matches(const document& d, std::vector<match>& matches) {
   for (auto& m : matches) {
+    if (m.length != 0) continue;
     m.length = m.bytes.size();
     if (d.words.empty()) continue;
     const auto first = std::partition_point(
@@ -64,50 +63,34 @@ inline void measure_matches(const document& d, std::vector<match>& matches) {
 /// Keeps the longest match, of equally long ones the first in the text, of several at one place the
 /// one that comes first in `matches`; then the longest of those that do not overlap it, and so on:
 /// spaCy's `filter_spans` (spacy/util.py). Those that touch one of `taken` are dropped first. The
-/// result is in the order of the text.
+/// result is in the order of the text. Precondition: 0 <= begin <= end for each.
 inline void choose_matches(std::vector<match>& matches, const std::vector<entity>& taken = {}) {
   sort_stably(matches.begin(), matches.end(), [](const match& a, const match& b) {
     return a.length != b.length ? a.length > b.length : a.bytes.begin < b.bytes.begin;
   });
-  std::map<index_t, index_t>
-      places;  // of what is kept or taken: begins and ends, apart from one another
-  const auto keep_clear = [&](byte_span place) {
-    auto next = places.upper_bound(place.begin);
-    if (next != places.begin() && std::prev(next)->second > place.begin) {
-      next = std::prev(next);
-      place.begin = next->first;
-    }
-    while (next != places.end() && next->first < place.end) {
-      place.end = std::max(place.end, next->second);
-      next = places.erase(next);
-    }
-    places.emplace(place.begin, place.end);
-  };
-  const auto overlaps = [&](byte_span place) {
-    const auto next = places.upper_bound(place.begin);
-    if (next != places.begin() && std::prev(next)->second > place.begin) return true;
-    return next != places.end() && next->first < place.end;
-  };
-  for (const auto& e : taken) {
-    if (!e.span.bytes.empty()) keep_clear(e.span.bytes);
-  }
-  std::vector<match> kept;
+  index_t size = 0;
+  for (const auto& m : matches) size = std::max(size, m.bytes.end);
+  std::vector<char> used(static_cast<std::size_t>(size), 0);  // bytes of what is taken or kept
+  const auto at = [&](index_t byte) { return used.begin() + std::min(byte, size); };
+  for (const auto& e : taken) std::fill(at(e.span.bytes.begin), at(e.span.bytes.end), char{1});
+  std::size_t kept = 0;
   for (const auto& m : matches) {
-    if (m.bytes.empty() || overlaps(m.bytes)) continue;
-    places.emplace(m.bytes.begin, m.bytes.end);
-    kept.push_back(m);
+    const auto end = at(m.bytes.end);
+    if (m.bytes.empty() || std::find(at(m.bytes.begin), end, char{1}) != end) continue;
+    std::fill(at(m.bytes.begin), end, char{1});
+    matches[kept++] = m;
   }
-  std::sort(kept.begin(), kept.end(),
+  matches.resize(kept);
+  std::sort(matches.begin(), matches.end(),
             [](const match& a, const match& b) { return a.bytes.begin < b.bytes.begin; });
-  matches = std::move(kept);
 }
 
 /// Puts what rules and gazetteers found in a document beside the entities that stand there, which
 /// are a model's: chosen by `choose_matches`, together by the policy. Each entity says what found
 /// it; a match has the score 1. The result is in the order of the text, and overlaps only where the
-/// model's own entities do.
+/// model's own entities do. `matches` become those that are kept.
 /// @throws onoma::error as `complete_spans`.
-inline void add_matches(document& d, std::vector<match> matches, match_policy policy) {
+inline void add_matches(document& d, std::vector<match>& matches, match_policy policy) {
   if (policy == match_policy::only) d.spans.clear();
   for (auto& e : d.spans) {
     if (e.source == entity_source::unstated) e.source = entity_source::model;
@@ -120,6 +103,7 @@ inline void add_matches(document& d, std::vector<match> matches, match_policy po
     });
     return next != matches.end() && next->bytes.begin < e.span.bytes.end;
   });
+  d.spans.reserve(d.spans.size() + matches.size());
   for (const auto& m : matches) {
     entity e;
     e.label = m.label;

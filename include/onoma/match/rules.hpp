@@ -58,11 +58,23 @@ class rules {
   /// Memory of one thread.
   class workspace {
     friend class rules;
+    struct place {
+      std::uint32_t rule;
+      std::uint32_t first;   // word
+      std::uint32_t behind;  // word
+      friend bool operator==(const place&, const place&) = default;
+      friend bool operator<(const place& a, const place& b) {
+        if (a.behind - a.first != b.behind - b.first)
+          return a.behind - a.first > b.behind - b.first;
+        return a.first != b.first ? a.first < b.first : a.rule < b.rule;
+      }
+    };
+    std::vector<place> places_;
     seen_words seen_;
     std::shared_ptr<const void> owner_;  // of the tests that `seen_` answers
     std::vector<std::uint32_t> words_;   // numbers in `seen_`
     std::vector<std::uint32_t>
-        labels_;  // of the entity that a word is of, among the strings of tests
+        labels_;  // of the entities that words are of, among the tests' strings
     std::vector<std::string_view> label_texts_;
     std::vector<std::uint32_t> now_;  // steps of a pattern
     std::vector<std::uint32_t> next_;
@@ -114,7 +126,8 @@ class rules {
   void find(const document& d, bool sees_entities, std::vector<match>& found,
             workspace& memory) const {
     check_words(d);
-    std::vector<place> places;
+    auto& places = memory.places_;
+    places.clear();
     const auto use = [&](std::size_t first, std::size_t behind, std::uint32_t number) {
       places.push_back(
           {number, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(behind)});
@@ -130,26 +143,21 @@ class rules {
           d.words.size(), [&](std::size_t i) { return lower_number(word(i), characters); }, use);
     }
     if (!parts_->patterns.empty()) find_patterns(d, sees_entities, memory, use);
-    // As the file has them, so that of two rules at one place the first is kept.
+    // In the order of `choose_matches`; of two rules at one place the first one first.
     std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());
+    found.reserve(found.size() + places.size());
+    const auto labels = parts_->labels.view().units;
     for (const auto& p : places) {
-      const auto& by = parts_->all[p.rule];
-      found.push_back({{d.words[p.first].begin, d.words[p.behind - 1].end},
-                       0,
-                       by.label,
-                       by.id,
-                       entity_source::rule});
+      const byte_span bytes{d.words[p.first].begin, d.words[p.behind - 1].end};
+      const auto label = labels[parts_->labels_of[p.rule]];
+      const auto id =
+          parts_->any_id ? std::string_view(parts_->all[p.rule].id) : std::string_view();
+      found.push_back({bytes, p.behind - p.first, label, id, entity_source::rule});
     }
   }
 
  private:
-  struct place {
-    std::uint32_t rule;
-    std::uint32_t first;   // word
-    std::uint32_t behind;  // word
-    friend auto operator<=>(const place&, const place&) = default;
-  };
   /// A pattern that is more than a sequence of strings.
   struct pattern {
     std::uint32_t rule;
@@ -169,6 +177,9 @@ class rules {
     void index();
 
     std::vector<rule> all;
+    unit_numbers labels;  // each once, as they are asked for more often than all of `rule`
+    std::vector<std::uint32_t> labels_of;  // of each rule
+    bool any_id = false;
     std::vector<std::string> remarks;
     word_sequences phrases;        // by TEXT
     word_sequences lower_phrases;  // by LOWER
@@ -251,6 +262,8 @@ inline void rules::parts::read(std::string_view line_text, index_t line, const s
   if (made.label.empty()) fail(error_code::format, where, "a label", "an empty one");
   const json& what = member(entry, "pattern");
   const auto number = static_cast<std::uint32_t>(all.size());
+  labels_of.push_back(labels.number(made.label));
+  any_id = any_id || !made.id.empty();
   all.push_back(std::move(made));
   if (what.is_string()) {
     add_phrase(number, what.get_ref<const std::string&>(), where, options);

@@ -6,6 +6,7 @@
 #include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -59,6 +60,44 @@ struct string_pool {
   [[nodiscard]] string_list view() const noexcept { return {begins, characters}; }
 };
 
+/// A string of at most 16 bytes as two numbers, with zeros behind it.
+struct short_text {
+  std::uint64_t low = 0;   ///< its first eight bytes
+  std::uint64_t high = 0;  ///< its last
+
+  /// Of 16 bytes at most. Reads no byte that is not its own, and calls no function for so few.
+  [[nodiscard]] static short_text of(std::string_view text) {
+    short_text made;
+    const std::size_t size = text.size();
+    const char* from = text.data();
+    if constexpr (std::endian::native != std::endian::little) {
+      std::uint64_t words[2] = {};
+      std::memcpy(words, from, size);
+      return {words[0], words[1]};
+    }
+    if (size >= 8) {
+      std::memcpy(&made.low, from, 8);
+      if (size > 8) {
+        std::memcpy(&made.high, from + size - 8, 8);
+        made.high >>= 8 * (16 - size);
+      }
+    } else if (size >= 4) {
+      std::uint32_t first = 0;
+      std::uint32_t last = 0;
+      std::memcpy(&first, from, 4);
+      std::memcpy(&last, from + size - 4, 4);
+      made.low = std::uint64_t{first} | std::uint64_t{last} << (8 * (size - 4));
+    } else {
+      for (std::size_t i = 0; i < size; ++i) {
+        made.low |= std::uint64_t{static_cast<unsigned char>(from[i])} << (8 * i);
+      }
+    }
+    return made;
+  }
+  /// Equal in all bytes.
+  friend bool operator==(const short_text&, const short_text&) = default;
+};
+
 /// Finds the number of a string. Each slot has half of a hash above, and a number plus 1 below; 0:
 /// empty.
 struct unit_table {
@@ -71,14 +110,26 @@ struct unit_table {
   /// The number of a string, or `none`.
   [[nodiscard]] std::uint32_t find(std::string_view unit) const {
     if (slots.empty()) return none;
-    const std::uint64_t hash = keyed_hash(unit, key);
+    const bool is_short = unit.size() <= 16;
+    const short_text given = is_short ? short_text::of(unit) : short_text{};
+    const std::uint64_t hash = is_short ? hash_of(given, unit.size()) : keyed_hash(unit, key);
     for (std::size_t at = place(hash, slots.size());;) {
       const std::uint64_t slot = slots[at];
       if (slot == 0) return none;
       const auto number = static_cast<std::uint32_t>(slot) - 1;
-      if (slot >> 32 == (hash & 0xFFFFFFFFU) && units[number] == unit) return number;
+      if (slot >> 32 == (hash & 0xFFFFFFFFU)) {
+        const auto found = units[number];
+        const bool same = found.size() == unit.size() &&
+                          (is_short ? short_text::of(found) == given : found == unit);
+        if (same) return number;
+      }
       at = at + 1 == slots.size() ? 0 : at + 1;
     }
+  }
+
+  /// The hash of a string.
+  [[nodiscard]] std::uint64_t hash_of(std::string_view unit) const {
+    return unit.size() <= 16 ? hash_of(short_text::of(unit), unit.size()) : keyed_hash(unit, key);
   }
 
   /// Where the search for a hash begins.
@@ -88,6 +139,11 @@ struct unit_table {
   /// How many slots a table of so many units has.
   [[nodiscard]] static std::size_t slots_for(std::size_t units) noexcept {
     return units + units / 3 + 1;
+  }
+
+  /// The hash of a string of at most 16 bytes.
+  [[nodiscard]] std::uint64_t hash_of(const short_text& unit, std::size_t size) const {
+    return keyed_hash(unit.low + size, unit.high, key);
   }
 
   /// @throws onoma::error (format) unless each search ends, at a unit of the table; `where` names
@@ -182,7 +238,7 @@ class unit_numbers {
 
  private:
   void put(std::uint32_t number) {
-    const std::uint64_t hash = keyed_hash(pool_.view()[number], key_);
+    const std::uint64_t hash = view().hash_of(pool_.view()[number]);
     std::size_t at = unit_table::place(hash, slots_.size());
     while (slots_[at] != 0) at = at + 1 == slots_.size() ? 0 : at + 1;
     slots_[at] = (hash & 0xFFFFFFFFU) << 32 | (std::uint64_t{number} + 1);
