@@ -1,5 +1,6 @@
 """onoma train: what it writes, refuses, and does when it is interrupted."""
 
+import json
 import re
 import resource
 import signal
@@ -163,7 +164,10 @@ class Tests(CommandTest):
         code, err = self.interrupt("--checkpoint", state)
         self.assertEqual(code, INTERRUPTED, err)
         self.assertIn("go on with --resume --checkpoint", err)
-        self.assertTrue(state.exists())
+        with open(state, "rb") as file:  # a safetensors file: the header's length, then the header
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        position = json.loads(header["__metadata__"]["position"])
+        self.assertEqual(position["step"], int(re.search(r"Stopped at step (\d+);", err)[1]))
         self.assertFalse((self.folder / "model").exists())
 
     def test_a_run_goes_on_from_its_checkpoint_to_the_same_weights(self):
