@@ -1,6 +1,6 @@
 """Rules against spaCy's EntityRuler, and a gazetteer of a million phrases: times, sizes, and whether the results agree.
 
-    python bench/match/compare_match.py ENGINE CORPUS [--patterns 10000] [--entries 1000000] [--rounds 5]
+    python bench/match/compare_match.py ENGINE CORPUS [--patterns 10000] [--shortest 1] [--entries 1000000] [--rounds 5]
 
 ENGINE is the program match_engine, CORPUS a file of CoNLL columns. Needs spaCy 3.8. Both sides of the rules get the
 same words, and both numbers are the best of the rounds, in turns, on one thread.
@@ -40,13 +40,16 @@ def spans_of(words):
     return places
 
 
-def make_patterns(sentences, count, nlp, rng):
-    """Phrases of one to four words of the corpus; the label follows from the phrase, so that none has two."""
+def make_patterns(sentences, count, shortest, nlp, rng):
+    """Phrases of one to four words of the corpus, or of no fewer than `shortest`; the label follows from the phrase, so that none has two."""
     phrases = {}
     while len(phrases) < count:
         words = rng.choice(sentences)
         at = rng.randrange(len(words))
-        phrase = " ".join(words[at:at + rng.choices([1, 2, 3, 4], [1, 5, 3, 1])[0]])
+        words = words[at:at + rng.choices([1, 2, 3, 4], [1, 5, 3, 1])[0]]
+        if len(words) < shortest:
+            continue
+        phrase = " ".join(words)
         phrases[phrase] = "L%d" % (len(phrase) % 7)
     patterns = []
     for phrase, label in phrases.items():
@@ -59,7 +62,7 @@ def make_patterns(sentences, count, nlp, rng):
 
 def compare_rules(options, sentences, folder):
     nlp = spacy.blank("en")
-    patterns = make_patterns(sentences, options.patterns, nlp, random.Random(1))
+    patterns = make_patterns(sentences, options.patterns, options.shortest, nlp, random.Random(1))
     write = lambda name, items: (folder / name).write_text("".join(json.dumps(i) + "\n" for i in items))
     write("patterns.jsonl", patterns)
     write("documents.jsonl", [{"text": " ".join(words) + " ", "words": spans_of(words)} for words in sentences])
@@ -120,6 +123,7 @@ def main():
     parser.add_argument("engine")
     parser.add_argument("corpus")
     parser.add_argument("--patterns", type=int, default=10_000)
+    parser.add_argument("--shortest", type=int, default=1, help="words that a phrase has at least")
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
