@@ -132,7 +132,7 @@ class gazetteer {
   /// @throws onoma::error (parse) for a text that is not UTF-8.
   void find(const document& d, std::vector<match>& found, workspace& memory) const {
     scan(d.text, memory, [&](byte_span place, index_t entry) {
-      found.push_back({place, 0, label(entry), id(entry), entity_source::gazetteer});
+      found.push_back({place, 0, 0, label(entry), id(entry), entity_source::gazetteer});
     });
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/offsets.hpp>
 #include <onoma/core/span.hpp>
 #include <onoma/core/stable_sort.hpp>
 #include <onoma/core/types.hpp>
@@ -22,6 +23,7 @@ namespace onoma::inline ONOMA_ABI {
 struct match {
   byte_span bytes;           ///< of the document's text
   index_t length = 0;        ///< words that it touches; bytes where the document has no words
+  index_t first = 0;         ///< the first word that it touches, with `length`
   std::string_view label{};  ///< lives as long as what found it
   std::string_view id{};     ///< the rule's or entry's name; may be empty
   entity_source source = entity_source::unstated;  ///< what found it
@@ -56,6 +58,7 @@ inline void measure_matches(const document& d, std::vector<match>& matches) {
         d.words.begin(), d.words.end(), [&](byte_span word) { return word.end <= m.bytes.begin; });
     const auto behind = std::partition_point(
         first, d.words.end(), [&](byte_span word) { return word.begin < m.bytes.end; });
+    m.first = first - d.words.begin();
     m.length = behind - first;
   }
 }
@@ -89,8 +92,16 @@ inline void choose_matches(std::vector<match>& matches, const std::vector<entity
 /// are a model's: chosen by `choose_matches`, together by the policy. Each entity says what found
 /// it; a match has the score 1. The result is in the order of the text, and overlaps only where the
 /// model's own entities do. `matches` become those that are kept.
-/// @throws onoma::error as `complete_spans`.
+/// @throws onoma::error (out_of_range) for a match that is not of the text; as `complete_spans`.
 inline void add_matches(document& d, std::vector<match>& matches, match_policy policy) {
+  for (const auto& m : matches) {
+    if (m.bytes.begin >= 0 && m.bytes.begin <= m.bytes.end &&
+        m.bytes.end <= static_cast<index_t>(d.text.size())) {
+      continue;
+    }
+    fail(error_code::out_of_range, "adding matches", "places of the document's text",
+         std::to_string(m.bytes.begin) + " to " + std::to_string(m.bytes.end));
+  }
   if (policy == match_policy::only) d.spans.clear();
   for (auto& e : d.spans) {
     if (e.source == entity_source::unstated) e.source = entity_source::model;
@@ -103,16 +114,23 @@ inline void add_matches(document& d, std::vector<match>& matches, match_policy p
     });
     return next != matches.end() && next->bytes.begin < e.span.bytes.end;
   });
+  const bool with_others = !d.spans.empty();
   d.spans.reserve(d.spans.size() + matches.size());
+  const offset_map places(matches.empty() ? std::string_view() : std::string_view(d.text));
   for (const auto& m : matches) {
-    entity e;
+    auto& e = d.spans.emplace_back();
+    e.text.assign(d.text, static_cast<std::size_t>(m.bytes.begin),
+                  static_cast<std::size_t>(m.bytes.size()));
     e.label = m.label;
     e.id = m.id;
     e.source = m.source;
     e.score = 1.0;
-    e.span.bytes = m.bytes;
-    d.spans.push_back(std::move(e));
+    e.span = places.span(m.bytes);
+    if (d.words.empty()) continue;
+    e.first = m.first;
+    e.last = m.first + m.length - 1;
   }
+  if (!with_others) return;
   sort_stably(d.spans.begin(), d.spans.end(), [](const entity& a, const entity& b) {
     return a.span.bytes.begin < b.span.bytes.begin;
   });

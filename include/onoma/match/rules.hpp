@@ -59,14 +59,13 @@ class rules {
   class workspace {
     friend class rules;
     struct place {
+      std::uint64_t order;  // longer ones first, then by the first word
       std::uint32_t rule;
-      std::uint32_t first;   // word
-      std::uint32_t behind;  // word
+      std::uint32_t first;  // word
+      std::uint32_t count;  // words
       friend bool operator==(const place&, const place&) = default;
       friend bool operator<(const place& a, const place& b) {
-        if (a.behind - a.first != b.behind - b.first)
-          return a.behind - a.first > b.behind - b.first;
-        return a.first != b.first ? a.first < b.first : a.rule < b.rule;
+        return a.order != b.order ? a.order < b.order : a.rule < b.rule;
       }
     };
     std::vector<place> places_;
@@ -129,8 +128,9 @@ class rules {
     auto& places = memory.places_;
     places.clear();
     const auto use = [&](std::size_t first, std::size_t behind, std::uint32_t number) {
-      places.push_back(
-          {number, static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(behind)});
+      const auto from = static_cast<std::uint32_t>(first);
+      const auto words = static_cast<std::uint32_t>(behind - first);
+      places.push_back({std::uint64_t{~words} << 32 | from, number, from, words});
     };
     const auto word = [&](std::size_t i) { return word_of(d, i); };
     if (!parts_->phrases.empty()) {
@@ -149,11 +149,11 @@ class rules {
     found.reserve(found.size() + places.size());
     const auto labels = parts_->labels.view().units;
     for (const auto& p : places) {
-      const byte_span bytes{d.words[p.first].begin, d.words[p.behind - 1].end};
+      const byte_span bytes{d.words[p.first].begin, d.words[p.first + p.count - 1].end};
       const auto label = labels[parts_->labels_of[p.rule]];
       const auto id =
           parts_->any_id ? std::string_view(parts_->all[p.rule].id) : std::string_view();
-      found.push_back({bytes, p.behind - p.first, label, id, entity_source::rule});
+      found.push_back({bytes, p.count, p.first, label, id, entity_source::rule});
     }
   }
 

@@ -118,7 +118,7 @@ TEST_CASE(
 TEST_CASE("what the automaton finds is what comparing each place with each phrase finds") {
   std::mt19937 random(7);
   const auto draw = [&](std::size_t below) { return static_cast<std::size_t>(random() % below); };
-  for (int round = 0; round < 300; ++round) {
+  for (int round = 0; round < 150; ++round) {
     const bool whole = round % 2 == 0;
     const auto sentence = [&](std::size_t units) {
       std::string made;
@@ -375,6 +375,31 @@ TEST_CASE("policies: what stands there already, and what was found") {
     static_cast<void>(match_policy_from_name(name));
   CHECK(error_of([] { static_cast<void>(match_policy_from_name("both")); }).code() ==
         error_code::invalid_argument);
+}
+
+TEST_CASE("an entity made of a match has its surface, its words and its place in three units") {
+  const auto g = make({"b c", "d"});
+  document d;
+  d.text = "\xF0\x9F\x98\x80 b  c d";
+  d.words = {{0, 4}, {5, 6}, {8, 9}, {10, 11}};
+  std::vector<match> matches;
+  gazetteer::workspace memory;
+  g.find(d, matches, memory);
+  add_matches(d, matches, match_policy::only);
+  auto completed = d;
+  complete_spans(completed);
+  REQUIRE(d.spans.size() == 2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(d.spans[i].text == completed.spans[i].text);
+    CHECK(d.spans[i].span == completed.spans[i].span);
+    CHECK(d.spans[i].first == completed.spans[i].first);
+    CHECK(d.spans[i].last == completed.spans[i].last);
+  }
+  CHECK(d.spans[0].span.utf16.begin == 3);
+  CHECK(d.spans[0].last == 2);
+  std::vector<match> wrong = {{{8, 40}}};
+  CHECK(error_of([&] { add_matches(d, wrong, match_policy::only); }).code() ==
+        error_code::out_of_range);
 }
 
 TEST_CASE("matches are chosen as spaCy's filter_spans chooses") {
