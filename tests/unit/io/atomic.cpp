@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace test {
+namespace test::atomic_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -200,4 +200,4 @@ TEST_CASE("digests differ with each bit, each length and the order of words") {
   CHECK(std::adjacent_find(all.begin(), all.end()) == all.end());
 }
 
-}  // namespace test
+}  // namespace test::atomic_tests

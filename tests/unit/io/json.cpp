@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <string>
 
-namespace test {
+namespace test::json_tests {
 
 TEST_CASE("JSONTestSuite: 95 texts parse, 188 are refused, 35 do not crash") {
   ONOMA_REQUIRE_DATA_DIR(data);
@@ -100,7 +100,7 @@ TEST_CASE("values have the type that is asked for") {
   CHECK_THROWS_AS(static_cast<void>(onoma::require<bool>(object, "none", "x")), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::json_tests
 
 TEST_CASE("a line of JSON has no line break and is UTF-8 whatever a name holds") {
   CHECK(onoma::json_line({{"file", "a\nb\xFF"}}) == "{\"file\":\"a\\nb\xEF\xBF\xBD\"}");

@@ -11,7 +11,7 @@
 
 #include <sys/stat.h>
 
-namespace test {
+namespace test::model_folder_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -79,4 +79,4 @@ TEST_CASE("a pipe in the place of a file is refused, not waited for") {
                        onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::model_folder_tests

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::pytorch_tests {
 namespace {
 
 using namespace std::string_literals;
@@ -327,4 +327,4 @@ TEST_CASE("damaged pickles behind a right checksum") {
   CHECK(accepted < 15'000);
 }
 
-}  // namespace test
+}  // namespace test::pytorch_tests

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::safetensors_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -158,4 +158,4 @@ TEST_CASE("files of the reference implementation are read") {
   CHECK(files == 4);
 }
 
-}  // namespace test
+}  // namespace test::safetensors_tests

@@ -29,7 +29,7 @@
 #include <sys/mount.h>
 #endif
 
-namespace test {
+namespace test::temporary_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -327,4 +327,4 @@ TEST_CASE("space beyond the largest file that is allowed is refused") {
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
 }
 
-}  // namespace test
+}  // namespace test::temporary_tests

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <string>
 
-namespace test {
+namespace test::weights_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -111,4 +111,4 @@ TEST_CASE("a damaged shard is refused by its name") {
   CHECK(refusal(folder.path).find("pytorch_model-00002-of-00002.bin") != std::string::npos);
 }
 
-}  // namespace test
+}  // namespace test::weights_tests

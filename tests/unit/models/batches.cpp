@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <vector>
 
-namespace test {
+namespace test::batches_tests {
 namespace {
 
 using onoma::index_t;
@@ -73,4 +73,4 @@ TEST_CASE("a batch without tokens has no logits") {
   CHECK(m.logits(batch).cols == static_cast<index_t>(m.labels().size()));
 }
 
-}  // namespace test
+}  // namespace test::batches_tests

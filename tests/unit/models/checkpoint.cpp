@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::checkpoint_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -206,4 +206,4 @@ TEST_CASE("an encoder without a head takes a head of any kind, and a folder with
                        doctest::Contains("a head of kind 'other', found one of kind 'token'"), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::checkpoint_tests

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::config_tests {
 namespace {
 
 using onoma::encoder_config;
@@ -260,4 +260,4 @@ TEST_CASE("every family names the tensors of a layer, and no others") {
   }
 }
 
-}  // namespace test
+}  // namespace test::config_tests

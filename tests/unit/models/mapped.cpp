@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::mapped_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -162,4 +162,4 @@ TEST_CASE("a session needs no more of a backend than inference") {
   }
 }
 
-}  // namespace test
+}  // namespace test::mapped_tests

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::not_finite_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -127,4 +127,4 @@ TEST_CASE("a scale of int8 weights that is not finite is refused, and so is quan
   CHECK_FALSE(fs::exists(folder.path / "bad"));
 }
 
-}  // namespace test
+}  // namespace test::not_finite_tests

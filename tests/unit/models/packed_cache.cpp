@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::packed_cache_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -267,4 +267,4 @@ TEST_CASE("the mapping of a cache lives as long as the model") {
   CHECK(logits_of(moved) == expected);
 }
 
-}  // namespace test
+}  // namespace test::packed_cache_tests

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::quantize_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -102,7 +102,7 @@ struct altered {
   }
   [[nodiscard]] std::string refusal() const {
     onoma::save_model_folder(path, config, tensors, {});
-    return test::refusal(path);
+    return quantize_tests::refusal(path);
   }
 
   fs::path path;
@@ -257,4 +257,4 @@ TEST_CASE("weights that are not finite are not quantised") {
   CHECK_FALSE(fs::exists(folder.path / "int8"));
 }
 
-}  // namespace test
+}  // namespace test::quantize_tests

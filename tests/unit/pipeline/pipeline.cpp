@@ -70,7 +70,7 @@ void check_goldens(const fs::path& model, const onoma::json& cases) {
     REQUIRE(tagged.size() == expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
       const bool grouped = expected[i].contains("entity_group");
-      CHECK(tagged[i].label == expected[i][grouped ? "entity_group" : "entity"]);
+      CHECK(tagged[i].label == expected[i][grouped ? "entity_group" : "entity"].get<std::string>());
       CHECK(tagged[i].span.code_points.begin == expected[i]["start"].get<onoma::index_t>());
       CHECK(tagged[i].span.code_points.end == expected[i]["end"].get<onoma::index_t>());
       // Means of float probabilities of a float forward.

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::byte_level_tests {
 
 TEST_CASE("a word of a megabyte takes no quadratic time and covers every byte") {
   const auto tokenizer = onoma::tokenizer_from_json(golden("roberta")["tokenizer"].dump());
@@ -101,4 +101,4 @@ TEST_CASE("vocab.json and merges.txt are RoBERTa's tokenizer") {
   CHECK_THROWS_AS(static_cast<void>(onoma::load_tokenizer(path)), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::byte_level_tests

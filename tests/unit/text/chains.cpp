@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::chains_tests {
 namespace {
 
 /// Ids, word ids and offsets in code points of all windows, as the golden files have them.
@@ -245,4 +245,4 @@ TEST_CASE("what all matches of a text take together is bounded, and begins anew 
 }
 #endif
 
-}  // namespace test
+}  // namespace test::chains_tests

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+namespace test::charsmap_tests {
 namespace {
 
 void put(std::string& out, std::uint32_t unit) {
@@ -158,3 +159,5 @@ TEST_CASE("charsmap: a text that grows without measure is refused") {
   in.assign(std::string(1000, 'a'), 0);
   CHECK_THROWS_AS(map.normalize(in, out), onoma::error);
 }
+
+}  // namespace test::charsmap_tests

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::load_tests {
 namespace {
 
 /// A piece of a SentencePiece file: field 1, with its text, score and type.
@@ -449,4 +449,4 @@ TEST_CASE("a name that the system refuses is an error of the library") {
   CHECK_THROWS_AS(static_cast<void>(onoma::model_weights::open(folder)), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::load_tests

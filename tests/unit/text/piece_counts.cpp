@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+namespace test::piece_counts_tests {
 namespace {
 
 struct line {
@@ -33,3 +34,5 @@ TEST_CASE("nothing is no rate") {
   CHECK(counts.pieces == 0);
   CHECK(counts.unknown_rate() == 0.0);
 }
+
+}  // namespace test::piece_counts_tests

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+namespace test::sentencepiece_tests {
 namespace {
 
 std::string varint(std::uint64_t value) {
@@ -125,3 +126,5 @@ TEST_CASE("sentencepiece: published files") {
   CHECK(model.pieces[3].score == doctest::Approx(-2.0122928619384766));
   CHECK(model.charsmap.size() == 237539);
 }
+
+}  // namespace test::sentencepiece_tests

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+namespace test::sentencepiece_families_tests {
 namespace {
 
 using family = onoma::sentencepiece_family;
@@ -75,3 +76,5 @@ TEST_CASE("sentencepiece families: what no converter can use is refused") {
   model.charsmap = "no rules";
   CHECK_THROWS_AS(static_cast<void>(ids(family::xlm_roberta, "a", {}, model)), onoma::error);
 }
+
+}  // namespace test::sentencepiece_families_tests

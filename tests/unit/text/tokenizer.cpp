@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::tokenizer_tests {
 namespace {
 
 const std::string tiny = std::string(ONOMA_TEST_DATA_DIR) + "/bert-tiny";
@@ -254,4 +254,4 @@ TEST_CASE("hostile input gives errors that say where") {
   }
 }
 
-}  // namespace test
+}  // namespace test::tokenizer_tests

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+namespace test::unigram_tests {
 namespace {
 
 /// A vocabulary and its model, which refers to it.
@@ -168,3 +169,5 @@ TEST_CASE("unigram: a word of a megabyte is split, and takes no memory the secon
   }
   CHECK(at == word.size());
 }
+
+}  // namespace test::unigram_tests

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::vocabulary_tests {
 namespace {
 
 /// The most keys that one place of a table gets.
@@ -158,4 +158,4 @@ TEST_CASE("long pieces are found by their whole text") {
   }
 }
 
-}  // namespace test
+}  // namespace test::vocabulary_tests

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+namespace test::word_rules_tests {
 namespace {
 
 using onoma::joins;
@@ -310,3 +311,5 @@ TEST_CASE("word rules go through JSON") {
   CHECK(refuses(odd, "joins_scripts"));
   CHECK(refuses(onoma::json::array(), "rules.json"));
 }
+
+}  // namespace test::word_rules_tests

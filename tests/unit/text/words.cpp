@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+namespace test::words_tests {
 namespace {
 
 /// Words with "|" between them.
@@ -158,3 +159,5 @@ TEST_CASE("words of corpora are exact: UNER and Japanese Wikipedia") {
     REQUIRE(is_exact(text));
   }
 }
+
+}  // namespace test::words_tests

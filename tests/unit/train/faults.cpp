@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::faults_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -159,4 +159,4 @@ TEST_CASE("a flipped bit of a training state is noticed, wherever it is") {
   }
 }
 
-}  // namespace test
+}  // namespace test::faults_tests

@@ -5,6 +5,7 @@
 
 #include <string>
 
+namespace test::model_card_tests {
 namespace {
 
 std::string version() {
@@ -53,3 +54,5 @@ TEST_CASE("names cannot break the tables of a card") {
   CHECK(text.find("`` B-a`b ``, `B-x\\|y`") != std::string::npos);
   CHECK(text.find("| train | `` two lines\\|`.conll `` | 1 | 2 |\n") != std::string::npos);
 }
+
+}  // namespace test::model_card_tests

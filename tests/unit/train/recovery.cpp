@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::recovery_tests {
 namespace {
 
 /// A host's executor that throws instead of its n-th call.
@@ -251,4 +251,4 @@ TEST_CASE("warm-up is rounded up, and options must be finite") {
   }
 }
 
-}  // namespace test
+}  // namespace test::recovery_tests

@@ -21,7 +21,7 @@
 #include <sys/mount.h>
 #endif
 
-namespace test {
+namespace test::store_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -403,4 +403,4 @@ TEST_CASE("a state from before rates could change is resumed") {
   CHECK(weights_of(rest.m) == weights_of(whole.m));
 }
 
-}  // namespace test
+}  // namespace test::store_tests

@@ -24,7 +24,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::training_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -464,4 +464,4 @@ TEST_CASE("bad inputs are refused before anything is computed") {
   CHECK_THROWS_AS(onoma::trainer(m, tokens, sentences(), {}, o), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::training_tests
