@@ -16,6 +16,7 @@ if [[ ${1:-} == --tests ]]; then
   # The compilers that must accept the headers; elsewhere than on Debian 12 their tests are skipped.
   if grep -qs '^VERSION_CODENAME=bookworm' /etc/os-release; then
     packages+=(g++-12 clang-14 clang-16 clang-19 libc++-16-dev libc++abi-16-dev g++-mingw-w64-x86-64-posix)
+    packages+=(libclang-rt-16-dev llvm-16)  # fuzz targets, sanitizers, lines reached
   fi
 fi
 

@@ -8,4 +8,5 @@ cd "$(dirname "$0")/.."
 scripts/install_deps.sh --tests
 cmake --preset dev
 cmake --build --preset dev
-ctest --preset dev --parallel "$(nproc)" "$@"
+# Before CTest's summary: the lines that the tests reach.
+ctest --preset dev --parallel "$(nproc)" "$@" | sed -u '/tests passed,/e cat build/dev/tests/sanitizers/lines.txt || true'

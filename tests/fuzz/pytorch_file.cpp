@@ -1,8 +1,7 @@
 /// A libFuzzer target for PyTorch's files: whole archives, and pickles in an archive with right
 /// checksums.
 ///
-/// clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude -Itests/unit/io
-///   tests/fuzz/pytorch_file.cpp -o fuzz && ./fuzz corpus
+/// Built and run by tests/fuzz/CMakeLists.txt.
 /// The first byte of an input says which; seeds are the archives and pickles of tests/golden/data.
 #include "zip_writer.hpp"
 

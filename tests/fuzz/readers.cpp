@@ -1,8 +1,7 @@
 /// A libFuzzer target for the readers of safetensors, CoNLL, config.json, vocab.txt, and vocab.json with
 /// merges.txt.
 ///
-/// clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude tests/fuzz/readers.cpp
-///   -lutf8proc -lpcre2-8 -o fuzz && ./fuzz corpus
+/// Built and run by tests/fuzz/CMakeLists.txt.
 /// The first byte of an input says which reader; seeds are files of tests/golden/data and examples/data.
 #include <onoma/data/conll.hpp>
 #include <onoma/io/json.hpp>

@@ -1,7 +1,6 @@
 /// A libFuzzer target for SentencePiece's files and their compiled rules.
 ///
-/// clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -Iinclude
-///   tests/fuzz/sentencepiece_file.cpp -lutf8proc -o fuzz && ./fuzz corpus
+/// Built and run by tests/fuzz/CMakeLists.txt.
 /// The first byte of an input says what it is: 'm', a model file, of which tokenizers are made and used;
 /// else rules: a trie and texts behind its size, which is made right, and behind "\n\n" a text.
 #include <onoma/text/files/sentencepiece_families.hpp>

@@ -1,7 +1,6 @@
 /// A libFuzzer target for tokenizer.json: hostile files are refused, or make tokenizers that encode hostile texts.
 ///
-/// clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -DONOMA_PCRE2=1 -Iinclude
-///   tests/fuzz/tokenizer_json.cpp -lutf8proc -lpcre2-8 -o fuzz && ./fuzz corpus
+/// Built and run by tests/fuzz/CMakeLists.txt.
 /// An input that begins with '{' is a file. Of another the bytes choose components, fields and a text, so
 /// that most inputs load. Seeds are the tokenizers of tests/golden/data/tokenizers.
 #include <onoma/io/json.hpp>

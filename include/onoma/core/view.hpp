@@ -27,7 +27,7 @@ struct vec {
   /// Elements `first` to `first + count`.
   [[nodiscard]] constexpr vec slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= size, "vec::slice", "a range inside");
-    return {data + first, count};
+    return {data == nullptr ? nullptr : data + first, count};
   }
   /// The same elements, read only.
   constexpr operator vec<const T>() const noexcept  // NOLINT: views widen to const implicitly
@@ -57,26 +57,32 @@ struct mat {
   /// The element of row i and column j, unchecked.
   [[nodiscard]] constexpr T& operator()(index_t i, index_t j) const { return data[i * stride + j]; }
   /// Where row i begins.
-  [[nodiscard]] constexpr T* row_data(index_t i) const { return data + i * stride; }
+  [[nodiscard]] constexpr T* row_data(index_t i) const { return offset(i * stride); }
   /// Row i.
-  [[nodiscard]] constexpr vec<T> row(index_t i) const { return {data + i * stride, cols}; }
+  [[nodiscard]] constexpr vec<T> row(index_t i) const { return {offset(i * stride), cols}; }
   /// Rows `first` to `first + count`, all columns.
   [[nodiscard]] constexpr mat rows_slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= rows, "mat::rows_slice",
                 "a range inside");
-    return {data + first * stride, count, cols, stride};
+    return {offset(first * stride), count, cols, stride};
   }
   /// Columns `first` to `first + count`, all rows; the stride stays.
   [[nodiscard]] constexpr mat cols_slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= cols, "mat::cols_slice",
                 "a range inside");
-    return {data + first, rows, count, stride};
+    return {offset(first), rows, count, stride};
   }
   /// The same elements, read only.
   constexpr operator mat<const T>() const noexcept  // NOLINT: views widen to const implicitly
     requires(!std::is_const_v<T>)
   {
     return {data, rows, cols, stride};
+  }
+
+ private:
+  /// What is without data, as where an arena only counts, has parts without data.
+  [[nodiscard]] constexpr T* offset(index_t elements) const noexcept {
+    return data == nullptr ? nullptr : data + elements;
   }
 };
 

@@ -1,0 +1,18 @@
+# ONOMA_CLANG: a Clang that has libFuzzer and the sanitizers, or false; and what it needs to compile onoma's headers.
+find_program(ONOMA_CLANG_PROGRAM NAMES clang++-16 clang++)
+set(ONOMA_CLANG OFF)
+if(ONOMA_CLANG_PROGRAM)
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/clang)
+  file(WRITE ${folder}/probe.cpp "extern \"C\" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }\n")
+  execute_process(COMMAND ${ONOMA_CLANG_PROGRAM} -fsanitize=fuzzer,address,undefined probe.cpp -o probe
+    WORKING_DIRECTORY ${folder} RESULT_VARIABLE result OUTPUT_QUIET ERROR_QUIET)
+  if(result EQUAL 0)
+    set(ONOMA_CLANG ${ONOMA_CLANG_PROGRAM})
+  endif()
+endif()
+set(ONOMA_CLANG_LIBRARIES -lutf8proc)
+set(ONOMA_CLANG_DEFINITIONS -DONOMA_TEST_DATA_DIR="${PROJECT_SOURCE_DIR}/tests/golden/data")
+if(ONOMA_PCRE2_INCLUDE_DIR AND ONOMA_PCRE2_LIBRARY)
+  list(APPEND ONOMA_CLANG_LIBRARIES -lpcre2-8)
+  list(APPEND ONOMA_CLANG_DEFINITIONS -DONOMA_PCRE2=1)
+endif()
