@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::crf_tests {
 namespace {
 
 using onoma::ignored_label;
@@ -257,4 +257,4 @@ TEST_CASE("the sums of a chain hold scores of any size, and 10,000 words") {
   check_equal(onoma::ref::crf_log_sum(c.sequence()), 10000.0 * std::log(3.0));
 }
 
-}  // namespace test
+}  // namespace test::crf_tests

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::reference_tests {
 namespace {
 
 using onoma::activation;
@@ -422,4 +422,4 @@ TEST_CASE("embedding, dropout, cross-entropy") {
                    bound) == "");
 }
 
-}  // namespace test
+}  // namespace test::reference_tests

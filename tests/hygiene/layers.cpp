@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+namespace test::layers_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -188,3 +189,5 @@ TEST_CASE("the library is a good guest: no output, no exit, no unprefixed macro"
     }
   }
 }
+
+}  // namespace test::layers_tests

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::attention_tests {
 namespace {
 
 using onoma::attention_reach;
@@ -284,4 +284,4 @@ TEST_CASE("scratch of attention is enough for every shorter sequence, and bounde
   }
 }
 
-}  // namespace test
+}  // namespace test::attention_tests

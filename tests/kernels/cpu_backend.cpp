@@ -18,7 +18,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace test {
+namespace test::cpu_backend_tests {
 namespace {
 
 using onoma::activation;
@@ -416,4 +416,4 @@ TEST_CASE_TEMPLATE("a weight is updated as a flat range and then packed", B, ono
   }
 }
 
-}  // namespace test
+}  // namespace test::cpu_backend_tests

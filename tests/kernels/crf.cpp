@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::crf_tests {
 namespace {
 
 using onoma::crf_chain;
@@ -506,4 +506,4 @@ TEST_CASE("chains compute in the memory of a guarded backend") {
 }
 #endif
 
-}  // namespace test
+}  // namespace test::crf_tests

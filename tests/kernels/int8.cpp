@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::int8_tests {
 namespace {
 
 namespace cpu = onoma::cpu;
@@ -271,4 +271,4 @@ TEST_CASE("int8: rows are quantised as the specification says") {
   }
 }
 
-}  // namespace test
+}  // namespace test::int8_tests

@@ -11,7 +11,7 @@
 #include <limits>
 #include <vector>
 
-namespace test {
+namespace test::math_tests {
 namespace {
 
 using onoma::index_t;
@@ -126,4 +126,4 @@ TEST_CASE("vectors of dropout keep and drop what the generator says, from any pl
   }
 }
 
-}  // namespace test
+}  // namespace test::math_tests

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::rows_tests {
 namespace {
 
 using onoma::activation;
@@ -310,4 +310,4 @@ TEST_CASE("a product on top of a residual") {
   }
 }
 
-}  // namespace test
+}  // namespace test::rows_tests

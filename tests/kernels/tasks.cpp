@@ -5,7 +5,7 @@
 
 #include <initializer_list>
 
-namespace test {
+namespace test::tasks_tests {
 
 using onoma::index_t;
 using onoma::cpu::panel_groups;
@@ -43,4 +43,4 @@ TEST_CASE("groups of panels have a largest size") {
   CHECK(panel_groups(1, 16, 1, 8, 4) == 1);
 }
 
-}  // namespace test
+}  // namespace test::tasks_tests

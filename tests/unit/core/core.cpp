@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::core_tests {
 
 using onoma::index_t;
 
@@ -166,4 +166,4 @@ TEST_CASE("a stable sort keeps the order of what is equal") {
   CHECK(items == expected);
 }
 
-}  // namespace test
+}  // namespace test::core_tests

@@ -11,7 +11,7 @@
 #include <vector>
 #include <string_view>
 
-namespace test {
+namespace test::utf8_tests {
 
 TEST_CASE("every code point survives encoding and decoding") {
   for (std::uint32_t c = 0; c < 0x110000U; ++c) {
@@ -121,4 +121,4 @@ TEST_CASE("white space at the ends of a text") {
   CHECK(onoma::trim_white_space(onoma::byte_order_mark).size() == 3);
 }
 
-}  // namespace test
+}  // namespace test::utf8_tests

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::check_tests {
 namespace {
 
 using strings = std::vector<std::string>;
@@ -175,4 +175,4 @@ TEST_CASE("corpora are what their descriptions say") {
   CHECK(orphans == 321);
 }
 
-}  // namespace test
+}  // namespace test::check_tests

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::columns_tests {
 namespace {
 
 /// "word/tag" of every row, sentences apart; or the refusal.
@@ -135,4 +135,4 @@ TEST_CASE("columns that were answered wrongly") {
   CHECK_THROWS_AS(onoma::check_same_words(one, "a", other, "b"), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::columns_tests

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::conll_tests {
 namespace {
 
 /// The error of reading a text called x; empty if it is read.
@@ -214,4 +214,4 @@ TEST_CASE("orders are permutations, equal for equal keys") {
   CHECK_THROWS_AS(static_cast<void>(onoma::split(a, 1.5, 3)), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::conll_tests

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::document_tests {
 namespace {
 
 using strings = std::vector<std::string>;
@@ -197,4 +197,4 @@ TEST_CASE("sentences of corpora are documents without loss") {
   }
 }
 
-}  // namespace test
+}  // namespace test::document_tests

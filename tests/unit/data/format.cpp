@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <string>
 
-namespace test {
+namespace test::format_tests {
 
 using onoma::data_format;
 using onoma::guess_format;
@@ -107,4 +107,4 @@ TEST_CASE("files of annotation tools are known") {
         data_format::json_text);
 }
 
-}  // namespace test
+}  // namespace test::format_tests

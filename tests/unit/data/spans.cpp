@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+namespace test::spans_tests {
 namespace {
 
 std::string joined(const onoma::sentence& s) {
@@ -92,3 +93,5 @@ TEST_CASE("annotated texts: entities of Japanese Wikipedia come back from the ta
   }
   CHECK(entities == 13185);
 }
+
+}  // namespace test::spans_tests

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::thread_pool_tests {
 
 using onoma::index_t;
 
@@ -203,4 +203,4 @@ TEST_CASE("pools survive a fork: in the child they start their workers anew, or 
   }
 }
 
-}  // namespace test
+}  // namespace test::thread_pool_tests

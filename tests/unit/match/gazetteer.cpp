@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+namespace test::gazetteer_tests {
 namespace {
 
 using namespace onoma;
@@ -417,3 +418,5 @@ TEST_CASE("matches are chosen as spaCy's filter_spans chooses") {
   e.span.bytes = {0, 1};
   CHECK(chosen({{{0, 5}}, {{1, 3}}, {{2, 2}}}, {e}) == places{{1, 3}});
 }
+
+}  // namespace test::gazetteer_tests

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+namespace test::rules_tests {
 namespace {
 
 using namespace onoma;
@@ -361,3 +362,5 @@ TEST_CASE("regular expressions of Python are read as Python reads them, or refus
   CHECK(refused(with(R"([{"LOWER":{"REGEX":"a"}}])")).find("without PCRE2") != std::string::npos);
 #endif
 }
+
+}  // namespace test::rules_tests

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace test::entity_json_tests {
+
 TEST_CASE("an entity has its place in three units") {
   onoma::entity e;
   e.text = "Zoé";
@@ -18,3 +20,5 @@ TEST_CASE("an entity has its place in three units") {
   CHECK(onoma::to_json(std::vector<onoma::entity>{e, e}) == onoma::json::array({expected, expected}));
   CHECK(onoma::to_json(std::vector<onoma::entity>{}) == onoma::json::array());
 }
+
+}  // namespace test::entity_json_tests

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+namespace test::mark_tests {
 namespace {
 
 onoma::entity at(const std::string& text, onoma::index_t begin, onoma::index_t end, const char* label) {
@@ -58,3 +59,5 @@ TEST_CASE("a label has one colour, and it is none of errors") {
     CHECK(((color >= 32 && color <= 36) || (color >= 92 && color <= 97)));
   }
 }
+
+}  // namespace test::mark_tests

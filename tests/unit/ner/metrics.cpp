@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::metrics_tests {
 namespace {
 
 void compare(const onoma::entity_score& found, const onoma::json& expected) {
@@ -163,4 +163,4 @@ TEST_CASE("no entity at all, undefined quotients, and inputs that do not fit") {
                   onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::metrics_tests

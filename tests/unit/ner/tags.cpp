@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::tags_tests {
 
 using tags = std::vector<std::string>;
 
@@ -136,4 +136,4 @@ TEST_CASE("every scheme reads what it wrote") {
   }
 }
 
-}  // namespace test
+}  // namespace test::tags_tests

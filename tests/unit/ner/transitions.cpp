@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::transitions_tests {
 namespace {
 
 using onoma::tag_scheme;
@@ -145,4 +145,4 @@ TEST_CASE("tags that a scheme does not have are refused, and labels that leave n
   CHECK(message({"S-A", "B-A"}, tag_scheme::iobes) == "no error");  // B- never stands in a path
 }
 
-}  // namespace test
+}  // namespace test::transitions_tests

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace test {
+namespace test::guarded_tests {
 namespace {
 
 using guarded = onoma::guarded_backend<onoma::cpu_backend>;
@@ -99,4 +99,4 @@ TEST_CASE("the guard is closed: touching a tensor is a segmentation fault") {
   CHECK(WIFSIGNALED(status));
 }
 
-}  // namespace test
+}  // namespace test::guarded_tests

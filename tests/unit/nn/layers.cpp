@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace test {
+namespace test::layers_tests {
 namespace {
 
 using onoma::mat;
@@ -262,4 +262,4 @@ TEST_CASE("the layer that normalises before its blocks") {
   }
 }
 
-}  // namespace test
+}  // namespace test::layers_tests

@@ -17,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-namespace test {
+namespace test::limits_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -299,4 +299,4 @@ TEST_CASE("weights that are not mapped do not change with their files") {
   }
 }
 
-}  // namespace test
+}  // namespace test::limits_tests

@@ -16,7 +16,7 @@
 
 #include <unistd.h>
 
-namespace test {
+namespace test::pipeline_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -307,4 +307,4 @@ TEST_CASE("a folder without a head, or without anything, is refused by name") {
                        doctest::Contains("a token-classification head"), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::pipeline_tests

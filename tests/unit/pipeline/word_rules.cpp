@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace test {
+namespace test::word_rules_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -215,4 +215,4 @@ TEST_CASE("broken word rules are refused by name, unless they are not asked for"
   }
 }
 
-}  // namespace test
+}  // namespace test::word_rules_tests

@@ -15,7 +15,7 @@
 #include <thread>
 #include <vector>
 
-namespace test {
+namespace test::predict_tests {
 namespace {
 
 namespace fs = std::filesystem;
@@ -227,4 +227,4 @@ TEST_CASE("a host's own finder of entities is a pipeline too") {
   CHECK_THROWS_AS(onoma::pipeline(nullptr), onoma::error);
 }
 
-}  // namespace test
+}  // namespace test::predict_tests
