@@ -477,7 +477,7 @@ subcommand add_train(CLI::App& root) {
   add_running(app, *s);
   add_columns(app, s->columns);
   app.add_flag("--convert-tags", s->convert_tags,
-               "Makes BIO of tags in other schemes (IOB1, IOE, IOBES, BILOU, BMEWO), of each file by itself");
+               "Makes BIO of tags in other schemes (IOB1, IOE, IOBES, BILOU, BMEWO), each file by itself");
   add_shared(app, *s, "Losses, dev scores of each epoch and final scores as one JSON object");
   return {&app, [s] { return train(*s, messages("onoma train", s->quiet)); }};
 }
