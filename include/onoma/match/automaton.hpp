@@ -3,7 +3,9 @@
 #pragma once
 
 #include <onoma/core/error.hpp>
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/match/unit_table.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -249,6 +251,25 @@ struct symbol_sequences {
     return std::span(symbols).subspan(begins[i], begins[i + 1] - begins[i]);
   }
 };
+
+/// Gives units that begin sequences the smallest numbers, in the order of the sequences, and writes these into the
+/// symbols, with `roots`. `key` is of the hashes of the table that is returned.
+[[nodiscard]] inline unit_numbers number_beginnings_first(const unit_numbers& units,
+                                                          symbol_sequences& sequences,
+                                                          const hash_key& key) {
+  std::vector<std::uint32_t> renamed(units.size(), unit_table::none);
+  string_pool pool;
+  const auto rename = [&](std::uint32_t unit) {
+    if (renamed[unit] != unit_table::none) return;
+    renamed[unit] = static_cast<std::uint32_t>(pool.size());
+    pool.add(units.view().units[unit]);
+  };
+  for (std::size_t i = 0; i < sequences.size(); ++i) rename(sequences[i][0] >> 1);
+  sequences.roots = static_cast<std::uint32_t>(pool.size());
+  for (std::uint32_t unit = 0; unit < units.size(); ++unit) rename(unit);
+  for (auto& symbol : sequences.symbols) symbol = 2 * renamed[symbol >> 1] + (symbol & 1U);
+  return unit_numbers::of(std::move(pool), key);
+}
 
 namespace detail {
 

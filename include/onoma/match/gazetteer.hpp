@@ -20,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <memory>
 #include <numeric>
 #include <span>
@@ -207,7 +206,7 @@ class gazetteer_builder {
     const std::string_view all(reinterpret_cast<const char*>(sequences_.symbols.data()),
                                sequences_.symbols.size() * sizeof(phrase_symbol));
     const hash_key key{digest_of(all), digest_of(units_.view().units.characters) | 1U};
-    const auto units = renumber(key);
+    const auto units = number_beginnings_first(units_, sequences_, key);
     const auto made = build_automaton(sequences_);
     gazetteer_parts parts;
     parts.options = rules_.options();
@@ -235,23 +234,6 @@ class gazetteer_builder {
   }
 
  private:
-  /// Gives units that begin phrases the smallest numbers.
-  [[nodiscard]] unit_numbers renumber(const hash_key& key) {
-    constexpr auto none = std::numeric_limits<std::uint32_t>::max();
-    std::vector<std::uint32_t> renamed(units_.size(), none);
-    string_pool pool;
-    const auto rename = [&](std::uint32_t unit) {
-      if (renamed[unit] != none) return;
-      renamed[unit] = static_cast<std::uint32_t>(pool.size());
-      pool.add(units_.view().units[unit]);
-    };
-    for (std::size_t i = 0; i < sequences_.size(); ++i) rename(sequences_[i][0] >> 1);
-    sequences_.roots = static_cast<std::uint32_t>(pool.size());
-    for (std::uint32_t unit = 0; unit < units_.size(); ++unit) rename(unit);
-    for (auto& symbol : sequences_.symbols) symbol = 2 * renamed[symbol >> 1] + (symbol & 1U);
-    return unit_numbers::of(std::move(pool), key);
-  }
-
   /// Entries by their ends, then as they were added, without those that are there twice.
   [[nodiscard]] std::vector<std::uint32_t> order_of_entries(
       const std::vector<std::uint32_t>& end_of) const {

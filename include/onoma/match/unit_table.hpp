@@ -5,11 +5,10 @@
 #include <onoma/core/fold_product.hpp>
 #include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/text/pieces/vocabulary.hpp>
 
-#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <span>
 #include <string>
@@ -60,44 +59,6 @@ struct string_pool {
   [[nodiscard]] string_list view() const noexcept { return {begins, characters}; }
 };
 
-/// A string of at most 16 bytes as two numbers, with zeros behind it.
-struct short_text {
-  std::uint64_t low = 0;   ///< its first eight bytes
-  std::uint64_t high = 0;  ///< its last
-
-  /// Of 16 bytes at most. Reads no byte that is not its own, and calls no function for so few.
-  [[nodiscard]] static short_text of(std::string_view text) {
-    short_text made;
-    const std::size_t size = text.size();
-    const char* from = text.data();
-    if constexpr (std::endian::native != std::endian::little) {
-      std::uint64_t words[2] = {};
-      std::memcpy(words, from, size);
-      return {words[0], words[1]};
-    }
-    if (size >= 8) {
-      std::memcpy(&made.low, from, 8);
-      if (size > 8) {
-        std::memcpy(&made.high, from + size - 8, 8);
-        made.high >>= 8 * (16 - size);
-      }
-    } else if (size >= 4) {
-      std::uint32_t first = 0;
-      std::uint32_t last = 0;
-      std::memcpy(&first, from, 4);
-      std::memcpy(&last, from + size - 4, 4);
-      made.low = std::uint64_t{first} | std::uint64_t{last} << (8 * (size - 4));
-    } else {
-      for (std::size_t i = 0; i < size; ++i) {
-        made.low |= std::uint64_t{static_cast<unsigned char>(from[i])} << (8 * i);
-      }
-    }
-    return made;
-  }
-  /// Equal in all bytes.
-  friend bool operator==(const short_text&, const short_text&) = default;
-};
-
 /// Finds the number of a string. Each slot has half of a hash above, and a number plus 1 below; 0:
 /// empty.
 struct unit_table {
@@ -110,9 +71,9 @@ struct unit_table {
   /// The number of a string, or `none`.
   [[nodiscard]] std::uint32_t find(std::string_view unit) const {
     if (slots.empty()) return none;
-    const bool is_short = unit.size() <= 16;
-    const short_text given = is_short ? short_text::of(unit) : short_text{};
-    const std::uint64_t hash = is_short ? hash_of(given, unit.size()) : keyed_hash(unit, key);
+    const bool is_short = unit.size() <= piece_key::whole_bytes;
+    const auto given = piece_key::of(unit);
+    const std::uint64_t hash = is_short ? hash_of(given) : keyed_hash(unit, key);
     for (std::size_t at = place(hash, slots.size());;) {
       const std::uint64_t slot = slots[at];
       if (slot == 0) return none;
@@ -120,7 +81,7 @@ struct unit_table {
       if (slot >> 32 == (hash & 0xFFFFFFFFU)) {
         const auto found = units[number];
         const bool same = found.size() == unit.size() &&
-                          (is_short ? short_text::of(found) == given : found == unit);
+                          (is_short ? piece_key::of(found) == given : found == unit);
         if (same) return number;
       }
       at = at + 1 == slots.size() ? 0 : at + 1;
@@ -129,7 +90,7 @@ struct unit_table {
 
   /// The hash of a string.
   [[nodiscard]] std::uint64_t hash_of(std::string_view unit) const {
-    return unit.size() <= 16 ? hash_of(short_text::of(unit), unit.size()) : keyed_hash(unit, key);
+    return unit.size() <= piece_key::whole_bytes ? hash_of(piece_key::of(unit)) : keyed_hash(unit, key);
   }
 
   /// Where the search for a hash begins.
@@ -141,9 +102,9 @@ struct unit_table {
     return units + units / 3 + 1;
   }
 
-  /// The hash of a string of at most 16 bytes.
-  [[nodiscard]] std::uint64_t hash_of(const short_text& unit, std::size_t size) const {
-    return keyed_hash(unit.low + size, unit.high, key);
+  /// The hash of a string of at most `piece_key::whole_bytes` bytes.
+  [[nodiscard]] std::uint64_t hash_of(const piece_key& unit) const {
+    return keyed_hash(unit.low + unit.size, unit.high, key);
   }
 
   /// @throws onoma::error (format) unless each search ends, at a unit of the table; `where` names
@@ -167,21 +128,14 @@ class recent_units {
  public:
   /// As `table.find(unit)`. 16 bytes can be read from the begin of `unit`.
   [[nodiscard]] std::uint32_t find(const unit_table& table, std::string_view unit) {
-    if (unit.size() > 16) return table.find(unit);
+    if (unit.size() > piece_key::whole_bytes) return table.find(unit);
     if (places_.empty()) places_.resize(places);
-    entry asked;
-    std::memcpy(&asked.low, unit.data(), 8);
-    std::memcpy(&asked.high, unit.data() + 8, 8);
-    const auto bits = static_cast<unsigned>(8 * unit.size());
-    if (bits < 64) asked.low &= (std::uint64_t{1} << bits) - 1;
-    asked.high = bits > 64 ? asked.high << (128 - bits) >> (128 - bits) : 0;
-    asked.size = static_cast<std::uint32_t>(unit.size());
+    const auto asked = piece_key::of_padded(unit.data(), unit.size());
     const std::uint64_t mixed =
         fold_product(asked.low ^ 0x9E3779B97F4A7C15U, asked.high ^ 0xC4CEB9FE1A85EC53U);
     auto& place = places_[mixed % places];
     if (place.low != asked.low || place.high != asked.high || place.size != asked.size) {
-      asked.number = table.find(unit);
-      place = asked;
+      place = {asked.low, asked.high, asked.size, table.find(unit)};
     }
     return place.number;
   }

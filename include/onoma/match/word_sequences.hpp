@@ -1,14 +1,13 @@
 /// Sequences of words looked for among the words of documents.
 #pragma once
 
+#include <onoma/core/keyed_hash.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/match/automaton.hpp>
 #include <onoma/match/unit_table.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,7 +29,7 @@ class word_sequences {
 
   /// Builds the automaton of all that was added. @throws onoma::error as `build_automaton`.
   void compile() {
-    renumber();
+    units_ = number_beginnings_first(units_, sequences_, hash_key::of_process());
     automaton_ = build_automaton(sequences_);
     begins_.assign(automaton_.view().count_ends() + 1, 0);
     for (const auto end : automaton_.end_of) ++begins_[end + 1];
@@ -69,23 +68,6 @@ class word_sequences {
   }
 
  private:
-  /// Gives words that begin sequences the smallest numbers.
-  void renumber() {
-    constexpr auto none = std::numeric_limits<std::uint32_t>::max();
-    std::vector<std::uint32_t> renamed(units_.size(), none);
-    string_pool pool;
-    const auto rename = [&](std::uint32_t unit) {
-      if (renamed[unit] != none) return;
-      renamed[unit] = static_cast<std::uint32_t>(pool.size());
-      pool.add(units_.view().units[unit]);
-    };
-    for (std::size_t i = 0; i < sequences_.size(); ++i) rename(sequences_[i][0] / 2);
-    sequences_.roots = static_cast<std::uint32_t>(pool.size());
-    for (std::uint32_t unit = 0; unit < units_.size(); ++unit) rename(unit);
-    for (auto& symbol : sequences_.symbols) symbol = 2 * renamed[symbol / 2];
-    units_ = unit_numbers::of(std::move(pool), hash_key::of_process());
-  }
-
   unit_numbers units_;
   symbol_sequences sequences_;
   automaton_arrays automaton_;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -38,11 +39,16 @@ struct piece_key {
     std::memcpy(mask, masks.data() + (whole_bytes - size), 16);
     return {bytes[0] & mask[0], bytes[1] & mask[1], static_cast<std::uint32_t>(size)};
   }
-  /// The key of a text.
+  /// The key of a text, of which no byte is read that is not its own.
   [[nodiscard]] static piece_key of(std::string_view text) {
     const std::size_t size = text.size();
     piece_key key{0, 0, static_cast<std::uint32_t>(size)};
     if (size > whole_bytes) return key;
+    if constexpr (std::endian::native != std::endian::little) {
+      char padded[whole_bytes] = {};
+      text.copy(padded, size);
+      return of_padded(padded, size);
+    }
     // Parts that overlap: a copy of so many bytes would be a call, and waiting for it.
     const auto part = [&]<class Word>(Word word, std::size_t at) {
       std::memcpy(&word, text.data() + at, sizeof word);
