@@ -8,6 +8,16 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+namespace detail {
+
+/// An element of a view. One without data, as where an arena only counts, has parts without data.
+template <class T>
+[[nodiscard]] constexpr T* element(T* data, index_t offset) noexcept {
+  return data == nullptr ? nullptr : data + offset;
+}
+
+}  // namespace detail
+
 /// `size` consecutive elements. A null view (no data) stands for an absent operand.
 template <class T>
 struct vec {
@@ -27,7 +37,7 @@ struct vec {
   /// Elements `first` to `first + count`.
   [[nodiscard]] constexpr vec slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= size, "vec::slice", "a range inside");
-    return {data == nullptr ? nullptr : data + first, count};
+    return {detail::element(data, first), count};
   }
   /// The same elements, read only.
   constexpr operator vec<const T>() const noexcept  // NOLINT: views widen to const implicitly
@@ -57,32 +67,26 @@ struct mat {
   /// The element of row i and column j, unchecked.
   [[nodiscard]] constexpr T& operator()(index_t i, index_t j) const { return data[i * stride + j]; }
   /// Where row i begins.
-  [[nodiscard]] constexpr T* row_data(index_t i) const { return offset(i * stride); }
+  [[nodiscard]] constexpr T* row_data(index_t i) const { return detail::element(data, i * stride); }
   /// Row i.
-  [[nodiscard]] constexpr vec<T> row(index_t i) const { return {offset(i * stride), cols}; }
+  [[nodiscard]] constexpr vec<T> row(index_t i) const { return {detail::element(data, i * stride), cols}; }
   /// Rows `first` to `first + count`, all columns.
   [[nodiscard]] constexpr mat rows_slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= rows, "mat::rows_slice",
                 "a range inside");
-    return {offset(first * stride), count, cols, stride};
+    return {detail::element(data, first * stride), count, cols, stride};
   }
   /// Columns `first` to `first + count`, all rows; the stride stays.
   [[nodiscard]] constexpr mat cols_slice(index_t first, index_t count) const {
     debug_check(first >= 0 && count >= 0 && first + count <= cols, "mat::cols_slice",
                 "a range inside");
-    return {offset(first), rows, count, stride};
+    return {detail::element(data, first), rows, count, stride};
   }
   /// The same elements, read only.
   constexpr operator mat<const T>() const noexcept  // NOLINT: views widen to const implicitly
     requires(!std::is_const_v<T>)
   {
     return {data, rows, cols, stride};
-  }
-
- private:
-  /// What is without data, as where an arena only counts, has parts without data.
-  [[nodiscard]] constexpr T* offset(index_t elements) const noexcept {
-    return data == nullptr ? nullptr : data + elements;
   }
 };
 
