@@ -37,6 +37,12 @@ struct settings : shared_options {
   column_options columns;
 };
 
+std::vector<std::string> scheme_names() {
+  std::vector<std::string> names;
+  for (const auto scheme : onoma::tag_schemes) names.emplace_back(to_string(scheme));
+  return names;
+}
+
 onoma::metric_options metric_of(const settings& s) {
   onoma::metric_options options;
   if (s.mode == "default") return options;
@@ -145,7 +151,7 @@ void add_metric(CLI::App& app, settings& s) {
                    ->check(CLI::IsMember({"default", "strict"}))
                    ->capture_default_str();
   app.add_option("--scheme", s.scheme, "Tag scheme of --mode strict")
-      ->check(CLI::IsMember({"IOB1", "IOB2", "IOE1", "IOE2", "IOBES", "BILOU", "BMEWO", "IO"}))
+      ->check(CLI::IsMember(scheme_names()))
       ->needs(mode)
       ->capture_default_str();
   app.add_option("--digits", s.digits, "Digits after the point")
