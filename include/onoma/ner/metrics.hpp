@@ -39,7 +39,7 @@ struct entity_score {
 /// its strict mode; strict without a scheme, which seqeval silently takes for default, cannot be
 /// said. The two differ by points of F1 on the same file, so a report names the mode.
 struct metric_options {
-  std::optional<tag_scheme> strict;  ///< seqeval's strict mode with this scheme; none: its default mode
+  std::optional<tag_scheme> strict{};  ///< seqeval's strict mode with this scheme; none: its default mode
   double zero_division = 0.0;        ///< value of a quotient whose denominator is zero: 0 or 1
 };
 

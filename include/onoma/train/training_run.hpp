@@ -24,7 +24,7 @@ struct training_options {
   batch_options batch{};             ///< its seed is also that of dropout
   dataset_options data{};            ///< of the tagging task that the trainer makes of sentences
   index_t patience = 0;                ///< stop after so many epochs without a better dev score; 0: never
-  std::filesystem::path checkpoint;  ///< file, or folder, of the training state; empty: none is written
+  std::filesystem::path checkpoint{};  ///< file, or folder, of the training state; empty: none is written
   index_t checkpoint_every = 0;        ///< steps between two of them; 0: after each epoch only
   index_t checkpoint_keep = 1;         ///< how many states are kept: 1 in a file, more in a folder (checkpoint_store)
   index_t divergence_retries = 0;      ///< how often a run that diverges goes back to its checkpoint; 0: it ends

@@ -20,7 +20,7 @@ namespace onoma::inline ONOMA_ABI {
 struct bert_options {
   bool clean_text = true;             ///< drop control characters, make white space ' '
   bool tokenize_chinese_chars = true; ///< put spaces around CJK ideographs
-  std::optional<bool> strip_accents;  ///< unset: as `lowercase`
+  std::optional<bool> strip_accents{};  ///< unset: as `lowercase`
   bool lowercase = true;              ///< of all scripts that have cases
 
   /// What `strip_accents` means.
