@@ -7,6 +7,7 @@
 #include <onoma/core/utf8.hpp>
 #include <onoma/data/conll.hpp>
 #include <onoma/exec/thread_pool.hpp>
+#include <onoma/heads/crf.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/ner/metrics.hpp>
 #include <onoma/ner/tag_set.hpp>
@@ -23,7 +24,9 @@ namespace onoma::compiled {
 
 namespace {
 
-using tagger = token_tagger<token_classifier_session<cpu_backend>>;
+/// What pipeline::load makes of a folder with this head.
+template <class Head>
+using tagger = token_tagger<session<cpu_backend, Head>>;
 
 /// The codes of the C interface keep their numbers: 10 and 11 are out of memory and internal errors.
 constexpr error_code convert(onoma::error_code code) {
@@ -222,9 +225,13 @@ tagged_text model::tag_words(const std::vector<std::string>& words) {
 
 report model::evaluate(const std::vector<sentence>& sentences, const std::string& scheme) {
   return guarded([&] {
-    auto& all = static_cast<tagger&>(state_->ner.model());  // what pipeline::load makes
-    return convert(evaluate_on(all.session(), all.tokens(), convert(sentences, "sentence"), metric_of(scheme),
-                               all.options().windows));
+    const auto with = [&](auto& all) {
+      return convert(evaluate_on(all.session(), all.tokens(), convert(sentences, "sentence"), metric_of(scheme),
+                                 all.options().windows));
+    };
+    auto& made = state_->ner.model();
+    if (auto* chains = dynamic_cast<tagger<crf_head<cpu_backend>>*>(&made)) return with(*chains);
+    return with(dynamic_cast<tagger<token_head<cpu_backend>>&>(made));
   });
 }
 

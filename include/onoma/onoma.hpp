@@ -15,6 +15,7 @@
 #include <onoma/data/tag_view.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
+#include <onoma/heads/crf.hpp>
 #include <onoma/match/gazetteer_text.hpp>
 #include <onoma/match/rules.hpp>
 #include <onoma/models/quantize.hpp>

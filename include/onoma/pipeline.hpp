@@ -8,6 +8,7 @@
 #include <onoma/data/document.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
+#include <onoma/models/head_kind.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/ner/aggregate.hpp>
 #include <onoma/ner/tag_set.hpp>
@@ -48,34 +49,16 @@ struct pipeline_options {
 /// another thread, with the same weights.
 class pipeline {
  public:
-  /// Loads a folder as the Hub publishes it or as `token_classifier::save` writes it.
+  /// Loads a folder as the Hub publishes it or as `trainable_model::save` writes it, with a head of tokens or of
+  /// chains.
   /// @throws onoma::error naming what is missing or wrong in which file; (missing) if the folder
-  /// holds an encoder without a token-classification head; as `choose_word_rules`.
+  /// holds an encoder without a token-classification head; (invalid_argument) for a head of chains with another
+  /// aggregation than `word`; as `choose_word_rules`.
   [[nodiscard]] static pipeline load(const std::filesystem::path& folder,
                                      const pipeline_options& options = {}) {
-    using tagger = token_tagger<token_classifier_session<cpu_backend>>;
-    auto parts = std::make_shared<tagger::parts>();
-    parts->make_device = [threads = options.threads, executor = options.executor] {
-      return make_device(threads, executor);
-    };
-    const auto first = make_device(options.threads, options.executor);
-    std::optional<tokenizer> tokens;
-    const auto model = token_classifier_model<cpu_backend>::load(
-        folder, *first.backend, {.packed_cache = options.packed_cache,
-                                 .verify = options.verify,
-                                 .map_files = options.map_files,
-                                 .meanwhile = [&] { tokens.emplace(load_tokenizer(folder)); }});
-    // The weights keep the backend that packed them.
-    parts->model = {model.get(), [model, backend = first.backend](const auto*) {}};
-    parts->tokens = std::make_shared<const tokenizer>(tokens->for_table(model->config().vocabulary));
-    parts->tags = tag_set(model->labels());
-    parts->rules = choose_word_rules(model->config().own, options.splitting, options.strategy);
-    parts->options = {options.strategy, {.max_length = options.max_length,
-                                         .stride = options.stride,
-                                         .max_tokens = options.max_tokens,
-                                         .limits = options.limits,
-                                         .long_text = options.long_text}};
-    return pipeline(std::make_unique<tagger>(std::move(parts), first));
+    return with_head<cpu_backend>(head_kind_of(folder), [&](auto head) {
+      return load_with<typename decltype(head)::type>(folder, options);
+    });
   }
 
   /// Of any finder of entities.
@@ -122,9 +105,36 @@ class pipeline {
   }
 
  private:
-  using device = token_tagger<token_classifier_session<cpu_backend>>::device;
+  template <class Head>
+  [[nodiscard]] static pipeline load_with(const std::filesystem::path& folder, const pipeline_options& options) {
+    using tagger = token_tagger<session<cpu_backend, Head>>;
+    using device = typename tagger::device;
+    auto parts = std::make_shared<typename tagger::parts>();
+    parts->make_device = [threads = options.threads, executor = options.executor] {
+      return make_device<device>(threads, executor);
+    };
+    const auto first = make_device<device>(options.threads, options.executor);
+    std::optional<tokenizer> tokens;
+    const auto model = encoder_model<cpu_backend, Head>::load(
+        folder, *first.backend, {.packed_cache = options.packed_cache,
+                                 .verify = options.verify,
+                                 .map_files = options.map_files,
+                                 .meanwhile = [&] { tokens.emplace(load_tokenizer(folder)); }});
+    // The weights keep the backend that packed them.
+    parts->model = {model.get(), [model, backend = first.backend](const auto*) {}};
+    parts->tokens = std::make_shared<const tokenizer>(tokens->for_table(model->config().vocabulary));
+    parts->tags = tag_set(model->labels());
+    parts->rules = choose_word_rules(model->config().own, options.splitting, options.strategy);
+    parts->options = {options.strategy, {.max_length = options.max_length,
+                                         .stride = options.stride,
+                                         .max_tokens = options.max_tokens,
+                                         .limits = options.limits,
+                                         .long_text = options.long_text}};
+    return pipeline(std::make_unique<tagger>(std::move(parts), first));
+  }
 
-  [[nodiscard]] static device make_device(index_t threads, executor_ref executor) {
+  template <class Device>
+  [[nodiscard]] static Device make_device(index_t threads, executor_ref executor) {
     if (threads <= 1 || executor) return {std::make_shared<cpu_backend>(executor), executor};
     struct with_pool {
       explicit with_pool(index_t n) : pool(n), backend(executor_ref(pool)) {}

@@ -124,12 +124,27 @@ class Tests(unittest.TestCase):
                 self.assertEqual(text[begin:end], entity["text"])
 
     def test_scores_are_those_of_the_command(self):
+        self.check_scores(self.model, MODEL)
+
+    def test_a_model_of_chains_tags_and_is_evaluated_as_by_the_command(self):
+        with tempfile.TemporaryDirectory() as parent:
+            folder = Path(parent) / "chains"
+            command("train", "--encoder", MODEL, "--train", CORPUS / "dev.conll", "--head", "crf", "--epochs", "1",
+                    "--learning-rate", "1e-12", "--output", folder, "--quiet", "--json")
+            model = call("model_load", str(folder).encode(), None)
+            self.check_scores(model, folder)
+            line, = command("tag", "--model", folder, "--json", "--quiet", TEXTS[0])
+            self.assertEqual([[e["text"], e["score"]] for e in tag(model, TEXTS[:1])[0]],
+                             [[e["text"], e["score"]] for e in line["entities"]])
+            onoma.onoma_model_free(model)
+
+    def check_scores(self, model, folder):
         path = CORPUS / "test.conll"
-        expected, = command("evaluate", "--model", MODEL, "--json", "--quiet", path)
+        expected, = command("evaluate", "--model", folder, "--json", "--quiet", path)
         corpus = call("corpus_read", str(path).encode())
-        report = call("evaluate", self.model, corpus, None)
+        report = call("evaluate", model, corpus, None)
         micro = onoma.onoma_report_micro(report).contents
-        for name in ("precision", "recall", "f1", "support"):
+        for name in ("precision", "recall", "f1", "support", "predicted"):
             self.assertEqual(getattr(micro, name), expected["micro"][name])
         types = [onoma.onoma_report_type(report, i).contents
                  for i in range(onoma.onoma_report_type_count(report))]

@@ -50,14 +50,14 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"backend/concept.hpp", {"core"}},
       {"backend", {"core", "exec", "simd", "kernels", "kernels/ref", "kernels/cpu", "backend/concept.hpp"}},
       {"nn", {"core", "backend/concept.hpp"}},
-      {"heads", {"core", "backend/concept.hpp", "nn"}},
+      {"heads", {"core", "backend/concept.hpp", "nn", "io", "ner"}},
       {"models", {"core", "exec", "backend/concept.hpp", "nn", "heads", "io"}},
       {"predict", {"core", "exec", "io", "models", "text", "ner", "data"}},
       {"train",
        {"core", "version.hpp", "exec", "backend/concept.hpp", "nn", "heads", "models", "io", "text", "ner", "data",
         "predict"}},
       {"pipeline.hpp",
-       {"core", "exec", "backend/concept.hpp", "backend", "nn", "models", "io", "text", "ner", "data",
+       {"core", "exec", "backend/concept.hpp", "backend", "nn", "heads", "models", "io", "text", "ner", "data",
         "predict"}},
   };
   return table;

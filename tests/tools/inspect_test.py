@@ -58,6 +58,14 @@ class Tests(CommandTest):
                           "found 2", result.out + result.err)
         self.succeed("tag", "--model", folder, "--split", "tokenizer", "Paris")
 
+    def test_a_head_that_onoma_does_not_have_is_refused_by_name(self):
+        folder = self.copy(onoma={"head": "span"})
+        for command in (["inspect", folder], ["tag", "--model", folder, "Paris"], ["bench", folder],
+                        ["evaluate", "--model", folder, DEV]):
+            result = self.run_command(*command)
+            self.assertEqual(result.code, FAILED)
+            self.assertIn("'span'", result.out + result.err)
+
     def test_what_would_be_refused_is_said_and_the_rest_shown(self):
         folder = self.copy(position_embedding_type="relative_key")
         result = self.run_command("inspect", "--json", folder)

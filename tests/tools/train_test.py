@@ -90,6 +90,50 @@ class Tests(CommandTest):
         weights = [(self.folder / name / "model.safetensors").read_bytes() for name in ("converted", "bio")]
         self.assertEqual(*weights)
 
+    def test_a_head_of_chains_is_trained_and_every_subcommand_knows_it(self):
+        model, state = self.folder / "model", self.folder / "state"
+        recipe = ("--head", "crf", "--epochs", "2", "--dev", TEST, "--json", "--quiet", "--learning-rate", "1e-3")
+        report = self.train(*recipe, "--checkpoint", state).json()
+        weights = (model / "model.safetensors").read_bytes()
+        own = json.loads((model / "config.json").read_text())["onoma"]
+        self.assertEqual((own["head"], own["crf"]["scheme"]), ("crf", "IOB2"))
+        self.assertIn("| head | crf |", (model / "README.md").read_text())
+        evaluated = self.succeed("evaluate", "--model", model, TEST, "--json").json()
+        self.assertEqual(evaluated["micro"], report["dev"]["micro"])
+        # What is tagged is what was evaluated.
+        tagged = self.write("tagged.conll", self.succeed("tag", "--model", model, "--input", "conll", "--conll",
+                                                        "--file", TEST).out)
+        self.assertEqual(self.succeed("evaluate", "--gold", TEST, "--predicted", tagged, "--json").json()["micro"],
+                         evaluated["micro"])
+        # From its last state, and not with another head.
+        again = self.train(*recipe, "--checkpoint", state, "--resume", "--overwrite").json()
+        self.assertEqual(again["losses"], [])
+        self.assertEqual((model / "model.safetensors").read_bytes(), weights)
+        self.refuse(FAILED, *self.arguments("--epochs", "2", "--dev", TEST, "--quiet", "--learning-rate", "1e-3",
+                                            "--checkpoint", state, "--resume", "--overwrite"),
+                    says=["onoma train: resuming from ", "head"])
+        found = self.succeed("inspect", model, "--json").json()
+        self.assertEqual((found["head_kind"], found["head"], found["refused"]), ("crf", True, []))
+        self.assertEqual(found["weights"]["ignored"], [])
+        self.assertEqual(found["parameters"] * 4, found["weights"]["bytes"])
+        self.assertRegex(self.succeed("inspect", model).out, r"(?m)^head +.* together, by the rules of IOB2$")
+        result = self.succeed("quantize", "--model", model, "--output", self.folder / "int8", "--data", TEST, "--json")
+        self.assertEqual(result.json()["before"]["f1"], evaluated["micro"]["f1"])
+        self.assertEqual(self.succeed("inspect", self.folder / "int8", "--json").json()["head_kind"], "crf")
+        self.succeed("tag", "--model", self.folder / "int8", "Paris")
+        self.assertGreater(self.succeed("bench", model, "--lengths", "8", "--seconds", "0.01", "--json").json()
+                           ["rows"][0]["seconds"], 0)
+
+    def test_a_folder_of_chains_is_an_encoder_for_another_head(self):
+        self.train("--head", "crf", "--epochs", "1", "--quiet")
+        self.succeed("train", "--encoder", self.folder / "model", "--train", DEV, "--epochs", "1", "--quiet",
+                     "--output", self.folder / "token")
+        own = json.loads((self.folder / "token" / "config.json").read_text())["onoma"]
+        self.assertNotIn("crf", own)
+        found = self.succeed("inspect", self.folder / "token", "--json").json()
+        self.assertEqual((found["head_kind"], found["refused"]), ("token", []))
+        self.succeed("tag", "--model", self.folder / "token", "Paris")
+
     def test_json_has_losses_and_the_dev_scores_of_each_epoch(self):
         result = self.train("--epochs", "3", "--dev", TEST, "--json", "--quiet")
         self.assertEqual(result.err, "")

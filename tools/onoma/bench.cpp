@@ -6,7 +6,8 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/rng.hpp>
 #include <onoma/io/json.hpp>
-#include <onoma/models/token_classifier.hpp>
+#include <onoma/models/head_kind.hpp>
+#include <onoma/models/session.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -114,20 +115,29 @@ void print(const std::vector<measurement>& all, const settings& s, const std::st
   }
 }
 
-int bench(settings& s) {
-  if (s.thread_counts.empty()) s.thread_counts = {s.thread_count()};
-  const std::string kernels = onoma::default_kernels().name;
-  const double peak = measure_peak(kernels);
+/// With each number of threads, each length.
+template <class Head>
+std::vector<measurement> measure_all(const settings& s) {
   std::vector<measurement> all;
   for (const index_t threads : s.thread_counts) {
     onoma::thread_pool pool(threads);
     onoma::cpu_backend device(pool);
-    auto session = onoma::token_classifier_session<onoma::cpu_backend>::load(
+    auto session = onoma::session<onoma::cpu_backend, Head>::load(
         s.model, device, {.verify = onoma::verification_from_name(s.verify)});
     auto lengths = s.lengths;
     if (lengths.empty()) lengths = {16, std::min<index_t>(128, session.max_length())};
     for (const index_t length : lengths) all.push_back(measure(session, length, threads, s));
   }
+  return all;
+}
+
+int bench(settings& s) {
+  if (s.thread_counts.empty()) s.thread_counts = {s.thread_count()};
+  const std::string kernels = onoma::default_kernels().name;
+  const double peak = measure_peak(kernels);
+  const auto all = onoma::with_head<onoma::cpu_backend>(onoma::head_kind_of(s.model), [&](auto head) {
+    return measure_all<typename decltype(head)::type>(s);
+  });
   print(all, s, kernels, peak);
   return done;
 }

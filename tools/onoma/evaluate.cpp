@@ -7,7 +7,8 @@
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
-#include <onoma/models/token_classifier.hpp>
+#include <onoma/models/head_kind.hpp>
+#include <onoma/models/session.hpp>
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/report_json.hpp>
 #include <onoma/predict/evaluate.hpp>
@@ -57,10 +58,11 @@ struct result {
   onoma::piece_counts pieces;
 };
 
-std::vector<result> evaluate_model(const settings& s) {
+template <class Head>
+std::vector<result> evaluate_with(const settings& s) {
   onoma::thread_pool pool(s.thread_count());
   onoma::cpu_backend backend(pool);
-  auto model = onoma::token_classifier_session<onoma::cpu_backend>::load(
+  auto model = onoma::session<onoma::cpu_backend, Head>::load(
       s.model, backend, {.verify = onoma::verification_from_name(s.verify)});
   const auto tokens = onoma::load_tokenizer(s.model).for_table(model.config().vocabulary);
   onoma::prediction_options options;
@@ -72,6 +74,12 @@ std::vector<result> evaluate_model(const settings& s) {
                        onoma::count_pieces(tokens, sentences)});
   }
   return results;
+}
+
+std::vector<result> evaluate_model(const settings& s) {
+  return onoma::with_head<onoma::cpu_backend>(onoma::head_kind_of(s.model), [&](auto head) {
+    return evaluate_with<typename decltype(head)::type>(s);
+  });
 }
 
 onoma::ner_report compare_files(const settings& s) {

@@ -8,7 +8,8 @@
 #include <onoma/models/checkpoint.hpp>
 #include <onoma/models/encoder.hpp>
 #include <onoma/models/encoder_config.hpp>
-#include <onoma/models/token_classifier.hpp>
+#include <onoma/models/head_kind.hpp>
+#include <onoma/models/trainable_model.hpp>
 #include <onoma/text/files/load.hpp>
 #include <onoma/text/words/word_rules_json.hpp>
 
@@ -19,6 +20,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace command {
@@ -31,11 +33,9 @@ using backend = onoma::cpu_backend;
 struct settings : shared_options {};
 
 /// The parameters of a model without memory for them.
+template <class Head>
 struct shape {
-  explicit shape(const onoma::encoder_config& config)
-      : body(config),
-        head(onoma::head_settings{config.hidden, static_cast<index_t>(config.labels.size()),
-                                  config.classifier_dropout, config.transform}) {}
+  explicit shape(const onoma::encoder_config& config) : body(config), head(onoma::head_settings_of<Head>(config)) {}
   template <class Visitor>
   void visit(const onoma::scope& at, Visitor&& visitor) {
     body.visit(at, visitor);
@@ -43,8 +43,19 @@ struct shape {
   }
 
   onoma::encoder<backend> body;
-  onoma::token_head<backend> head;
+  Head head;
 };
+
+/// Calls `use` with the type of the folder's head. @throws onoma::error (unsupported) for another kind.
+template <class Use>
+void with_head_of(const onoma::encoder_config& config, Use&& use) {
+  onoma::with_head<backend>(config.head, [&](auto head) {
+    using type = typename decltype(head)::type;
+    onoma::check(config.head == type::kind, onoma::error_code::unsupported, "config.json: 'onoma': 'head'",
+                 "a head of kind 'token' or 'crf'", ("'" + config.head + "'").c_str());
+    use(head);
+  });
+}
 
 /// Everything as JSON, which is printed as it is or as lines for people. `refused` says what is in the way of
 /// tagging; a part that cannot be read is missing.
@@ -58,8 +69,7 @@ class inspection {
     }
     if (folder_) attempt("config", [&] { read_config(); });
     if (config_) attempt("word rules", [&] { read_word_rules(); });
-    if (config_) attempt("weights", [&] { read_weights(); });
-    if (config_) attempt("memory of training", [&] { measure_training(); });
+    if (config_) attempt("head", [&] { with_head_of(*config_, [&](auto head) { read_head(head); }); });
     attempt("tokenizer", [&] { read_tokenizer(); });
     all_["refused"] = refused_;
     all_["remarks"] = remarks_;
@@ -107,6 +117,18 @@ class inspection {
                           {"pairs", rules->pairs.size()}};
   }
 
+  /// What depends on the kind of head.
+  template <class Head>
+  void read_head(std::type_identity<Head> /*kind*/) {
+    all_["head_kind"] = Head::kind;
+    if constexpr (onoma::head_with_settings<Head>) {
+      attempt("head", [&] { all_["head_settings"] = Head(onoma::head_settings_of<Head>(*config_)).settings(); });
+    }
+    attempt("weights", [&] { read_weights<Head>(); });
+    attempt("memory of training", [&] { measure_training<Head>(); });
+  }
+
+  template <class Head>
   void read_weights() {
     const auto& file = folder_->tensors();
     std::map<std::string, index_t> formats;
@@ -117,7 +139,7 @@ class inspection {
     }
     all_["weights"] = {{"file", file.file_name()}, {"tensors", file.tensors().size()}, {"bytes", bytes},
                        {"formats", formats}};
-    shape model(*config_);
+    shape<Head> model(*config_);
     const auto layout = onoma::parameter_layout::of<float>(model, false);
     index_t parameters = 0;
     for (const auto& entry : layout.entries()) parameters += entry.size();
@@ -153,11 +175,12 @@ class inspection {
   }
 
   /// A step of 8 sentences of 128 tokens, or of as many as the model takes.
+  template <class Head>
   void measure_training() {
     if (config_->int8_weights) return;
     backend device;
-    using model = onoma::token_classifier<backend>;
-    model::batch_type batch;
+    using model = onoma::trainable_model<backend, Head>;
+    typename model::batch_type batch;
     const index_t length = std::min<index_t>(128, config_->max_length());
     const std::vector<std::int32_t> ids(static_cast<std::size_t>(length), 0);
     for (int i = 0; i < 8; ++i) batch.add(ids, ids);
@@ -240,6 +263,10 @@ void print_model(const onoma::json& all) {
   }
   if (all.contains("labels")) {
     line("labels", fmt::format("{}: {}", all["labels"].size(), list(all["labels"])));
+  }
+  if (all.contains("head_settings")) {
+    line("head", "labels the words of a text together, by the rules of " +
+                     all["head_settings"]["scheme"].get<std::string>());
   }
   if (!all.contains("weights")) return;
   const auto& w = all["weights"];

@@ -5,8 +5,9 @@
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/models/head_kind.hpp>
 #include <onoma/models/quantize.hpp>
-#include <onoma/models/token_classifier.hpp>
+#include <onoma/models/session.hpp>
 #include <onoma/predict/evaluate.hpp>
 #include <onoma/text/files/load.hpp>
 
@@ -37,11 +38,12 @@ struct measurement {
 };
 
 /// Entity F1 on the sentences, and the speed of the faster of two passes.
-measurement measure(const std::string& folder, const std::vector<onoma::sentence>& sentences,
-                    const settings& s) {
+template <class Head>
+measurement measure_with(const std::string& folder, const std::vector<onoma::sentence>& sentences,
+                         const settings& s) {
   onoma::thread_pool pool(s.thread_count());
   onoma::cpu_backend backend(pool);
-  auto model = onoma::token_classifier_session<onoma::cpu_backend>::load(folder, backend);
+  auto model = onoma::session<onoma::cpu_backend, Head>::load(folder, backend);
   const auto tokens = onoma::load_tokenizer(folder).for_table(model.config().vocabulary);
   onoma::prediction_options options;
   options.max_length = s.max_length;
@@ -54,6 +56,12 @@ measurement measure(const std::string& folder, const std::vector<onoma::sentence
                                            static_cast<double>(sentences.size()) / time.count());
   }
   return result;
+}
+
+measurement measure(const std::string& folder, const std::vector<onoma::sentence>& sentences, const settings& s) {
+  return onoma::with_head<onoma::cpu_backend>(onoma::head_kind_of(folder), [&](auto head) {
+    return measure_with<typename decltype(head)::type>(folder, sentences, s);
+  });
 }
 
 double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }

@@ -9,7 +9,8 @@
 #include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/reserved_space.hpp>
-#include <onoma/models/token_classifier.hpp>
+#include <onoma/models/head_kind.hpp>
+#include <onoma/models/trainable_model.hpp>
 #include <onoma/ner/convert.hpp>
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/report_json.hpp>
@@ -49,6 +50,7 @@ struct settings : shared_options {
   index_t divergence_retries = 3;
   bool recompute = false;
   bool label_all_tokens = false;
+  std::string head = "token";
   bool convert_tags = false;
   index_t log_every = 50;
   onoma::training_options training;
@@ -257,10 +259,12 @@ onoma::model_card make_card(const settings& s, const corpora& data, const onoma:
   add("largest gradient norm", t.max_grad_norm);
   add("tokens per example", t.data.max_length);
   add("every piece of a word labelled", s.label_all_tokens);
+  add("head", s.head);
   add("seed", t.batch.seed);
   return card;
 }
 
+template <class Head>
 class run {
  public:
   run(const settings& s, const messages& say)
@@ -271,7 +275,7 @@ class run {
         tokens_(onoma::load_tokenizer(s.model)),
         pool_(s.thread_count()),
         backend_(pool_),
-        model_(onoma::token_classifier<onoma::cpu_backend>::load(
+        model_(model_type::load(
             s.model, tags_.labels(), backend_,
             {.seed = s.training.batch.seed, .replace_head = true, .recompute = s.recompute,
              .verify = onoma::verification_from_name(s.verify)})) {
@@ -310,7 +314,8 @@ class run {
   }
 
  private:
-  using trainer_type = onoma::trainer<onoma::token_classifier<onoma::cpu_backend>, onoma::tagging_task>;
+  using model_type = onoma::trainable_model<onoma::cpu_backend, Head>;
+  using trainer_type = onoma::trainer<model_type, onoma::tagging_task>;
 
   void resume(trainer_type& trainer) {
     const auto from = trainer.resume(s_.checkpoint, {.change_learning_rate = s_.change_learning_rate});
@@ -371,7 +376,7 @@ class run {
   onoma::tokenizer tokens_;
   onoma::thread_pool pool_;
   onoma::cpu_backend backend_;
-  onoma::token_classifier<onoma::cpu_backend> model_;
+  model_type model_;
 };
 
 int train(settings& s, const messages& say) {
@@ -379,7 +384,9 @@ int train(settings& s, const messages& say) {
   s.training.data.align.label_all_tokens = s.label_all_tokens;
   s.training.checkpoint = s.checkpoint;
   if (s.on_divergence == "lower-rate") s.training.divergence_retries = s.divergence_retries;
-  return run(s, say)();
+  return onoma::with_head<onoma::cpu_backend>(s.head, [&](auto head) {
+    return run<typename decltype(head)::type>(s, say)();
+  });
 }
 
 void add_recipe(CLI::App& app, settings& s, CLI::Option* dev) {
@@ -398,6 +405,13 @@ void add_recipe(CLI::App& app, settings& s, CLI::Option* dev) {
   add("--max-length", t.data.max_length, "Tokens per example, here and wherever the model is used");
   add("--patience", t.patience, "Stop after so many epochs without a better dev F1; 0: never")->needs(dev);
   add("--seed", t.batch.seed, "The same seed gives the same model");
+  app.add_option("--head", s.head,
+                 "What labels words: token, each by itself, or crf, all of a\n"
+                 "sentence together, never with tags that follow each other\n"
+                 "against their scheme")
+      ->check(CLI::IsMember({"token", "crf"}))
+      ->capture_default_str()
+      ->group("Recipe");
   app.add_flag("--label-all-tokens", s.label_all_tokens,
                "Train on every piece of a word, not on the first alone")
       ->group("Recipe");

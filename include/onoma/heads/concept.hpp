@@ -4,12 +4,14 @@
 
 #include <onoma/core/activation.hpp>
 #include <onoma/core/ragged.hpp>
+#include <onoma/io/json_type.hpp>
 #include <onoma/nn/pass.hpp>
 
 #include <concepts>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +31,8 @@ struct head_settings {
   index_t labels = 0;                               ///< L
   double dropout = 0.0;                           ///< on the hidden states that it scores
   std::optional<transform_settings> transform{};  ///< that its family has before the scores
+  std::span<const std::string> names{};           ///< [L] of the labels; read by constructors alone
+  json own{};                                     ///< what config.json says of this kind of head; null: nothing
 };
 
 /// A batch with what its sequences should give. `Targets` is a head's: it has one `item` for each sequence.
@@ -57,6 +61,9 @@ struct training_batch {
 /// how many the loss counts. `scores` [M, columns] are what inference downloads, from hidden states [M, H],
 /// which it may overwrite; `normalise` makes probabilities of them, in place. `forward_loss` takes the wanted
 /// hidden states and keeps what `backward` reads, which returns their gradient [M, H] from scratch.
+///
+/// A head may also have `settings()`, a JSON object that config.json keeps under its kind and `head_settings::own`
+/// brings back.
 template <class H, class B = typename H::backend_type>
 concept encoder_head = requires(
     const H& head, const pass<B>& run,
@@ -76,5 +83,22 @@ concept encoder_head = requires(
   { head.forward_loss(run, batch, m, divisor, saved) } -> std::same_as<loss_result>;
   { head.backward(run, saved) } -> std::same_as<mat<typename B::scalar>>;
 };
+
+/// A head that config.json keeps settings of.
+template <class H>
+concept head_with_settings = requires(const H& head) {
+  { head.settings() } -> std::same_as<json>;
+};
+
+/// A head that labels the words of a sequence together, from the scores of their first tokens: where a sentence has
+/// several windows, from all of them. Labels [M] and the probability of each [M] for scores [M, columns] of the words
+/// of several sequences, none of them empty; all are in host memory.  (run, scores, words, labels, confidences)
+template <class H, class B = typename H::backend_type>
+concept word_decoding_head =
+    encoder_head<H, B> &&
+    requires(const H& head, const pass<B>& run, mat<const typename B::scalar> scores, const sequences& words,
+             vec<std::int32_t> labels, vec<typename B::scalar> confidences) {
+      { head.decode(run, scores, words, labels, confidences) };
+    };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -95,8 +95,9 @@ class token_head {
   using scalar = typename B::scalar;  ///< the type of numbers
   using targets = token_targets;      ///< what the loss compares with
 
-  static constexpr std::string_view kind = "token";                ///< its name in config.json
-  static constexpr std::string_view prefixes[] = {"classifier."};  ///< of the names of its tensors
+  static constexpr std::string_view kind = "token";  ///< its name in config.json
+  /// Of the names of its tensors, and of those of a `crf_head` beside them
+  static constexpr std::string_view prefixes[] = {"classifier.", "crf."};
   /// The same as a span, for `checkpoint_map`
   static constexpr std::span<const std::string_view> tensor_prefixes = prefixes;
 

@@ -32,14 +32,9 @@ class model_folder {
   [[nodiscard]] static model_folder open(const std::filesystem::path& path,
                                          verification asked = verification::fast,
                                          file_access access = file_access::mapped, executor_ref executor = {}) {
-    std::error_code problem;  // a name that is too long, say
-    if (!std::filesystem::is_directory(path, problem)) {
-      fail(error_code::file_not_found, "opening model folder " + path.string(), "a folder",
-           std::filesystem::exists(path, problem) ? "a file" : "nothing" + halves_beside(path));
-    }
     model_folder folder;
     folder.path_ = path;
-    folder.config_ = read_json(path, "config.json");
+    folder.config_ = read_config(path);
     folder.tensors_ = model_weights::open(path, access);
     folder.tokenizer_config_ = is_there(path / "tokenizer_config.json")
                                    ? read_json(path, "tokenizer_config.json")
@@ -50,6 +45,17 @@ class model_folder {
                                         executor);
     }
     return folder;
+  }
+
+  /// config.json of a folder, an object. Nothing else of it is looked at.
+  /// @throws onoma::error (file_not_found, io, parse, format).
+  [[nodiscard]] static json read_config(const std::filesystem::path& path) {
+    std::error_code problem;  // a name that is too long, say
+    if (!std::filesystem::is_directory(path, problem)) {
+      fail(error_code::file_not_found, "opening model folder " + path.string(), "a folder",
+           std::filesystem::exists(path, problem) ? "a file" : "nothing" + halves_beside(path));
+    }
+    return read_json(path, "config.json");
   }
 
   /// Of the folder.

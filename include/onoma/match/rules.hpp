@@ -33,7 +33,8 @@ namespace onoma::inline ONOMA_ABI {
 /// How patterns are read.
 struct rules_options {
   /// Cuts phrases (patterns that are strings) into words. It must cut as the documents were cut.
-  std::function<std::vector<byte_span>(std::string_view)> split = find_words;
+  std::function<std::vector<byte_span>(std::string_view)> split =
+      [](std::string_view text) { return find_words(text); };
   bool fold_phrases =
       false;  ///< phrases are compared by LOWER (spaCy's phrase_matcher_attr), else by TEXT
   std::string language =

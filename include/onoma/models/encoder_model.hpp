@@ -45,10 +45,28 @@ struct inference_options {
 /// How a model for training is made or loaded.
 struct model_options {
   std::uint64_t seed = 42;    ///< of new weights and of dropout
-  bool replace_head = false;  ///< start a new head where the checkpoint's has other labels
+  bool replace_head = false;  ///< start a new head where the checkpoint's is of another kind or has other labels
+  json head{};                ///< settings of the head, in place of those that the folder has; null: none
   bool recompute = false;     ///< less memory per token of training, a tenth more time, the same bits
   verification verify = verification::fast;  ///< as that of `inference_options`
 };
+
+/// What a head of this kind is made of on the encoder that config.json describes. It refers to `config`.
+/// @throws onoma::error (missing) where the folder has this head and not its settings.
+template <class Head>
+[[nodiscard]] head_settings head_settings_of(const encoder_config& config) {
+  head_settings s{config.hidden, static_cast<index_t>(config.labels.size()), config.classifier_dropout,
+                  config.transform, config.labels, {}};
+  if constexpr (head_with_settings<Head>) {
+    const auto found = config.own.find(std::string(Head::kind));
+    if (found != config.own.end()) {
+      s.own = *found;
+    } else if (config.head == Head::kind) {
+      fail(error_code::missing, "config.json: 'onoma'", "settings of the head under '" + config.head + "'", "none");
+    }
+  }
+  return s;
+}
 
 /// Weights for inference: constant once they are loaded, so that any number of sessions on any number of
 /// threads share one of them (models/session.hpp). `trainable_model` has weights that change.
@@ -150,12 +168,28 @@ class encoder_model {
   encoder_model(token, encoder_config config)
       : config_((config.check(), std::move(config))),
         encoder_(config_),
-        head_(head_settings{config_.hidden, static_cast<index_t>(config_.labels.size()),
-                            config_.classifier_dropout, config_.transform}) {}
+        head_(head_settings_of<Head>(config_)) {}
 
  private:
+  /// Puts them in the place of what config.json says.
+  static void set_head([[maybe_unused]] encoder_config& config, const json& settings) {
+    if (settings.is_null()) return;
+    if constexpr (head_with_settings<Head>) {
+      if (settings.is_object()) {
+        auto& all = config.own[std::string(Head::kind)];
+        if (all.is_null()) all = json::object();
+        for (const auto& [key, value] : settings.items()) all[key] = value;
+        return;
+      }
+    }
+    fail(error_code::invalid_argument, "settings of a head of kind '" + std::string(Head::kind) + "'",
+         head_with_settings<Head> ? "an object" : "none", settings.dump());
+  }
+
   void allocate(B& device, bool training, parameter_layout layout) {
+    if (config_.head != Head::kind) config_.own.erase(config_.head);
     config_.head = Head::kind;
+    if constexpr (head_with_settings<Head>) config_.own[config_.head] = head_.settings();
     if constexpr (reads_host_memory<B>) packed_layout_ = device.packed_layout();
     parameters_ = std::make_unique<parameter_store<B>>(device, std::move(layout), *this, training);
   }

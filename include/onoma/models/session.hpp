@@ -7,6 +7,7 @@
 #include <onoma/models/batch_input.hpp>
 #include <onoma/models/encoder_model.hpp>
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -64,6 +65,19 @@ class session {
   [[nodiscard]] mat<const scalar> probabilities(const token_batch& batch) {
     return infer(batch,
                  [&](const pass<B>& run, mat<scalar> scores) { model_->head().normalise(run, scores); });
+  }
+
+  /// Labels the words of sequences together, by the first tokens of words: see `word_decoding_head`. All views are in
+  /// host memory. @throws onoma::error (shape_mismatch, invalid_argument) as `check_crf`.
+  void decode_words(mat<const scalar> scores, const sequences& words, vec<std::int32_t> labels,
+                    vec<scalar> confidences)
+    requires word_decoding_head<Head>
+  {
+    const exclusive::use used(in_use_, "session", "a session for each thread, over one model");
+    workspace_->run(true, [&](arena& activations, arena& scratch) {
+      const pass<B> run{*device_, activations, scratch, false, {}};
+      model_->head().decode(run, scores, words, labels, confidences);
+    });
   }
 
   /// The embeddings' output and that of each layer, [N, H] each, row-major, in host memory: for

@@ -52,7 +52,8 @@ class trainable_model {
   /// empty: keep them. A checkpoint without this head gets a new one, and the report says so. A head with
   /// names for its labels is only used with these labels.
   /// @throws onoma::error (file_not_found, io, parse, format, missing), (unsupported) for int8 weights, or
-  /// (invalid_argument) for a head with other labels unless `replace_head`.
+  /// (invalid_argument) for a head with other labels unless `replace_head`, and for settings that are not the
+  /// head's.
   [[nodiscard]] static trainable_model load(const std::filesystem::path& path,
                                             std::vector<std::string> labels, B& device,
                                             model_options options = {}) {
@@ -63,10 +64,14 @@ class trainable_model {
            "float weights: integers take no small steps (train the float model, then quantise it)",
            "int8 weights");
     }
-    bool replaces = false;  // the head, if the folder has one
+    // The head, if the folder has one.
+    bool replaces = options.replace_head && config.head != Head::kind;
     if (!labels.empty()) {
-      replaces = config.labels != labels &&
-                 !(config.labels_are_default && config.labels.size() == labels.size());
+      const bool only_named = config.labels_are_default && config.labels.size() == labels.size();
+      if (config.labels != labels && !only_named) {
+        replaces = true;
+        config.own.erase(std::exchange(config.head, "token"));  // with its settings
+      }
       if (config.labels != labels) check_new_labels(labels);
       std::swap(config.labels, labels);
       config.labels_are_default = false;
@@ -223,8 +228,9 @@ class trainable_model {
       : device_(&device),
         recompute_(options.recompute),
         seed_(options.seed),
-        model_(std::make_shared<encoder_model<B, Head>>(typename encoder_model<B, Head>::token{},
-                                                        std::move(config))),
+        model_(std::make_shared<encoder_model<B, Head>>(
+            typename encoder_model<B, Head>::token{},
+            (encoder_model<B, Head>::set_head(config, options.head), std::move(config)))),
         workspace_(std::make_shared<workspace<B>>(device)) {}
 
   void open_session() {

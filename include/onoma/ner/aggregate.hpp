@@ -272,6 +272,8 @@ struct word_label {
   index_t label = 0;     ///< its label's id
   float score = 0.0F;  ///< the label's score: a probability where the scores are
   byte_span bytes;     ///< its tokens' places, from the first to the last
+  index_t window = 0;  ///< the window whose scores label it,
+  index_t row = 0;     ///< and their row there
 };
 
 /// Labels words as `label_words` does, window after window.
@@ -297,9 +299,12 @@ class word_labeller {
         const auto best = detail::argmax(w.probabilities.row(i));
         word.label = best.id;
         word.score = best.score;
+        word.window = windows_;
+        word.row = i;
         context = near;
       }
     }
+    ++windows_;
   }
   /// Calls `use(word_label)` for the words with ids below `end`, in their order, and forgets them: later windows
   /// must not have them.
@@ -332,6 +337,7 @@ class word_labeller {
 
   std::vector<open_word> open_;  // by id
   index_t taken_ = 0;            // words below it are gone
+  index_t windows_ = 0;          // that were added
 };
 
 /// The words of a text that have tokens, in their order, each by its first piece, in the window in which that
@@ -375,27 +381,9 @@ class aggregator {
       result_.entities.push_back(detail::make_entity(text_, label, u.score, u.bytes, u.first, u.last));
     }
   }
-  /// The entities, once all windows are added.
-  [[nodiscard]] aggregated finish() && {
-    if (options_.strategy == aggregation::word) {
-      take_words(std::numeric_limits<index_t>::max());
-      for (auto& entity : result_.entities) {
-        const auto bytes = entity.span.bytes;
-        entity.text = text_.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
-      }
-      result_.repairs = reader_.repairs();
-    } else if (windows_ > 1) {
-      result_.entities = detail::hf_merge(std::move(result_.entities), options_.strategy);
-    }
-    return std::move(result_);
-  }
-
- private:
-  void take_words(index_t end) {
-    words_.take(end, [this](const word_label& word) { add_word(word); });
-  }
-  /// Words without any token are not there: they break nothing.
-  void add_word(const word_label& word) {
+  /// The next word, whatever labelled it, in place of windows: for the strategy `word`. Words without any token are
+  /// not there: they break nothing.
+  void add(const word_label& word) {
     const std::string& label = tags_->label(word.label);
     const bool ignored = detail::is_ignored(options_.ignored, label) ||
                          detail::is_ignored(options_.ignored, std::string(split_tag(label).type));
@@ -414,7 +402,25 @@ class aggregator {
     entity.last = word.word;
     entity.span.bytes.end = word.bytes.end;
   }
+  /// The entities, once all windows are added.
+  [[nodiscard]] aggregated finish() && {
+    if (options_.strategy == aggregation::word) {
+      take_words(std::numeric_limits<index_t>::max());
+      for (auto& entity : result_.entities) {
+        const auto bytes = entity.span.bytes;
+        entity.text = text_.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
+      }
+      result_.repairs = reader_.repairs();
+    } else if (windows_ > 1) {
+      result_.entities = detail::hf_merge(std::move(result_.entities), options_.strategy);
+    }
+    return std::move(result_);
+  }
 
+ private:
+  void take_words(index_t end) {
+    words_.take(end, [this](const word_label& word) { add(word); });
+  }
   std::string_view text_;
   const tag_set* tags_;
   aggregate_options options_;

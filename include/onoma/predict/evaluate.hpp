@@ -24,7 +24,8 @@ namespace onoma::inline ONOMA_ABI {
 /// characters, variation selectors, private use, empty words), which a model never sees.
 using predicted_words = std::vector<std::optional<std::string>>;
 
-/// The likeliest tag of every word that has pieces, by its first piece, as `pipeline::tag_words` finds them.
+/// The likeliest tag of every word that has pieces, by its first piece, or by those of all words where the head labels
+/// words together, as `pipeline::tag_words` finds them.
 /// @throws onoma::error (parse) for a word that is not UTF-8, (cancelled, limit_exceeded) as the options say, and as
 /// the model.
 template <class Model>
@@ -33,7 +34,6 @@ template <class Model>
                                                          const prediction_options& options = {}) {
   auto& run = session_of(model);
   const auto encode = window_options(run, options);
-  const auto labels = static_cast<index_t>(run.labels().size());
   std::vector<predicted_words> result;
   result.reserve(sentences.size());
   tokenizer::workspace work(tokens);
@@ -46,9 +46,10 @@ template <class Model>
     texts.clear();
     for (const auto& s : some) texts.push_back({tokens.encode_words(s.words, encode, work), {}});
     score_windows(run, std::span(texts), options.max_tokens, call);
+    const auto labelled = label_texts(run, std::span<const scored_text>(texts));
     for (std::size_t i = 0; i < some.size(); ++i) {
       auto& tags = result.emplace_back(some[i].words.size());
-      for (const auto& word : label_words(texts[i].views(labels))) {
+      for (const auto& word : labelled[i]) {
         tags[static_cast<std::size_t>(word.word)] = run.labels()[static_cast<std::size_t>(word.label)];
       }
     }

@@ -72,6 +72,8 @@ class token_tagger final : public entity_model {
         device_(std::move(own)),
         session_(shared_->model, *device_.backend),
         tokens_(shared_->tokens, device_.executor) {
+    check(labels_words() || !decodes_words<Session>, error_code::invalid_argument, "a model whose head labels words",
+          "the aggregation 'word'", "one of pieces");
     if (shared_->rules) finder_.emplace(*shared_->rules);
     stop_ = shared_->options.windows.stop;
   }
@@ -159,6 +161,7 @@ class token_tagger final : public entity_model {
   }
   /// Whether a text is long, and can be scored while it is read.
   [[nodiscard]] bool is_long(const std::string& text) const {
+    if (decodes_words<Session>) return false;  // its words are labelled together
     if (static_cast<index_t>(text.size()) < windows().long_text) return false;
     const bool moves_words = !finder_ && labels_words() && tokens_.get().has_space_words();
     return !moves_words && tokens_.get().reads_in_parts(finder_.has_value());
@@ -280,18 +283,31 @@ class token_tagger final : public entity_model {
     score_windows(session_, std::span(scored), windows().max_tokens, call);
     std::vector<tagged_text> results;
     results.reserve(texts.size());
-    for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(find_entities(texts[i], scored[i]));
+    if constexpr (decodes_words<Session>) {
+      const auto words = label_texts(session_, std::span<const scored_text>(scored));
+      for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(find_entities(texts[i], scored[i], &words[i]));
+    } else {
+      for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(find_entities(texts[i], scored[i], nullptr));
+    }
     return results;
   }
 
-  [[nodiscard]] tagged_text find_entities(const std::string& text, const scored_text& scored) const {
+  /// `words`: the labelled words, where the head labels them together.
+  [[nodiscard]] tagged_text find_entities(const std::string& text, const scored_text& scored,
+                                          const std::vector<word_label>* words) const {
     tagged_text result;
     result.windows = static_cast<index_t>(scored.windows.size());
     const auto windows = scored.views(tokens_.get(), shared_->tags.size());
     for (const auto& window : windows) {
       for (const auto unknown : window.unknown) result.unknown_tokens += unknown;
     }
-    finish(text, aggregate(text, windows, shared_->tags, aggregation_options()), result);
+    if (words == nullptr) {
+      finish(text, aggregate(text, windows, shared_->tags, aggregation_options()), result);
+      return result;
+    }
+    aggregator entities(text, shared_->tags, aggregation_options());
+    for (const auto& word : *words) entities.add(word);
+    finish(text, std::move(entities).finish(), result);
     return result;
   }
   [[nodiscard]] aggregate_options aggregation_options() const {

@@ -7,6 +7,7 @@
 #include <onoma/core/cancellation.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/core/types.hpp>
+#include <onoma/core/view.hpp>
 #include <onoma/ner/aggregate.hpp>
 #include <onoma/predict/limits.hpp>
 #include <onoma/text/encoding.hpp>
@@ -14,6 +15,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <utility>
@@ -106,6 +109,53 @@ void score_windows(Session& model, std::span<scored_text> texts, index_t max_tok
     }
   }
   score();
+}
+
+/// A session whose head labels the words of a text together.
+template <class Session>
+concept decodes_words =
+    requires(Session& model, mat<const typename Session::scalar> scores, const sequences& words,
+             vec<std::int32_t> labels, vec<typename Session::scalar> confidences) {
+      { model.decode_words(scores, words, labels, confidences) };
+    };
+
+/// The labels of the words of texts that were scored: of each word by its own scores, as `onoma::label_words` finds
+/// them, or, where the head labels words together, by those of all words of the text, whatever windows they were
+/// scored in.
+/// @throws onoma::error as `onoma::label_words` and the session.
+template <class Session>
+[[nodiscard]] std::vector<std::vector<word_label>> label_texts(Session& model, std::span<const scored_text> texts) {
+  const auto columns = static_cast<index_t>(model.labels().size());
+  std::vector<std::vector<word_label>> found;
+  found.reserve(texts.size());
+  for (const auto& text : texts) found.push_back(label_words(text.views(columns)));
+  if constexpr (decodes_words<Session>) {
+    std::vector<typename Session::scalar> scores;
+    std::vector<std::int32_t> offsets = {0};
+    for (std::size_t t = 0; t < texts.size(); ++t) {
+      for (const auto& word : found[t]) {
+        const auto& window = texts[t].probabilities[static_cast<std::size_t>(word.window)];
+        const auto first = window.begin() + word.row * columns;
+        scores.insert(scores.end(), first, first + columns);
+      }
+      if (!found[t].empty()) offsets.push_back(static_cast<std::int32_t>(offsets.back() + std::ssize(found[t])));
+    }
+    const index_t words = offsets.back();
+    if (words == 0) return found;
+    std::vector<std::int32_t> labels(static_cast<std::size_t>(words));
+    std::vector<typename Session::scalar> confidences(static_cast<std::size_t>(words));
+    model.decode_words({scores.data(), words, columns},
+                       sequences::of({offsets.data(), static_cast<index_t>(offsets.size())}), {labels.data(), words},
+                       {confidences.data(), words});
+    std::size_t n = 0;
+    for (auto& of_text : found) {
+      for (auto& word : of_text) {
+        word.label = labels[n];
+        word.score = static_cast<float>(confidences[n++]);
+      }
+    }
+  }
+  return found;
 }
 
 /// The session that runs a model: itself, or that of a model that is being trained.

@@ -36,7 +36,8 @@ concept training_task = requires(T& task, const T& constant, Model& model) {
 class tagging_task {
  public:
   /// The tokenizer must outlive the task.
-  /// @throws onoma::error (out_of_range) for a tag of `train` that the model does not have.
+  /// @throws onoma::error (out_of_range) for a tag of `train` that the model does not have, (invalid_argument) for
+  /// `label_all_tokens` with a head that labels words together.
   template <class Model>
   tagging_task(const Model& model, const tokenizer& tokens, const std::vector<sentence>& train,
                std::vector<sentence> dev, const dataset_options& options = {})
@@ -45,6 +46,11 @@ class tagging_task {
                                                  : model.max_length();
     examples_ = make_examples(tokens, train, tag_set(model.labels()), options_);
     labels_ = model.labels();
+    if constexpr (requires { model.model().head().settings(); }) {
+      head_ = model.model().head().settings();
+      check(!options_.align.label_all_tokens, error_code::invalid_argument, "a head that labels words together",
+            "labels of the first pieces of words alone", "of all pieces");
+    }
     word_rules_learner words;
     for (const auto& s : train) words.add(s.words, s.tags);
     word_rules_ = words.rules();
@@ -63,11 +69,13 @@ class tagging_task {
   [[nodiscard]] index_t window_length() const noexcept { return options_.max_length; }
   /// What a training state must agree on to be resumed.
   [[nodiscard]] json settings() const {
-    return {{"max length", options_.max_length},
-            {"label all tokens", options_.align.label_all_tokens},
-            {"examples", examples_.size()},
-            {"digest of the examples", digest(examples_)},
-            {"labels", labels_}};
+    json all = {{"max length", options_.max_length},
+                {"label all tokens", options_.align.label_all_tokens},
+                {"examples", examples_.size()},
+                {"digest of the examples", digest(examples_)},
+                {"labels", labels_}};
+    if (!head_.is_null()) all["head"] = head_;
+    return all;
   }
   /// Whether there are dev sentences.
   [[nodiscard]] bool has_dev() const noexcept { return !dev_.empty(); }
@@ -84,6 +92,7 @@ class tagging_task {
   std::vector<sentence> dev_;
   dataset_options options_;
   std::vector<std::string> labels_;
+  json head_;  // its settings, if it has some
   std::vector<training_example> examples_;
   word_rules word_rules_;
 };
