@@ -44,6 +44,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"data", {"core", "io", "ner"}},
       {"text", {"core", "exec", "io"}},
       {"match", {"core", "io", "ner", "data", "text"}},
+      {"classic", {"core", "exec", "io", "ner", "data", "text", "match"}},
       {"kernels/ref", {"core"}},
       {"kernels/cpu", {"core", "simd", "kernels"}},
       {"kernels", {"core"}},

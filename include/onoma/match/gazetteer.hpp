@@ -53,6 +53,15 @@ class gazetteer {
     return gazetteer(file, file->bytes(), "opening the gazetteer " + path.string());
   }
 
+  /// Of a compiled form that lies at a multiple of 8 bytes, in memory that `owner` keeps; `where` is for messages.
+  /// @throws onoma::error (format) as `open`.
+  [[nodiscard]] static gazetteer of_compiled(std::shared_ptr<const void> owner, std::span<const std::byte> bytes,
+                                             const std::string& where) {
+    return gazetteer(std::move(owner), bytes, where);
+  }
+  /// The compiled form, as `save` writes it; it lives as long as this or a copy of it.
+  [[nodiscard]] std::span<const std::byte> compiled() const noexcept { return bytes_; }
+
   /// Writes it, whole or not at all. @throws onoma::error as `atomic_file`.
   void save(const std::filesystem::path& path) const {
     atomic_file file(path);
