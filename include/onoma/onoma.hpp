@@ -13,6 +13,7 @@
 #include <onoma/data/format.hpp>
 #include <onoma/data/sample.hpp>
 #include <onoma/data/sentence.hpp>
+#include <onoma/data/span_corpora.hpp>
 #include <onoma/data/tag_view.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
@@ -27,6 +28,7 @@
 #include <onoma/ner/metrics.hpp>
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/report_json.hpp>
+#include <onoma/ner/span_decode.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/ner/transitions.hpp>
 #include <onoma/pipeline.hpp>

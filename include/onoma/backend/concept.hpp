@@ -10,6 +10,7 @@
 #include <onoma/core/operands.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/core/rng.hpp>
+#include <onoma/core/span_scores.hpp>
 #include <onoma/core/stored.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/core/view.hpp>
@@ -239,6 +240,29 @@ concept chain_training_backend =
   // of which the targets say something. demissions [N, L] is set to t times the gradient (null: loss only), and t
   // times that of the weights is added (null views: not wanted).
   { b.crf_loss(chain, cm, batch, targets, t, m, gradients) } -> std::same_as<loss_result>;
+};
+
+/// What a head that scores spans of words needs beside the functions of inference (core/span_scores.hpp). The
+/// offsets of sequences, which hold at least one word each, lie in backend memory. What a span gets does not depend
+/// on the other sequences of its batch.
+template <class B>
+concept span_backend =
+    inference_backend<B> &&
+    requires(B& b, const span_operands<typename B::scalar>& operands, const sequences& batch,
+             mat<typename B::scalar> m) {
+  // scores [N, W L]: row n has L scores for each span that begins with word n, by its width, and 0 where one would go
+  // beyond its sequence.  (operands, batch, scores)
+  { b.span_scores(operands, batch, m) };
+};
+
+/// The gradients of span scores.
+template <class B>
+concept span_training_backend =
+    training_backend<B> && span_backend<B> &&
+    requires(B& b, const span_operands<typename B::scalar>& operands, const sequences& batch,
+             mat<const typename B::scalar> cm, const span_gradients<typename B::scalar>& gradients) {
+  // From dscores [N, W L], which are not read where there is no span.  (operands, batch, dscores, gradients)
+  { b.span_scores_backward(operands, batch, cm, gradients) };
 };
 
 /// A backend whose kernels can read the host's memory where it lies: of a mapped file, they then touch

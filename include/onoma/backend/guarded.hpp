@@ -232,6 +232,17 @@ class guarded_backend {
     const opened access(*regions_);
     inner_.softmax(x, y);
   }
+  void span_scores(const span_operands<scalar>& operands, const sequences& batch, out scores) {
+    const opened access(*regions_);
+    if (!inner_.dry_run()) check_longest(batch);
+    inner_.span_scores(operands, batch, scores);
+  }
+  void span_scores_backward(const span_operands<scalar>& operands, const sequences& batch, in dscores,
+                            const span_gradients<scalar>& gradients) {
+    const opened access(*regions_);
+    if (!inner_.dry_run()) check_longest(batch);
+    inner_.span_scores_backward(operands, batch, dscores, gradients);
+  }
   [[nodiscard]] loss_result crf_loss(const crf_chain<scalar>& chain, in emissions, const sequences& batch,
                                      const crf_targets& targets, scalar scale, out demissions,
                                      const crf_gradients<scalar>& gradients) {

@@ -15,6 +15,7 @@
 #include <onoma/kernels/ref/norm.hpp>
 #include <onoma/kernels/ref/quantized.hpp>
 #include <onoma/kernels/ref/rotary.hpp>
+#include <onoma/kernels/ref/spans.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -242,6 +243,18 @@ class reference_backend {
   }
   void softmax(mat<const T> x, mat<T> y) const {
     if (!dry_run_) ref::softmax(x, y);
+  }
+
+  void span_scores(const span_operands<T>& operands, const sequences& batch, mat<T> scores) const {
+    if (dry_run_) return;
+    check_span_shapes(operands, scores);
+    ref::span_scores(operands, batch, scores);
+  }
+  void span_scores_backward(const span_operands<T>& operands, const sequences& batch, mat<const T> dscores,
+                            const span_gradients<T>& gradients) const {
+    if (dry_run_) return;
+    check_span_shapes(operands, dscores);
+    ref::span_scores_backward(operands, batch, dscores, gradients);
   }
 
   [[nodiscard]] loss_result crf_loss(const crf_chain<T>& chain, mat<const T> emissions, const sequences& batch,

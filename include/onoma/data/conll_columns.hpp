@@ -50,6 +50,14 @@ class conll_column_guess {
     separator_ = rows.separator();
   }
 
+  /// The columns of tags, one for each layer: see `guess_conll_layers`.
+  [[nodiscard]] std::vector<index_t> layers() const {
+    if (given_.tag_column) return {*given_.tag_column};
+    auto found = tag_columns(given_.word_column ? at(*given_.word_column) : -1).entities;
+    if (found.empty()) found.push_back(*choose().tag_column);
+    return found;
+  }
+
   /// @throws onoma::error (format) where the columns do not look like words and tags.
   [[nodiscard]] conll_options choose() const {
     conll_options chosen = given_;
@@ -59,8 +67,6 @@ class conll_column_guess {
       chosen.comments = given_.comments.value_or(false);
       return chosen;
     }
-    const auto width = static_cast<index_t>(columns_.size());
-    const auto at = [&](index_t column) { return column < 0 ? width + column : column; };
     const index_t avoided = given_.word_column ? at(*given_.word_column) : -1;
     const index_t tag = given_.tag_column ? at(*given_.tag_column) : choose_tags(avoided);
     const index_t word = given_.word_column ? at(*given_.word_column) : choose_words(tag);
@@ -85,6 +91,16 @@ class conll_column_guess {
     std::string_view sample;  // the first value that is no tag
     [[nodiscard]] index_t tags() const noexcept { return outside + chunks + entities; }
   };
+
+  /// Columns that hold tags in at least half of the rows.
+  struct tags_found {
+    std::vector<index_t> entities;  // of entities
+    std::vector<index_t> others;    // phrases, or nothing but "O"
+  };
+
+  [[nodiscard]] index_t at(index_t column) const {
+    return column < 0 ? static_cast<index_t>(columns_.size()) + column : column;
+  }
 
   void add(const std::vector<std::string_view>& row, bool begins) {
     columns_.resize(row.size());
@@ -133,15 +149,19 @@ class conll_column_guess {
     return rows_ > 1 && c.counts && c.numbers > 0;
   }
 
-  [[nodiscard]] index_t choose_tags(index_t avoided) const {
-    const auto width = static_cast<index_t>(columns_.size());
-    std::vector<index_t> entities;
-    std::vector<index_t> others;  // phrases, or nothing but "O"
-    for (index_t i = 0; i < width; ++i) {
+  [[nodiscard]] tags_found tag_columns(index_t avoided) const {
+    tags_found found;
+    for (index_t i = 0; i < static_cast<index_t>(columns_.size()); ++i) {
       const auto& column = columns_[static_cast<std::size_t>(i)];
       if (i == avoided || 2 * column.tags() < rows_) continue;
-      (column.entities > 0 ? entities : others).push_back(i);
+      (column.entities > 0 ? found.entities : found.others).push_back(i);
     }
+    return found;
+  }
+
+  [[nodiscard]] index_t choose_tags(index_t avoided) const {
+    const auto width = static_cast<index_t>(columns_.size());
+    const auto [entities, others] = tag_columns(avoided);
     if (entities.size() > 1) {
       std::string list;
       for (const index_t i : entities) list += (list.empty() ? "" : " and ") + std::to_string(i + 1);
@@ -229,6 +249,15 @@ class conll_column_guess {
                                                        const conll_options& given = {}) {
   if (given.word_column && given.tag_column && given.comments) return given;
   return detail::conll_column_guess(text, name, given).choose();
+}
+
+/// The columns of tags of a text whose words have several layers of them: all in which tags of entities stand, as
+/// `guess_conll_options` tells these, or the one that it would choose where none has any. `given.tag_column` is the
+/// only one where it is said.
+/// @throws onoma::error as `guess_conll_options`.
+[[nodiscard]] inline std::vector<index_t> guess_conll_layers(std::string_view text, std::string_view name,
+                                                             const conll_options& given = {}) {
+  return detail::conll_column_guess(text, name, given).layers();
 }
 
 }  // namespace onoma::inline ONOMA_ABI

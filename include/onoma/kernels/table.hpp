@@ -255,6 +255,36 @@ struct cross_entropy_call {
   index_t dx_stride = 0;
 };
 
+/// Spans of words that begin with one word (core/span_scores.hpp).
+struct span_scores_call {
+  index_t labels = 0;
+  index_t size = 0;              ///< elements of a word
+  index_t widths = 0;            ///< of spans that do not go beyond the sequence
+  const float* begin = nullptr;  ///< [labels * size] of the word
+  const float* end = nullptr;    ///< [widths, size] of the word and those behind it
+  index_t end_stride = 0;
+  const float* bias = nullptr;   ///< [labels]
+  const float* width = nullptr;  ///< [widths * labels]
+  float* scores = nullptr;       ///< [widths * labels]
+};
+
+/// The gradients of one word.
+struct span_scores_backward_call {
+  index_t labels = 0;
+  index_t size = 0;
+  index_t widths = 0;              ///< of spans that begin with the word
+  index_t widths_before = 0;       ///< of spans that end with it
+  const float* begin = nullptr;    ///< row of the word: those before it are read too
+  index_t begin_stride = 0;
+  const float* end = nullptr;      ///< row of the word: those behind it are read too
+  index_t end_stride = 0;
+  const float* dscores = nullptr;  ///< row of the word: those before it are read too
+  index_t dscores_stride = 0;
+  float* dbegin = nullptr;         ///< [labels * size], set
+  float* dend = nullptr;           ///< [size], set
+  float* dbias = nullptr;          ///< [labels], set
+};
+
 /// Weights and rules of a linear chain (core/crf.hpp) into the layout that its kernels read.
 struct crf_prepare_call {
   index_t labels = 0;
@@ -456,6 +486,10 @@ struct kernel_table {
 
   void (*softmax)(const softmax_call&);
   void (*cross_entropy)(const cross_entropy_call&);
+
+  // Spans, one word at a time.
+  void (*span_scores)(const span_scores_call&);
+  void (*span_scores_backward)(const span_scores_backward_call&);
 
   // Linear chains. Scratch never shrinks where words or labels grow.
   index_t (*crf_chain_size)(index_t labels);  ///< floats of a prepared chain

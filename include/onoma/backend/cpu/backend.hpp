@@ -7,6 +7,7 @@
 #include <onoma/backend/cpu/loss.hpp>
 #include <onoma/backend/cpu/products.hpp>
 #include <onoma/backend/cpu/rows.hpp>
+#include <onoma/backend/cpu/spans.hpp>
 #include <onoma/backend/cpu/update.hpp>
 #include <onoma/backend/cpu/weight.hpp>
 #include <onoma/backend/cpu/workbench.hpp>
@@ -248,6 +249,20 @@ class cpu_backend {
   }
   void softmax(mat<const float> x, mat<float> y) const {
     if (!dry_run_) cpu::softmax(own_, x, y);
+  }
+
+  // Spans.
+
+  void span_scores(const span_operands<float>& operands, const sequences& batch, mat<float> scores) const {
+    if (dry_run_) return;
+    check_span_shapes(operands, scores);
+    cpu::span_scores(own_, operands, batch, scores);
+  }
+  void span_scores_backward(const span_operands<float>& operands, const sequences& batch, mat<const float> dscores,
+                            const span_gradients<float>& gradients) const {
+    if (dry_run_) return;
+    check_span_shapes(operands, dscores);
+    cpu::span_scores_backward(own_, operands, batch, dscores, gradients);
   }
 
   // Linear chains.

@@ -11,6 +11,7 @@
 #include <onoma/kernels/cpu/random.hpp>
 #include <onoma/kernels/cpu/rotary.hpp>
 #include <onoma/kernels/cpu/softmax.hpp>
+#include <onoma/kernels/cpu/spans.hpp>
 #include <onoma/kernels/table.hpp>
 #include <onoma/simd/arch.hpp>
 
@@ -226,6 +227,8 @@ template <class Arch>
   t.attention_backward = entries::attention_backward;
   t.softmax = softmax_rows<Arch>;
   t.cross_entropy = cross_entropy_rows<Arch>;
+  t.span_scores = span_scores_row<Arch>;
+  t.span_scores_backward = span_scores_backward_row<Arch>;
   t.crf_chain_size = crf_chain_size<Arch>;
   t.crf_prepare = crf_prepare<Arch>;
   t.crf_scratch = crf_scratch<Arch>;
