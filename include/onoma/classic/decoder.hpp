@@ -84,9 +84,9 @@ class classic_decoder {
     for (index_t i = 0; i < count; ++i) {
       float* out = scores_.data() + static_cast<std::size_t>(i) * width_;
       for (index_t d = -radius; d <= radius; ++d) {
-        const float* add =
+        const float* more =
             memory_.data() + (features_.type(i + d) * slots_ + static_cast<std::size_t>(d + radius)) * width_;
-        for (std::size_t j = 0; j < width_; ++j) out[j] += add[j];
+        for (std::size_t j = 0; j < width_; ++j) out[j] += more[j];
       }
     }
     features_.for_each_joint([&](std::size_t word, std::string_view key) { add(word, radius, key); });

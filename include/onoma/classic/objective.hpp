@@ -127,8 +127,8 @@ class crf_objective {
       double* out = scores + t * width_;
       std::fill(out, out + width_, 0.0);
       for (const auto row : problem_.word_rows[first + t]) {
-        const double* add = rows_.data() + row * width_;
-        for (std::size_t j = 0; j < width_; ++j) out[j] += add[j];
+        const double* more = rows_.data() + row * width_;
+        for (std::size_t j = 0; j < width_; ++j) out[j] += more[j];
       }
       for (const auto attribute : problem_.word_attributes[first + t]) add_scores(attribute, weights, out);
       const auto label = problem_.targets[first + t];
@@ -147,8 +147,8 @@ class crf_objective {
 
   void add_words(std::span<const std::uint32_t> words, double* sum) const {
     for (const auto word : words) {
-      const double* add = words_.data() + word * width_;
-      for (std::size_t j = 0; j < width_; ++j) sum[j] += add[j];
+      const double* more = words_.data() + word * width_;
+      for (std::size_t j = 0; j < width_; ++j) sum[j] += more[j];
     }
   }
 
@@ -170,8 +170,8 @@ class crf_objective {
         if (features_.begins[a] == features_.begins[a + 1]) continue;
         std::fill(sum.begin(), sum.end(), 0.0);
         for (const auto row : rows_of_attributes_[a]) {
-          const double* add = rows_.data() + row * width_;
-          for (std::size_t j = 0; j < width_; ++j) sum[j] += add[j];
+          const double* more = rows_.data() + row * width_;
+          for (std::size_t j = 0; j < width_; ++j) sum[j] += more[j];
         }
         add_words(words_of_attributes_[a], sum.data());
         for (std::size_t f = features_.begins[a]; f < features_.begins[a + 1]; ++f) {

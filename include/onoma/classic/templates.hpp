@@ -146,20 +146,20 @@ namespace detail {
 /// where the model has a gazetteer.
 [[nodiscard]] inline std::vector<feature_template> default_templates(bool with_lists = false) {
   std::vector<std::string> texts = {"border[-1]", "border[1]"};
-  const auto add = [&](std::string_view property, index_t first, index_t last) {
+  const auto append = [&](std::string_view property, index_t first, index_t last) {
     for (index_t offset = first; offset <= last; ++offset) {
       texts.push_back(std::string(property) + '[' + std::to_string(offset) + ']');
     }
   };
-  add("word", -1, 1);
-  add("lower", -2, 2);
-  add("shape", -1, 1);
-  add("flags", -1, 1);
+  append("word", -1, 1);
+  append("lower", -2, 2);
+  append("shape", -1, 1);
+  append("flags", -1, 1);
   for (const char* affix : {"prefix1", "prefix2", "prefix3", "prefix4", "suffix1", "suffix2", "suffix3", "suffix4"}) {
-    add(affix, 0, 0);
+    append(affix, 0, 0);
   }
   texts.insert(texts.end(), {"lower[-1]|lower[0]", "lower[0]|lower[1]", "shape[-1]|shape[0]", "shape[0]|shape[1]"});
-  if (with_lists) add("list", -1, 1);
+  if (with_lists) append("list", -1, 1);
   return templates_from_texts(texts);
 }
 

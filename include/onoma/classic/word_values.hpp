@@ -91,18 +91,18 @@ class word_describer {
     if (word_.empty()) return false;
     const auto known = lexical::flags_of(word_, characters_);
     const std::size_t before = out.size();
-    const auto add = [&](bool is, char letter) {
+    const auto note = [&](bool is, char letter) {
       if (is) out += letter;
     };
-    add((known & lexical::is_digit) != 0, 'd');
-    add((known & lexical::is_digit) == 0 && std::any_of(characters_.begin(), characters_.end(), lexical::is_any_digit),
+    note((known & lexical::is_digit) != 0, 'd');
+    note((known & lexical::is_digit) == 0 && std::any_of(characters_.begin(), characters_.end(), lexical::is_any_digit),
         'n');
-    add((known & lexical::is_punct) != 0, 'p');
-    add((known & lexical::is_upper) != 0, 'u');
-    add((known & lexical::is_title) != 0, 't');
-    add((known & lexical::is_alpha) != 0, 'a');
-    add(word_.size() > 1 && word_.find('-') != std::string_view::npos, 'h');
-    add(word_.size() > 1 && word_.find('.') != std::string_view::npos, '.');
+    note((known & lexical::is_punct) != 0, 'p');
+    note((known & lexical::is_upper) != 0, 'u');
+    note((known & lexical::is_title) != 0, 't');
+    note((known & lexical::is_alpha) != 0, 'a');
+    note(word_.size() > 1 && word_.find('-') != std::string_view::npos, 'h');
+    note(word_.size() > 1 && word_.find('.') != std::string_view::npos, '.');
     return out.size() > before;
   }
 
