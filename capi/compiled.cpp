@@ -13,6 +13,7 @@
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>
+#include <onoma/predict/matching_model.hpp>
 #include <onoma/predict/word_splitting.hpp>
 #include <onoma/text/files/load.hpp>
 #include <onoma/train/trainer.hpp>
@@ -55,7 +56,8 @@ tagged_text convert(onoma::tagged_text&& from) {
   to.entities.reserve(from.entities.size());
   for (auto& e : from.entities) {
     to.entities.push_back({std::move(e.text), std::move(e.label), e.score, convert(e.span.bytes),
-                           convert(e.span.code_points), convert(e.span.utf16), e.first, e.last});
+                           convert(e.span.code_points), convert(e.span.utf16), e.first, e.last,
+                           std::string(to_string(e.source)), std::move(e.id)});
   }
   to.windows = from.windows;
   to.repairs = from.repairs;
@@ -112,6 +114,20 @@ index_t thread_count(std::int64_t threads) {
   return threads > 0 ? static_cast<index_t>(threads) : available_cpus();
 }
 
+/// Null where there are no rules.
+std::shared_ptr<const matchers> matching_of(const model_options& from) {
+  matcher_files files;
+  files.patterns.assign(from.rules.begin(), from.rules.end());
+  files.gazetteers.assign(from.gazetteers.begin(), from.gazetteers.end());
+  files.policy = match_policy_from_name(from.rules_policy);
+  if (files.patterns.empty() && files.gazetteers.empty()) {
+    check(files.policy == match_policy::before, onoma::error_code::invalid_argument, "the policy of rules",
+          "rules or gazetteers", "none");
+    return nullptr;
+  }
+  return std::make_shared<const matchers>(read_matchers(files));
+}
+
 pipeline_options convert(const model_options& from) {
   pipeline_options to;
   to.threads = thread_count(from.threads);
@@ -121,6 +137,7 @@ pipeline_options convert(const model_options& from) {
   to.stride = from.stride;
   to.max_tokens = from.max_tokens;
   to.packed_cache = from.packed_cache;
+  to.matching = matching_of(from);
   return to;
 }
 
@@ -195,14 +212,26 @@ struct model::state {
   pipeline ner;
 };
 
+namespace {
+
+pipeline load_pipeline(const std::string& folder, const pipeline_options& options) {
+  if (options.matching == nullptr || options.matching->policy != match_policy::only)
+    return pipeline::load(folder, options);
+  return pipeline(std::make_unique<matching_model>(nullptr, options.matching));
+}
+
+}  // namespace
+
 model::model(std::unique_ptr<state> made) : state_(std::move(made)) {}
 model::model(model&&) noexcept = default;
 model& model::operator=(model&&) noexcept = default;
 model::~model() = default;
 
 model model::load(const std::string& folder, const model_options& options) {
-  return guarded(
-      [&] { return model(std::unique_ptr<state>(new state{pipeline::load(folder, convert(options))})); });
+  return guarded([&] {
+    const auto how = convert(options);
+    return model(std::unique_ptr<state>(new state{load_pipeline(folder, how)}));
+  });
 }
 
 model model::share() const {
@@ -225,13 +254,14 @@ tagged_text model::tag_words(const std::vector<std::string>& words) {
 
 report model::evaluate(const std::vector<sentence>& sentences, const std::string& scheme) {
   return guarded([&] {
+    const auto gold = convert(sentences, "sentence");
     const auto with = [&](auto& all) {
-      return convert(evaluate_on(all.session(), all.tokens(), convert(sentences, "sentence"), metric_of(scheme),
-                                 all.options().windows));
+      return convert(evaluate_on(all.session(), all.tokens(), gold, metric_of(scheme), all.options().windows));
     };
     auto& made = state_->ner.model();
     if (auto* chains = dynamic_cast<tagger<crf_head<cpu_backend>>*>(&made)) return with(*chains);
-    return with(dynamic_cast<tagger<token_head<cpu_backend>>&>(made));
+    if (auto* tokens = dynamic_cast<tagger<token_head<cpu_backend>>*>(&made)) return with(*tokens);
+    return convert(evaluate_on(made, gold, metric_of(scheme)));  // with rules
   });
 }
 

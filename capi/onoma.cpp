@@ -135,6 +135,9 @@ onoma_load_options load_defaults() {
           from.max_tokens,
           nullptr,
           nullptr,
+          nullptr,
+          nullptr,
+          nullptr,
           nullptr};
 }
 
@@ -182,7 +185,8 @@ compiled::training_options convert(const onoma_training_options& from) {
 
 onoma_entity view(const compiled::entity& e) {
   return {view(e.text),      view(e.label), e.score,     e.bytes.begin, e.bytes.end, e.code_points.begin,
-          e.code_points.end, e.utf16.begin, e.utf16.end, e.first,       e.last};
+          e.code_points.end, e.utf16.begin, e.utf16.end, e.first,       e.last,
+          view(e.source),    view(e.id)};
 }
 
 onoma_score view(onoma_string type, const compiled::score& s) {
@@ -263,8 +267,9 @@ void onoma_load_options_init(onoma_load_options* options, size_t size) {
 
 onoma_status onoma_model_load(const char* folder, const onoma_load_options* options, onoma_model** model) {
   return guarded(__func__, model, [&] {
-    require(folder, "onoma_model_load", "a folder");
-    const auto given = options_of(options, load_defaults(), sizeof(onoma_load_options), "onoma_model_load");
+    // Version 0.1 had no members behind `packed_cache`.
+    const auto given =
+        options_of(options, load_defaults(), offsetof(onoma_load_options, rules), "onoma_model_load");
     compiled::model_options how;
     how.threads = given.threads;
     how.max_length = given.max_length;
@@ -273,6 +278,12 @@ onoma_status onoma_model_load(const char* folder, const onoma_load_options* opti
     if (given.strategy != nullptr) how.strategy = given.strategy;
     if (given.split != nullptr) how.split = given.split;
     if (given.packed_cache != nullptr) how.packed_cache = given.packed_cache;
+    if (given.rules != nullptr) how.rules.emplace_back(given.rules);
+    if (given.gazetteer != nullptr) how.gazetteers.emplace_back(given.gazetteer);
+    if (given.rules_policy != nullptr) how.rules_policy = given.rules_policy;
+    const bool alone = how.rules_policy == "only" && !(how.rules.empty() && how.gazetteers.empty());
+    if (alone && folder == nullptr) folder = "";
+    require(folder, "onoma_model_load", "a folder");
     return std::make_unique<onoma_model>(compiled::model::load(folder, how));
   });
 }

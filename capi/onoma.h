@@ -103,13 +103,16 @@ typedef struct onoma_load_options {
   const char *strategy; /**< NULL ("word"): how pieces become entities; none, simple, first, average, max */
   const char *split;        /**< NULL ("auto"): what finds words of raw text; learned, general, tokenizer */
   const char *packed_cache; /**< NULL; a file for packed weights, so that later starts are faster */
+  const char *rules;        /**< NULL; a file of patterns that stand beside the model */
+  const char *gazetteer;    /**< NULL; a file of phrases, as text or compiled */
+  const char *rules_policy; /**< NULL ("before"): after, override, or only: then no model is loaded */
 } onoma_load_options;
 
 /** Sets all members to what their comments say first. `size` is sizeof(onoma_load_options). */
 ONOMA_API void onoma_load_options_init(onoma_load_options *options, size_t size);
 
 /** Loads a folder as the Hugging Face Hub publishes it or as `onoma_trainer_save` writes it.
- * `options` may be NULL. Free the model with `onoma_model_free`. */
+ * `options` may be NULL, and `folder` too where the policy of rules is "only". Free the model with `onoma_model_free`. */
 ONOMA_API onoma_status onoma_model_load(const char *folder, const onoma_load_options *options,
                                         onoma_model **model);
 
@@ -144,6 +147,8 @@ typedef struct onoma_entity {
   int64_t utf16_end;         /**< behind the last UTF-16 unit */
   int64_t first;             /**< first word (or, for the token-based strategies, token) */
   int64_t last;              /**< last word (or token), inclusive */
+  onoma_string source;       /**< "model", "rule" or "gazetteer" where rules or a gazetteer look; else empty */
+  onoma_string id;           /**< the name of the rule or of the gazetteer's entry; may be empty */
 } onoma_entity;
 
 /** Finds the entities of a text of `size` bytes. The result has one text.

@@ -91,6 +91,9 @@ struct entity {
   range utf16;             ///< in UTF-16 units (JavaScript, Java)
   std::int64_t first = 0;  ///< first word (or, for the token-based strategies, token)
   std::int64_t last = 0;   ///< last word (or token), inclusive
+  /// What found it, where rules or gazetteers look too: "model", "rule" or "gazetteer"; else empty.
+  std::string source{};
+  std::string id{};  ///< the name of the rule or of the gazetteer's entry; may be empty
 };
 
 /// The entities of one text, and what happened on the way to them.
@@ -155,6 +158,11 @@ struct model_options {
   std::int64_t stride = 64;        ///< tokens that windows of a long text share
   std::int64_t max_tokens = 2048;  ///< tokens per batch
   std::string packed_cache{};      ///< file for packed weights, so that later starts are faster; empty: none
+  std::vector<std::string> rules{};       ///< files of patterns beside the model (docs/rules.md)
+  std::vector<std::string> gazetteers{};  ///< files of phrases, as text or compiled
+  /// "before", "after", "override" or "only": what becomes of the model's entities where both find something. With
+  /// "only" no model is loaded, and the folder may be empty.
+  std::string rules_policy = "before";
 };
 
 /// A tagger. Movable; one object serves one thread at a time, and `share` makes one more for another thread.

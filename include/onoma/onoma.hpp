@@ -19,6 +19,7 @@
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/heads/crf.hpp>
 #include <onoma/match/gazetteer_text.hpp>
+#include <onoma/match/matchers.hpp>
 #include <onoma/match/rules.hpp>
 #include <onoma/models/quantize.hpp>
 #include <onoma/models/token_classifier.hpp>

@@ -8,12 +8,14 @@
 #include <onoma/data/document.hpp>
 #include <onoma/exec/executor.hpp>
 #include <onoma/exec/thread_pool.hpp>
+#include <onoma/match/matchers.hpp>
 #include <onoma/models/head_kind.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/ner/aggregate.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/predict/entity_model.hpp>
 #include <onoma/predict/limits.hpp>
+#include <onoma/predict/matching_model.hpp>
 #include <onoma/predict/token_tagger.hpp>
 #include <onoma/predict/word_splitting.hpp>
 #include <onoma/text/files/load.hpp>
@@ -43,6 +45,8 @@ struct pipeline_options {
   bool map_files = true;       ///< as that of `inference_options`
   tagging_limits limits{};     ///< what a call may take: bytes, tokens, seconds, memory
   index_t long_text = 1 << 20;  ///< as that of `prediction_options`
+  /// Rules and gazetteers beside the model, as `matching_model`; null: none.
+  std::shared_ptr<const matchers> matching{};
 };
 
 /// A tagger on the CPU. Movable; one pipeline serves one thread at a time, and `share` makes one more for
@@ -53,15 +57,22 @@ class pipeline {
   /// chains.
   /// @throws onoma::error naming what is missing or wrong in which file; (missing) if the folder
   /// holds an encoder without a token-classification head; (invalid_argument) for a head of chains with another
-  /// aggregation than `word`; as `choose_word_rules`.
+  /// aggregation than `word`, and for rules beside the strategy `none`, which finds pieces and no entities; as
+  /// `choose_word_rules`.
   [[nodiscard]] static pipeline load(const std::filesystem::path& folder,
                                      const pipeline_options& options = {}) {
-    return with_head<cpu_backend>(head_kind_of(folder), [&](auto head) {
+    check(options.matching == nullptr || options.strategy != aggregation::none,
+          error_code::invalid_argument, "rules beside a model", "an aggregation that makes entities",
+          "'none'");
+    auto alone = with_head<cpu_backend>(head_kind_of(folder), [&](auto head) {
       return load_with<typename decltype(head)::type>(folder, options);
     });
+    if (options.matching == nullptr) return alone;
+    return pipeline(
+        std::make_unique<matching_model>(std::move(alone.model_), options.matching, options.limits));
   }
 
-  /// Of any finder of entities.
+  /// Of any finder of entities; rules without a model are a `matching_model`.
   explicit pipeline(std::unique_ptr<entity_model> model) : model_(std::move(model)) {
     check(model_ != nullptr, error_code::invalid_argument, "pipeline", "a model", "none");
   }

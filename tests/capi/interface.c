@@ -132,6 +132,52 @@ static void test_words(const char *folder) {
   CHECK_ERROR(onoma_model_load(folder, &options, &model), ONOMA_MISSING, "word rules");
 }
 
+/* Rules alone and beside the model. */
+static void test_rules(const char *folder) {
+  onoma_load_options options;
+  onoma_model *model = NULL;
+  onoma_result *result = NULL;
+  char path[512];
+  FILE *file;
+  size_t i;
+  snprintf(path, sizeof(path), "%s/patterns.jsonl", scratch);
+  file = fopen(path, "w");
+  CHECK(file != NULL);
+  if (file == NULL) return;
+  fputs("{\"label\": \"ORG\", \"pattern\": [{\"LOWER\": \"bank\"}, {\"IS_DIGIT\": true}], \"id\": \"b\"}\n", file);
+  fclose(file);
+  onoma_load_options_init(&options, sizeof(options));
+  options.rules = path;
+  options.rules_policy = "only";
+  REQUIRE(onoma_model_load(NULL, &options, &model));
+  CHECK(onoma_model_label_count(model) == 1);
+  REQUIRE(onoma_tag(model, "Bank 24", 7, &result));
+  CHECK(onoma_result_entity_count(result, 0) == 1);
+  if (onoma_result_entity_count(result, 0) == 1) {
+    const onoma_entity *e = onoma_result_entity(result, 0, 0);
+    CHECK(strcmp(e->source.data, "rule") == 0 && strcmp(e->id.data, "b") == 0 && e->first == 0 && e->last == 1);
+  }
+  onoma_result_free(result);
+  onoma_model_free(model);
+  options.rules_policy = "before";
+  REQUIRE(onoma_model_load(folder, &options, &model));
+  REQUIRE(onoma_tag(model, text, sizeof(text) - 1, &result));
+  CHECK(onoma_result_entity_count(result, 0) > 0);
+  for (i = 0; i < onoma_result_entity_count(result, 0); ++i) {
+    CHECK(strcmp(onoma_result_entity(result, 0, i)->source.data, "model") == 0);
+  }
+  onoma_result_free(result);
+  onoma_model_free(model);
+  CHECK_ERROR(onoma_model_load(NULL, &options, &model), ONOMA_INVALID_ARGUMENT, "a folder");
+  options.rules = NULL;
+  options.rules_policy = "only";
+  CHECK_ERROR(onoma_model_load(folder, &options, &model), ONOMA_INVALID_ARGUMENT, "rules or gazetteers");
+  /* Of a program that was compiled with version 0.1. */
+  options.size = offsetof(onoma_load_options, rules);
+  REQUIRE(onoma_model_load(folder, &options, &model));
+  onoma_model_free(model);
+}
+
 static void test_evaluation(onoma_model *model, const char *path) {
   onoma_corpus *corpus = NULL;
   onoma_report *report = NULL;
@@ -356,6 +402,7 @@ int main(int argc, char **argv) {
   REQUIRE(onoma_model_load(argv[1], &options, &model));
   test_tagging(model);
   test_words(argv[1]);
+  test_rules(argv[1]);
   test_evaluation(model, argv[2]);
   test_training(argv[1]);
   test_errors(model, argv[1]);

@@ -27,6 +27,11 @@ for folder in sorted(data.glob("*-tiny")):
     add("model_folder", f"config-{folder.name}", b"c" + (folder / "config.json").read_bytes())
 add("readers", "vocabulary", b"v" + (data / "bert-tiny" / "vocab.txt").read_bytes())
 add("readers", "conll", "cjane B-PER\nwas O\nin O\nberlin B-LOC\n\n# a\n1\tanna\tB-PER\n\n")
+rules = (data / "rules.jsonl").read_text().splitlines()
+for first in range(0, min(len(rules), 400), 40):
+    patterns = [rule for line in rules[first : first + 40] for rule in json.loads(line).get("patterns", [])]
+    add("readers", f"rules-{first}", "r" + "\n".join(map(json.dumps, patterns))[:3000] + "\n\nThe U.S. Bank of 12 Apples")
+add("readers", "gazetteer-text", "tNew York\tCITY\tny\nJane Doe\tPER\n\nS\u00e3o Paulo\n")
 add("readers", "merges", 'm{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "a": 4, "b": 5, "ab": 6}\n\n#version: 0.2\na b\n')
 for file in sorted((data / "tokenizers").glob("*.json")):
     add("tokenizer_json", file.stem, json.dumps(json.loads(file.read_text())["tokenizer"]))

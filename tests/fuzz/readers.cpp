@@ -1,18 +1,32 @@
-/// A libFuzzer target for the readers of safetensors, CoNLL, config.json, vocab.txt, and vocab.json with
-/// merges.txt.
+/// A libFuzzer target for the readers of safetensors, CoNLL, config.json, vocab.txt, vocab.json with merges.txt, rules,
+/// and gazetteers as text and compiled.
 ///
 /// Built and run by tests/fuzz/CMakeLists.txt.
 /// The first byte of an input says which reader; seeds are files of tests/golden/data and examples/data.
+#include <onoma/core/utf8.hpp>
 #include <onoma/data/conll.hpp>
+#include <onoma/data/document.hpp>
+#include <onoma/io/atomic_file.hpp>
 #include <onoma/io/json.hpp>
+#include <onoma/io/mapped_file.hpp>
 #include <onoma/io/safetensors.hpp>
+#include <onoma/match/gazetteer.hpp>
+#include <onoma/match/gazetteer_layout.hpp>
+#include <onoma/match/gazetteer_text.hpp>
+#include <onoma/match/match.hpp>
+#include <onoma/match/rules.hpp>
 #include <onoma/models/encoder_config.hpp>
 #include <onoma/text/files/load.hpp>
 #include <onoma/text/tokenizer.hpp>
+#include <onoma/text/words/words.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,7 +77,67 @@ void use(const onoma::tokenizer& tokens) {
   static_cast<void>(tokens.encode("A b, \xC3\xA9t\xC3\xA9 [MASK] <s> 12"));
 }
 
+/// What `look` finds in a text must be of the text.
+template <class Look>
+void find_entities(Look look, std::string_view text) {
+  onoma::document d;
+  d.text = text;
+  if (onoma::find_invalid_utf8(d.text) >= 0) return;
+  d.words = onoma::find_words(d.text);
+  std::vector<onoma::match> found;
+  look(d, found);
+  onoma::add_matches(d, found, onoma::match_policy::only);
+  for (const auto& e : d.spans) {
+    if (e.label.empty() || e.text != d.text.substr(static_cast<std::size_t>(e.span.bytes.begin), e.text.size())) {
+      std::abort();
+    }
+  }
+}
+
+/// Patterns, an empty line, and a text.
+void read_rules(std::string_view input) {
+  const auto place = std::min(input.find("\n\n"), input.size());
+  const auto rules = onoma::rules::parse(input.substr(0, place), "input");
+  onoma::rules::workspace memory;
+  find_entities([&](const auto& d, auto& found) { rules.find(d, false, found, memory); }, input.substr(place));
+}
+
+void use(const onoma::gazetteer& names, std::string_view text) {
+  onoma::gazetteer::workspace memory;
+  find_entities([&](const auto& d, auto& found) { names.find(d, found, memory); }, text);
+}
+
+/// A compiled gazetteer with the digest and size that it should have: damage is behind what these notice.
+void open_gazetteer(std::string_view input) {
+  onoma::detail::gazetteer_header header;
+  const auto owner = std::make_shared<std::vector<std::byte>>(input.size());
+  auto& bytes = *owner;
+  if (!input.empty()) std::memcpy(bytes.data(), input.data(), input.size());
+  if (bytes.size() >= sizeof header) {
+    std::memcpy(&header, bytes.data(), sizeof header);
+    header.magic = header.right_magic;
+    header.version = header.right_version;
+    header.file_size = bytes.size();
+    header.digest = onoma::detail::digest_of_gazetteer(header, std::span(bytes).subspan(sizeof header));
+    std::memcpy(bytes.data(), &header, sizeof header);
+  }
+  const auto names = onoma::gazetteer::of_compiled(owner, bytes, "input");
+  use(names, "New York, Jane Doe and the University of X in S\xC3\xA3o Paulo");
+}
+
 }  // namespace
+
+/// The first compiled gazetteer.
+extern "C" int LLVMFuzzerInitialize(int* /*count*/, char*** /*arguments*/) {
+  const char* to = std::getenv("ONOMA_FUZZ_SEEDS");
+  if (to == nullptr) return 0;
+  const auto path = std::filesystem::path(to) / "gazetteer";
+  onoma::parse_gazetteer("New York\tCITY\tny\nYork\tCITY\nJane Doe\tPER\nS\u00e3o Paulo\tCITY\n", "seed")
+      .compiled.save(path);
+  const auto content = onoma::read_text_file(path);
+  onoma::write_file_atomically(path, "g" + content);
+  return 0;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
@@ -84,6 +158,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         use(onoma::roberta_from_files(input.substr(0, place), input.substr(place + 2)));
         break;
       }
+      case 'r': read_rules(input); break;
+      case 'g': open_gazetteer(input); break;
+      case 't': use(onoma::parse_gazetteer(input, "input", {.label = "X"}).compiled, input); break;
       default: break;
     }
   } catch (const onoma::error&) {

@@ -69,6 +69,11 @@ class Tests(CommandTest):
         answers = self.tag("--json", stdin=many.encode()).json_lines()
         self.assertEqual([a["text"] for a in answers], many.split("\n"))
 
+    def test_a_text_may_stand_behind_the_options(self):
+        path = self.write("lines.txt", "Paris\n")
+        answers = self.tag("--json", "--file", path, "Berlin").json_lines()
+        self.assertEqual([a["text"] for a in answers], ["Berlin", "Paris"])
+
     def test_byte_order_marks_and_carriage_returns_are_no_part_of_a_text(self):
         content = b"\xef\xbb\xbfParis\r\nNew York\r\n"
         for answer in (self.tag("--json", stdin=content),

@@ -28,6 +28,10 @@ CLI::App& add_subcommand(CLI::App& root, const std::string& name, const std::str
   return app;
 }
 
+CLI::Option* repeatable(CLI::Option* option) {
+  return option->expected(1)->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 void add_shared(CLI::App& app, shared_options& options, const std::string& json) {
   app.add_option("--device", options.device, "What computes: cpu")
       ->check(CLI::Validator(check_device, "", "device"))

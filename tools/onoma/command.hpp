@@ -25,6 +25,7 @@ subcommand add_train(CLI::App& root);
 subcommand add_tag(CLI::App& root);
 subcommand add_evaluate(CLI::App& root);
 subcommand add_quantize(CLI::App& root);
+subcommand add_gazetteer(CLI::App& root);
 subcommand add_inspect(CLI::App& root);
 subcommand add_bench(CLI::App& root);
 subcommand add_completion(CLI::App& root);
@@ -73,6 +74,9 @@ class messages {
 /// Makes the subcommand `name`. `examples` are shown at the end of its help.
 CLI::App& add_subcommand(CLI::App& root, const std::string& name, const std::string& description,
                          const std::string& examples);
+
+/// For an option that may be given several times, with one value each time: what stands behind it is not its own.
+CLI::Option* repeatable(CLI::Option* option);
 
 /// --device, --threads, --verify, --quiet and --json; `json` says what --json prints.
 void add_shared(CLI::App& app, shared_options& options, const std::string& json);

@@ -3,6 +3,7 @@
 /// With several files, one table has a row for each: how a model does in other languages or domains.
 #include "command.hpp"
 #include "corpus.hpp"
+#include "matching.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/error.hpp>
@@ -11,7 +12,9 @@
 #include <onoma/models/session.hpp>
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/report_json.hpp>
+#include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>
+#include <onoma/predict/matching_model.hpp>
 #include <onoma/text/files/load.hpp>
 #include <onoma/text/piece_counts.hpp>
 
@@ -19,6 +22,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +39,7 @@ struct settings : shared_options {
   int digits = 2;
   onoma::index_t max_length = 0;
   bool confusion = false;
+  matching_settings matching;
   column_options columns;
 };
 
@@ -55,7 +60,7 @@ onoma::metric_options metric_of(const settings& s) {
 struct result {
   std::string file;
   onoma::ner_report report;
-  onoma::piece_counts pieces;
+  std::optional<onoma::piece_counts> pieces;  // none: no model ran
 };
 
 template <class Head>
@@ -82,6 +87,31 @@ std::vector<result> evaluate_model(const settings& s) {
   });
 }
 
+/// With rules and gazetteers, beside the model or alone.
+std::vector<result> evaluate_matching(const settings& s, const messages& say) {
+  const auto look = read_matching(s.matching, say);
+  std::optional<onoma::tokenizer> tokens;
+  std::optional<onoma::pipeline> pipeline;
+  if (s.matching.alone()) {
+    pipeline.emplace(std::make_unique<onoma::matching_model>(nullptr, look));
+  } else {
+    onoma::pipeline_options options;
+    options.threads = s.thread_count();
+    options.max_length = s.max_length;
+    options.verify = onoma::verification_from_name(s.verify);
+    options.matching = look;
+    pipeline.emplace(onoma::pipeline::load(s.model, options));
+    tokens.emplace(onoma::load_tokenizer(s.model));
+  }
+  std::vector<result> results;
+  for (const auto& file : s.data) {
+    const auto sentences = read_sentences(file, s.columns);
+    results.push_back({file, onoma::evaluate_on(pipeline->model(), sentences, metric_of(s)), {}});
+    if (tokens) results.back().pieces = onoma::count_pieces(*tokens, sentences);
+  }
+  return results;
+}
+
 onoma::ner_report compare_files(const settings& s) {
   const auto gold = read_sentences(s.gold, s.columns);
   const auto predicted = read_sentences(s.predicted, s.columns);
@@ -105,10 +135,11 @@ void print_table(const std::vector<result>& results, const settings& s) {
                               "precision", "recall", "f1-score", "entities", "sentences", "unknown pieces"));
   for (const auto& r : results) {
     const auto& micro = r.report.micro;
-    terminal::print(fmt::format("{:<{}}  {:>9.{}f}  {:>9.{}f}  {:>9.{}f}  {:>9}  {:>9}  {:>12.2f} %\n",
+    const auto unknown = r.pieces ? fmt::format("{:.2f} %", 100.0 * r.pieces->unknown_rate()) : "-";
+    terminal::print(fmt::format("{:<{}}  {:>9.{}f}  {:>9.{}f}  {:>9.{}f}  {:>9}  {:>9}  {:>14}\n",
                                 std::filesystem::path(r.file).filename().string(), width, micro.precision,
                                 s.digits, micro.recall, s.digits, micro.f1, s.digits, micro.support,
-                                r.report.sentences, 100.0 * r.pieces.unknown_rate()));
+                                r.report.sentences, unknown));
   }
 }
 
@@ -118,18 +149,26 @@ void print_json(const std::vector<result>& results) {
   for (const auto& r : results) {
     auto entry = onoma::to_json(r.report);
     entry["file"] = r.file;
-    entry["pieces"] = r.pieces.pieces;
-    entry["unknown_pieces"] = r.pieces.unknown;
+    if (r.pieces) {
+      entry["pieces"] = r.pieces->pieces;
+      entry["unknown_pieces"] = r.pieces->unknown;
+    }
     list.push_back(std::move(entry));
   }
   terminal::print(onoma::json_line(results.size() == 1 ? list.front() : list) + "\n");
 }
 
-int evaluate(const settings& s) {
-  if (s.model.empty() && s.gold.empty()) {
+int evaluate(const settings& s, const messages& say) {
+  if (s.model.empty() && s.gold.empty() && !s.matching.alone()) {
     throw usage_error{"expected --model with files, or --gold and --predicted"};
   }
-  if (!s.gold.empty()) {
+  if (!s.gold.empty() && s.matching.any()) {
+    throw usage_error{"--rules and --gazetteer find entities in annotated sentences: not with --gold"};
+  }
+  if (s.gold.empty()) {
+    check_matching(s.matching, s.model);
+    if (s.data.empty()) throw usage_error{"expected files with annotated sentences"};
+  } else {
     const auto report = compare_files(s);
     if (s.json) {
       terminal::print(onoma::json_line(onoma::to_json(report)) + "\n");
@@ -138,7 +177,7 @@ int evaluate(const settings& s) {
     }
     return done;
   }
-  const auto results = evaluate_model(s);
+  const auto results = s.matching.any() ? evaluate_matching(s, say) : evaluate_model(s);
   if (s.json) {
     print_json(results);
   } else if (results.size() == 1) {
@@ -176,6 +215,7 @@ subcommand add_evaluate(CLI::App& root) {
                              "Measures entity-level precision, recall and F1, equal to seqeval's.",
                              "  onoma evaluate --model my-model test.conll --confusion\n"
                              "  onoma evaluate --model my-model da.iob2 de.iob2 sk.iob2     # a table\n"
+                             "  onoma evaluate --model my-model --rules patterns.jsonl test.conll\n"
                              "  onoma evaluate --gold test.conll --predicted tagged.conll --mode strict");
   auto* model = app.add_option("-m,--model", s->model, "Model folder");
   auto* data = app.add_option("-d,--data,files", s->data,
@@ -184,16 +224,16 @@ subcommand add_evaluate(CLI::App& root) {
   auto* predicted = app.add_option("--predicted", s->predicted,
                                    "CoNLL file with predicted tags (onoma tag --conll writes it)");
   model->needs(data);
-  data->needs(model);
-  gold->needs(predicted)->excludes(model);
+  gold->needs(predicted)->excludes(model)->excludes(data);
   predicted->needs(gold);
   add_metric(app, *s);
+  add_matching(app, s->matching);
   app.add_option("--max-length", s->max_length,
                  "Tokens per window (default: as the model was trained, or as many as it takes)")
       ->check(CLI::PositiveNumber);
   add_columns(app, s->columns);
   add_shared(app, *s, "All numbers as one JSON object; of several files, as a list");
-  return {&app, [s] { return evaluate(*s); }};
+  return {&app, [s] { return evaluate(*s, messages("onoma evaluate", s->quiet)); }};
 }
 
 }  // namespace command

@@ -61,8 +61,8 @@ int main(int argc, char** argv) {
   root.footer("onoma COMMAND --help says more about each of them.");
   const std::vector<command::subcommand> all = {
       command::add_train(root), command::add_tag(root), command::add_evaluate(root),
-      command::add_quantize(root), command::add_inspect(root), command::add_bench(root),
-      command::add_completion(root)};
+      command::add_quantize(root), command::add_gazetteer(root), command::add_inspect(root),
+      command::add_bench(root), command::add_completion(root)};
   root.require_subcommand(0, 1);  // that there is one is checked below, with a message of our own
   root.fallthrough(false);
   try {

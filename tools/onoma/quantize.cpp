@@ -133,11 +133,9 @@ subcommand add_quantize(CLI::App& root) {
       ->check(CLI::IsMember({"int8", "bf16"}))
       ->capture_default_str();
   app.add_option("-d,--data", s->data, "Annotated sentences: measures F1 and speed before and after");
-  app.add_option("--keep", s->keep,
-                 "Layers that stay in float, by the beginning of their names (layer.11,\n"
-                 "layer.0.attention); may be given several times")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  repeatable(app.add_option("--keep", s->keep,
+                            "Layers that stay in float, by the beginning of their names (layer.11,\n"
+                            "layer.0.attention); may be given several times"));
   app.add_option("--max-length", s->max_length,
                  "Tokens per window of --data (default: as the model was trained, or as many as it takes)")
       ->check(CLI::PositiveNumber);

@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include "corpus.hpp"
 #include "lines.hpp"
+#include "matching.hpp"
 
 #include <onoma/core/error.hpp>
 #include <onoma/core/utf8.hpp>
@@ -11,6 +12,7 @@
 #include <onoma/ner/entity_json.hpp>
 #include <onoma/ner/mark.hpp>
 #include <onoma/pipeline.hpp>
+#include <onoma/predict/matching_model.hpp>
 #include <onoma/text/words/words.hpp>
 
 #include <filesystem>
@@ -39,6 +41,7 @@ struct settings : shared_options {
   onoma::index_t max_length = 0;
   onoma::tagging_limits limits;
   bool no_mapping = false;
+  matching_settings matching;
   column_options columns;
 };
 
@@ -54,6 +57,10 @@ onoma::pipeline load(const settings& s, const messages& say) {
   options.verify = onoma::verification_from_name(s.verify);
   options.limits = s.limits;
   options.map_files = !s.no_mapping;
+  options.matching = read_matching(s.matching, say);
+  if (s.matching.alone()) {
+    return onoma::pipeline(std::make_unique<onoma::matching_model>(nullptr, options.matching, options.limits));
+  }
   try {
     return onoma::pipeline::load(s.model, options);
   } catch (const onoma::error& problem) {
@@ -194,6 +201,13 @@ int tag(settings s, const messages& say) {
   if (by_rules && s.aggregation != "word") {
     throw usage_error{"--split " + s.splitting + " finds words to label: it needs --aggregation word"};
   }
+  check_matching(s.matching, s.model);
+  if (s.matching.any() && s.aggregation == "none") {
+    throw usage_error{"rules and gazetteers need an --aggregation that makes entities, not none"};
+  }
+  if (s.matching.alone() && (s.limits.tokens > 0 || s.limits.memory > 0)) {
+    throw usage_error{"--max-tokens and --max-memory are for a model: with --rules-policy only none runs"};
+  }
   check_texts(s.texts);
   tagger t(s, say);
   if (s.input == "conll") {
@@ -223,9 +237,7 @@ void add_output(CLI::App& app, settings& s) {
 
 void add_input(CLI::App& app, settings& s) {
   app.add_option("text", s.texts, "Texts to tag");
-  app.add_option("-f,--file", s.files, "File to tag, line by line; may be given several times")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  repeatable(app.add_option("-f,--file", s.files, "File to tag, line by line; may be given several times"));
   auto* input = app.add_option("--input", s.input,
                                "What is tagged: lines of text; words with spaces between them;\n"
                                "the sentences of CoNLL files")
@@ -260,8 +272,9 @@ subcommand add_tag(CLI::App& root) {
       "  onoma tag --model my-model \"Jane Doe moved to Berlin.\"\n"
       "  onoma tag --model my-model --json --file news.txt > entities.jsonl\n"
       "  onoma tag --model my-model --input conll --conll --file test.conll > tagged.conll\n"
-      "  cat tweets.txt | onoma tag --model my-model");
-  app.add_option("-m,--model", s->model, "Model folder, as onoma train or the Hub makes it")->required();
+      "  cat tweets.txt | onoma tag --model my-model\n"
+      "  onoma tag --rules patterns.jsonl --gazetteer cities.txt --rules-policy only --file news.txt");
+  app.add_option("-m,--model", s->model, "Model folder, as onoma train or the Hub makes it");
   add_input(app, *s);
   add_output(app, *s);
   app.add_option("--aggregation", s->aggregation, "How pieces become entities")
@@ -282,6 +295,7 @@ subcommand add_tag(CLI::App& root) {
   app.add_option("--packed-cache", s->packed_cache,
                  "File for the weights as this machine's kernels read them: written by the\n"
                  "first start, mapped by later ones, which then begin sooner");
+  add_matching(app, s->matching);
   add_limits(app, *s);
   add_columns(app, s->columns);
   add_shared(app, *s, "One JSON object per text, with offsets in bytes, code points and UTF-16 units");

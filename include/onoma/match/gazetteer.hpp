@@ -135,6 +135,13 @@ class gazetteer {
     return parts_.ids[static_cast<std::size_t>(entry)];
   }
 
+  /// The labels of its entries, each once.
+  [[nodiscard]] std::vector<std::string_view> labels() const {
+    std::vector<std::string_view> all;
+    for (std::size_t i = 0; i < parts_.labels.size(); ++i) all.push_back(parts_.labels[i]);
+    return all;
+  }
+
   /// Appends what stands in a document, overlapping places too. A match need not begin and end with
   /// words of the document.
   /// @throws onoma::error (parse) for a text that is not UTF-8.

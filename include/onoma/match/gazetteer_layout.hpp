@@ -108,6 +108,12 @@ void for_each_array(Parts& parts, Use use) {
   return bytes;
 }
 
+/// Whether bytes begin as a file of `write_gazetteer` does.
+[[nodiscard]] inline bool is_gazetteer(std::span<const std::byte> bytes) noexcept {
+  constexpr auto& magic = detail::gazetteer_header::right_magic;
+  return bytes.size() >= magic.size() && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+}
+
 /// Views of a file that `write_gazetteer` made, which lies at a multiple of 8 bytes. Each byte was
 /// looked at, and no number leads out of the file.
 /// @throws onoma::error (format) for another file, a damaged one, or one of another version;
@@ -115,10 +121,8 @@ void for_each_array(Parts& parts, Use use) {
 [[nodiscard]] inline gazetteer_parts read_gazetteer(std::span<const std::byte> bytes,
                                                     const std::string& where) {
   detail::gazetteer_header header;
-  if (bytes.size() < sizeof header ||
-      std::memcmp(bytes.data(), header.magic.data(), header.magic.size()) != 0) {
-    fail(error_code::format, where, "a compiled gazetteer", "another file");
-  }
+  if (!is_gazetteer(bytes)) fail(error_code::format, where, "a compiled gazetteer", "another file");
+  if (bytes.size() < sizeof header) fail(error_code::format, where, "a whole file", "its beginning");
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.version != detail::gazetteer_header::right_version) {
     fail(error_code::format, where,

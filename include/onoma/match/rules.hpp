@@ -23,6 +23,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,6 +47,7 @@ struct rule {
   std::string label;  ///< of what it finds
   std::string id;     ///< its name; may be empty
   index_t line = 0;   ///< where it stands in its file, from 1
+  bool is_phrase = false;  ///< its pattern is a string
 };
 
 /// Patterns in JSON lines: `{"label": "ORG", "pattern": "Apple Inc.", "id": "apple"}`, where the
@@ -119,13 +121,17 @@ class rules {
 
   /// Appends what matches in a document, overlapping places too. `sees_entities`: ENT_TYPE asks for
   /// the document's spans, of several over a word for the first; else no word is of an entity.
+  /// `phrase_words`: where the document's words are not those that `rules_options::split` finds in
+  /// its text, these; phrases are then looked for among them, and are there where they begin and
+  /// end with words of the document.
   /// @throws onoma::error (invalid_argument) for a document with text and without words,
   /// (out_of_range) for words that are not of its text, (limit_exceeded) where one pattern takes
   /// more than 10,000 steps for each word and 50 million, or has more than a million matches,
   /// naming its line; (unsupported) for a regular expression that takes too long.
-  void find(const document& d, bool sees_entities, std::vector<match>& found,
-            workspace& memory) const {
-    check_words(d);
+  void find(const document& d, bool sees_entities, std::vector<match>& found, workspace& memory,
+            std::span<const byte_span> phrase_words = {}) const {
+    check_words(d, d.words);
+    if (!phrase_words.empty()) check_words(d, phrase_words);
     auto& places = memory.places_;
     places.clear();
     const auto use = [&](std::size_t first, std::size_t behind, std::uint32_t number) {
@@ -133,15 +139,25 @@ class rules {
       const auto words = static_cast<std::uint32_t>(behind - first);
       places.push_back({std::uint64_t{~words} << 32 | from, number, from, words});
     };
-    const auto word = [&](std::size_t i) { return word_of(d, i); };
-    if (!parts_->phrases.empty()) {
-      parts_->phrases.scan(
-          d.words.size(), [&](std::size_t i) { return parts_->phrases.number(word(i)); }, use);
-    }
-    if (!parts_->lower_phrases.empty()) {
-      std::vector<std::uint32_t> characters;
-      parts_->lower_phrases.scan(
-          d.words.size(), [&](std::size_t i) { return lower_number(word(i), characters); }, use);
+    if (phrase_words.empty()) {
+      scan_sequences(d, d.words, use);
+    } else {
+      scan_sequences(d, d.words, [&](std::size_t first, std::size_t behind, std::uint32_t number) {
+        if (!parts_->all[number].is_phrase) use(first, behind, number);
+      });
+      const auto at = [&](index_t byte) {
+        return std::partition_point(d.words.begin(), d.words.end(),
+                                    [&](byte_span w) { return w.end <= byte; });
+      };
+      scan_sequences(d, phrase_words, [&](std::size_t first, std::size_t behind, std::uint32_t number) {
+        if (!parts_->all[number].is_phrase) return;
+        const byte_span bytes{phrase_words[first].begin, phrase_words[behind - 1].end};
+        const auto from = at(bytes.begin);
+        const auto last = at(bytes.end - 1);
+        if (last == d.words.end() || from->begin != bytes.begin || last->end != bytes.end) return;
+        use(static_cast<std::size_t>(from - d.words.begin()),
+            static_cast<std::size_t>(last - d.words.begin()) + 1, number);
+      });
     }
     if (!parts_->patterns.empty()) find_patterns(d, sees_entities, memory, use);
     // In the order of `choose_matches`; of two rules at one place the first one first.
@@ -195,20 +211,36 @@ class rules {
 
   explicit rules(std::shared_ptr<const parts> made) : parts_(std::move(made)) {}
 
-  static std::string_view word_of(const document& d, std::size_t i) {
-    const auto word = d.words[i];
+  static std::string_view text_of(const document& d, byte_span word) {
     return std::string_view(d.text).substr(static_cast<std::size_t>(word.begin),
                                            static_cast<std::size_t>(word.size()));
   }
+  static std::string_view word_of(const document& d, std::size_t i) { return text_of(d, d.words[i]); }
 
-  static void check_words(const document& d) {
-    if (d.words.empty() && !trim_white_space(d.text).empty()) {
+  /// Calls `use` for each sequence of strings among some words of a document.
+  template <class Use>
+  void scan_sequences(const document& d, std::span<const byte_span> words, Use use) const {
+    if (!parts_->phrases.empty()) {
+      parts_->phrases.scan(
+          words.size(),
+          [&](std::size_t i) { return parts_->phrases.number(text_of(d, words[i])); }, use);
+    }
+    if (!parts_->lower_phrases.empty()) {
+      std::vector<std::uint32_t> characters;
+      parts_->lower_phrases.scan(
+          words.size(),
+          [&](std::size_t i) { return lower_number(text_of(d, words[i]), characters); }, use);
+    }
+  }
+
+  static void check_words(const document& d, std::span<const byte_span> words) {
+    if (words.empty() && !trim_white_space(d.text).empty()) {
       fail(error_code::invalid_argument, "looking for rules", "a document that is cut into words",
            "one without words");
     }
     index_t behind = 0;
     const auto size = static_cast<index_t>(d.text.size());
-    for (const auto word : d.words) {
+    for (const auto word : words) {
       if (word.begin < behind || word.end <= word.begin || word.end > size) {
         fail(error_code::out_of_range, "looking for rules", "words of the text, in order",
              std::to_string(word.begin) + " to " + std::to_string(word.end));
@@ -262,6 +294,7 @@ inline void rules::parts::read(std::string_view line_text, index_t line, const s
   made.line = line;
   if (made.label.empty()) fail(error_code::format, where, "a label", "an empty one");
   const json& what = member(entry, "pattern");
+  made.is_phrase = what.is_string();
   const auto number = static_cast<std::uint32_t>(all.size());
   labels_of.push_back(labels.number(made.label));
   any_id = any_id || !made.id.empty();

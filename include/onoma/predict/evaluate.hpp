@@ -3,9 +3,12 @@
 
 #include <onoma/data/sentence.hpp>
 #include <onoma/ner/aggregate.hpp>
+#include <onoma/ner/convert.hpp>
 #include <onoma/ner/decode.hpp>
 #include <onoma/ner/metrics.hpp>
+#include <onoma/ner/tag_scheme.hpp>
 #include <onoma/ner/tag_set.hpp>
+#include <onoma/predict/entity_model.hpp>
 #include <onoma/predict/windows.hpp>
 #include <onoma/text/tokenizer.hpp>
 
@@ -116,6 +119,30 @@ template <class Model>
   auto report = evaluate(gold, predicted, metric);
   report.skipped_words = skipped;
   return report;
+}
+
+/// Tags of a scheme for the words of sentences, by any finder of entities: those that `tag_words` finds.
+/// @throws onoma::error as `tag_words`; (invalid_argument) for entities that overlap, which tags cannot say.
+[[nodiscard]] inline tag_sequences predict(entity_model& model, std::span<const sentence> sentences,
+                                           tag_scheme scheme = tag_scheme::iob2) {
+  tag_sequences tags;
+  tags.reserve(sentences.size());
+  for (const auto& s : sentences) {
+    std::vector<entity_span> spans;
+    for (const auto& e : model.tag_words(s.words)) spans.push_back({e.first, e.last + 1, e.label});
+    tags.push_back(encode_tags(spans, static_cast<index_t>(s.words.size()), scheme));
+  }
+  return tags;
+}
+
+/// Compares the entities of any finder with the tags of sentences. All words count, also those of which a
+/// tokenizer makes no piece, since rules see them.
+/// @throws onoma::error as `predict` and `evaluate`.
+[[nodiscard]] inline ner_report evaluate_on(entity_model& model, std::span<const sentence> sentences,
+                                            const metric_options& metric = {}) {
+  tag_sequences gold;
+  for (const auto& s : sentences) gold.push_back(s.tags);
+  return evaluate(gold, predict(model, sentences, metric.strict.value_or(tag_scheme::iob2)), metric);
 }
 
 }  // namespace onoma::inline ONOMA_ABI
