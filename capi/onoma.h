@@ -112,7 +112,8 @@ typedef struct onoma_load_options {
 ONOMA_API void onoma_load_options_init(onoma_load_options *options, size_t size);
 
 /** Loads a folder as the Hugging Face Hub publishes it or as `onoma_trainer_save` writes it.
- * `options` may be NULL, and `folder` too where the policy of rules is "only". Free the model with `onoma_model_free`. */
+ * `options` may be NULL, and `folder` too where the policy of rules is "only". Free the
+ * model with `onoma_model_free`. */
 ONOMA_API onoma_status onoma_model_load(const char *folder, const onoma_load_options *options,
                                         onoma_model **model);
 
