@@ -33,6 +33,7 @@
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/ner/transitions.hpp>
 #include <onoma/pipeline.hpp>
+#include <onoma/predict/classic_tagger.hpp>
 #include <onoma/predict/evaluate.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/files/load.hpp>

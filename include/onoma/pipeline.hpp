@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/backend/cpu/backend.hpp>
+#include <onoma/classic/model.hpp>
 #include <onoma/core/cancellation.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/core/exclusive.hpp>
@@ -13,6 +14,7 @@
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/ner/aggregate.hpp>
 #include <onoma/ner/tag_set.hpp>
+#include <onoma/predict/classic_tagger.hpp>
 #include <onoma/predict/entity_model.hpp>
 #include <onoma/predict/limits.hpp>
 #include <onoma/predict/matching_model.hpp>
@@ -54,7 +56,7 @@ struct pipeline_options {
 class pipeline {
  public:
   /// Loads a folder as the Hub publishes it or as `trainable_model::save` writes it, with a head of tokens or of
-  /// chains.
+  /// chains; or the file of a classical model, to which options of encoders (windows, caches) mean nothing.
   /// @throws onoma::error naming what is missing or wrong in which file; (missing) if the folder
   /// holds an encoder without a token-classification head; (invalid_argument) for a head of chains with another
   /// aggregation than `word`, and for rules beside the strategy `none`, which finds pieces and no entities; as
@@ -64,9 +66,7 @@ class pipeline {
     check(options.matching == nullptr || options.strategy != aggregation::none,
           error_code::invalid_argument, "rules beside a model", "an aggregation that makes entities",
           "'none'");
-    auto alone = with_head<cpu_backend>(head_kind_of(folder), [&](auto head) {
-      return load_with<typename decltype(head)::type>(folder, options);
-    });
+    auto alone = load_alone(folder, options);
     if (options.matching == nullptr) return alone;
     return pipeline(
         std::make_unique<matching_model>(std::move(alone.model_), options.matching, options.limits));
@@ -116,6 +116,22 @@ class pipeline {
   }
 
  private:
+  [[nodiscard]] static pipeline load_alone(const std::filesystem::path& folder, const pipeline_options& options) {
+    if (classic_model::is_model(folder)) return load_classic(folder, options);
+    return with_head<cpu_backend>(head_kind_of(folder), [&](auto head) {
+      return load_with<typename decltype(head)::type>(folder, options);
+    });
+  }
+  [[nodiscard]] static pipeline load_classic(const std::filesystem::path& file, const pipeline_options& options) {
+    check(options.strategy == aggregation::word, error_code::invalid_argument, "pipeline of a classical model",
+          "the aggregation 'word'", "another one");
+    return pipeline(classic_tagger::open(file,
+                                         {.threads = options.threads,
+                                          .executor = options.executor,
+                                          .splitting = options.splitting,
+                                          .limits = options.limits},
+                                         options.map_files ? file_access::mapped : file_access::copied));
+  }
   template <class Head>
   [[nodiscard]] static pipeline load_with(const std::filesystem::path& folder, const pipeline_options& options) {
     using tagger = token_tagger<session<cpu_backend, Head>>;

@@ -6,6 +6,7 @@
 #include "matching.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
+#include <onoma/classic/train.hpp>
 #include <onoma/core/error.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/models/head_kind.hpp>
@@ -81,7 +82,21 @@ std::vector<result> evaluate_with(const settings& s) {
   return results;
 }
 
+/// Of a model without a tokenizer: no pieces are counted.
+std::vector<result> evaluate_classic(const settings& s) {
+  onoma::thread_pool pool(s.thread_count());
+  const auto model = onoma::classic_model::open(s.model);
+  std::vector<result> results;
+  for (const auto& file : s.data) {
+    const auto sentences = read_sentences(file, s.columns);
+    const auto found = onoma::predict(model, sentences, pool);
+    results.push_back({file, onoma::evaluate(onoma::tags_of(sentences), found, metric_of(s)), {}});
+  }
+  return results;
+}
+
 std::vector<result> evaluate_model(const settings& s) {
+  if (onoma::classic_model::is_model(s.model)) return evaluate_classic(s);
   return onoma::with_head<onoma::cpu_backend>(onoma::head_kind_of(s.model), [&](auto head) {
     return evaluate_with<typename decltype(head)::type>(s);
   });
@@ -217,7 +232,7 @@ subcommand add_evaluate(CLI::App& root) {
                              "  onoma evaluate --model my-model da.iob2 de.iob2 sk.iob2     # a table\n"
                              "  onoma evaluate --model my-model --rules patterns.jsonl test.conll\n"
                              "  onoma evaluate --gold test.conll --predicted tagged.conll --mode strict");
-  auto* model = app.add_option("-m,--model", s->model, "Model folder");
+  auto* model = app.add_option("-m,--model", s->model, "Model folder, or the file of a classical model");
   auto* data = app.add_option("-d,--data,files", s->data,
                               "Annotated sentences in CoNLL columns, or Universal NER's .iob2");
   auto* gold = app.add_option("--gold", s->gold, "CoNLL file with the true tags");

@@ -274,7 +274,8 @@ subcommand add_tag(CLI::App& root) {
       "  onoma tag --model my-model --input conll --conll --file test.conll > tagged.conll\n"
       "  cat tweets.txt | onoma tag --model my-model\n"
       "  onoma tag --rules patterns.jsonl --gazetteer cities.txt --rules-policy only --file news.txt");
-  app.add_option("-m,--model", s->model, "Model folder, as onoma train or the Hub makes it");
+  app.add_option("-m,--model", s->model,
+                 "Model folder, as onoma train or the Hub makes it, or the file of a classical model");
   add_input(app, *s);
   add_output(app, *s);
   app.add_option("--aggregation", s->aggregation, "How pieces become entities")

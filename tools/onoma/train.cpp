@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include "corpus.hpp"
 #include "folders.hpp"
+#include "train_classic.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/error.hpp>
@@ -478,14 +479,15 @@ subcommand add_train(CLI::App& root) {
       "onoma tag and transformers load. Ctrl-C ends the run in order: with --checkpoint it can be\n"
       "resumed, without one the model is saved as it is; a second Ctrl-C aborts.",
       "  onoma train --encoder all-MiniLM-L6-v2 --train train.conll --dev dev.conll \\\n"
-      "              --test test.conll --output my-model --epochs 5");
-  app.add_option("-e,--encoder,-m,--model", s->model,
-                 "Folder of the pretrained model: config.json, model.safetensors, tokenizer")
-      ->required();
-  app.add_option("--train", s->train, "Training sentences")->required();
+      "              --test test.conll --output my-model --epochs 5\n"
+      "  onoma train --classic train.conll --dev dev.conll --test test.conll --output names.onoma");
+  auto classic = std::make_shared<classic_settings>();
+  auto* encoder = app.add_option("-e,--encoder,-m,--model", s->model,
+                                 "Folder of the pretrained model: config.json, model.safetensors, tokenizer");
+  auto* train_file = app.add_option("--train", s->train, "Training sentences");
   auto* dev = app.add_option("--dev", s->dev, "Sentences that choose the best epoch");
   app.add_option("--test", s->test, "Sentences for the final report");
-  app.add_option("-o,--output", s->output, "Folder to save the model in")->required();
+  app.add_option("-o,--output,--out", s->output, "Folder to save the model in; with --classic a file")->required();
   app.add_flag("--overwrite", s->overwrite, "Write into a folder that is not empty, over another checkpoint");
   add_recipe(app, *s, dev);
   add_running(app, *s);
@@ -493,7 +495,23 @@ subcommand add_train(CLI::App& root) {
   app.add_flag("--convert-tags", s->convert_tags,
                "Makes BIO of tags in other schemes (IOB1, IOE, IOBES, BILOU, BMEWO), each file by itself");
   add_shared(app, *s, "Losses, dev scores of each epoch and final scores as one JSON object");
-  return {&app, [s] { return train(*s, messages("onoma train", s->quiet)); }};
+  add_classic(app, *classic, {encoder, train_file});
+  return {&app, [s, classic, &app] {
+            if (classic->train.empty()) {
+              if (s->model.empty() || s->train.empty()) {
+                throw usage_error{"--encoder and --train, or --classic, is required"};
+              }
+              return train(*s, messages("onoma train", s->quiet));
+            }
+            check_classic_options(app);
+            classic->shared = s.get();
+            classic->dev = s->dev;
+            classic->test = s->test;
+            classic->output = s->output;
+            classic->overwrite = s->overwrite;
+            classic->columns = s->columns;
+            return train_classic(*classic, messages("onoma train", s->quiet));
+          }};
 }
 
 }  // namespace command

@@ -266,6 +266,9 @@ TEST_CASE("labels and probabilities are those of all paths by the weights of the
     for (const bool rules : {false, true}) {
       classic_training_options options;
       options.list = &phrases;
+      options.templates = default_templates(true);
+      options.templates.push_back(template_from_text("lower[-1]|lower[0]"));
+      options.templates.push_back(template_from_text("shape[0]|suffix2[1]|word[2]"));
       options.hash_bits = hashed ? 9 : 0;
       options.scheme_rules = rules;
       options.lbfgs.max_iterations = 6;  // far from sure
