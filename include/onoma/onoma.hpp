@@ -35,10 +35,12 @@
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/classic_tagger.hpp>
 #include <onoma/predict/evaluate.hpp>
+#include <onoma/predict/spans.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/files/load.hpp>
 #include <onoma/text/tokenizer.hpp>
 #include <onoma/train/progress.hpp>
+#include <onoma/train/span_task.hpp>
 #include <onoma/train/trainer.hpp>
 #include <onoma/version.hpp>
 

@@ -53,7 +53,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"nn", {"core", "backend/concept.hpp"}},
       {"heads", {"core", "backend/concept.hpp", "nn", "io", "ner"}},
       {"models", {"core", "exec", "backend/concept.hpp", "nn", "heads", "io"}},
-      {"predict", {"core", "exec", "io", "models", "classic", "text", "ner", "data", "match"}},
+      {"predict", {"core", "exec", "io", "heads", "models", "classic", "text", "ner", "data", "match"}},
       {"train",
        {"core", "version.hpp", "exec", "backend/concept.hpp", "nn", "heads", "models", "io", "text", "ner", "data",
         "predict"}},

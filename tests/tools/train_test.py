@@ -28,6 +28,46 @@ class Tests(CommandTest):
             self.assertIn(text, card)
         self.succeed("tag", "--model", self.folder / "model", "Paris")
 
+    def nested_corpus(self):
+        lines = []
+        for person in ("jane", "john", "Jane", "John"):
+            for place in ("berlin", "paris", "york"):
+                lines.append({"tokens": [person, "was", "in", place, "."], "spans": [[0, 1, "PER"], [3, 4, "LOC"]]})
+                lines.append({"tokens": ["the", "new", place, "museum", "and", person, "met", "on", "monday"],
+                              "spans": [[1, 4, "ORG"], [2, 3, "LOC"], [5, 6, "PER"]]})
+        lines.append({"tokens": ["all", "of", "this", "is", "long"], "spans": [[0, 5, "ORG"]]})
+        return self.write("nested.jsonl", "\n".join(json.dumps(line) for line in lines) + "\n")
+
+    def test_a_model_of_spans_is_trained_and_used(self):
+        data = self.nested_corpus()
+        model = self.folder / "model"
+        result = self.succeed("train", "--encoder", MODEL, "--train", data, "--dev", data, "--output", model,
+                              "--head", "span", "--span-width", "4", "--epochs", "60", "--learning-rate", "1e-2",
+                              "--batch-size", "4")
+        self.assertIn("25 texts, 61 spans, 12 inside of others", result.err)
+        self.assertIn("1 span cannot be found: more words than the width; line 25: ORG 'all of this is long'", result.err)
+        self.assertRegex(result.out, r"Recall of spans inside of others: [01]\.\d+ of 12; of all others: 0\.9\d+ of 49")
+        own = json.loads((model / "config.json").read_text())["onoma"]
+        self.assertEqual((own["head"], own["span"]["width"], own["span"]["decoding"]), ("span", 4, "nested"))
+        self.assertIn("| words of the longest span | 4 |", (model / "README.md").read_text())
+        scores = self.succeed("evaluate", "--model", model, data, "--json").json()
+        self.assertGreater(scores["micro"]["f1"], 0.9)
+        self.assertEqual(scores["nesting"]["inner"]["support"], 12)
+        text = "the new Paris museum and John met on monday"
+        found = self.succeed("tag", "--model", model, "--json", text).json()
+        self.assertEqual([(e["text"], e["label"]) for e in found["entities"]],
+                         [("new Paris museum", "ORG"), ("Paris", "LOC"), ("John", "PER")])
+        self.assertEqual(self.succeed("tag", "--model", model, text).out,
+                         "the [new [Paris|LOC] museum|ORG] and [John|PER] met on monday\n")
+        self.refuse(FAILED, "tag", "--model", model, "--conll", text, says="do not overlap")
+        self.refuse(FAILED, "evaluate", "--model", model, data, "--mode", "strict", says="one that finds spans")
+        self.assertIn("finds spans of up to 4 words, nested", self.succeed("inspect", "--model", model).out)
+
+    def test_options_of_another_head_are_refused(self):
+        for more, expected in ((["--span-width", "3"], "--head span"), (["--head", "crf", "--span-decoding", "flat"],
+                               "--head span"), (["--head", "span", "--label-all-tokens"], "for tags")):
+            self.refuse(MISUSED, *self.arguments(*more), says=expected)
+
     def test_names_are_found_whole_in_text_that_was_never_split(self):
         people = ["James W. Hoyt", "Jane O'Brien", "John Tice Jr.", "Ann-Marie D'Arcy"]
         teams = ["AT&T", "Acme Inc.", "A-League"]

@@ -2,6 +2,7 @@
 #include "corpus.hpp"
 
 #include <onoma/core/error.hpp>
+#include <onoma/data/span_corpora.hpp>
 
 #include <string>
 
@@ -16,6 +17,22 @@ onoma::index_t column_of(int number) { return number > 0 ? number - 1 : number; 
 
 std::string check_column(const std::string& text) {
   return text == "0" ? "columns count from 1, or from -1 for the last" : std::string();
+}
+
+/// What stays open is guessed from the file.
+onoma::conll_options options_of(const std::filesystem::path& path, const column_options& columns) {
+  std::error_code problem;
+  if (std::filesystem::is_directory(path, problem)) {
+    onoma::fail(onoma::error_code::invalid_argument, "reading " + path.string(), "a file of CoNLL columns",
+                "a folder");
+  }
+  onoma::conll_options options;
+  if (columns.word_column) options.word_column = column_of(*columns.word_column);
+  if (columns.tag_column) options.tag_column = column_of(*columns.tag_column);
+  if (columns.separator == "tab") options.separator = onoma::conll_separator::tab;
+  if (columns.separator == "space") options.separator = onoma::conll_separator::space;
+  if (columns.comments) options.comments = true;
+  return options;
 }
 
 }  // namespace
@@ -42,18 +59,11 @@ void add_columns(CLI::App& app, column_options& columns) {
 
 std::vector<onoma::sentence> read_sentences(const std::filesystem::path& path,
                                             const column_options& columns) {
-  std::error_code problem;
-  if (std::filesystem::is_directory(path, problem)) {
-    onoma::fail(onoma::error_code::invalid_argument, "reading " + path.string(), "a file of CoNLL columns",
-                "a folder");
-  }
-  onoma::conll_options options;  // what stays open is guessed from the file
-  if (columns.word_column) options.word_column = column_of(*columns.word_column);
-  if (columns.tag_column) options.tag_column = column_of(*columns.tag_column);
-  if (columns.separator == "tab") options.separator = onoma::conll_separator::tab;
-  if (columns.separator == "space") options.separator = onoma::conll_separator::space;
-  if (columns.comments) options.comments = true;
-  return onoma::read_conll(path, options);
+  return onoma::read_conll(path, options_of(path, columns));
+}
+
+std::vector<onoma::document> read_documents(const std::filesystem::path& path, const column_options& columns) {
+  return onoma::read_span_corpus(path, options_of(path, columns));
 }
 
 }  // namespace command

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/data/conll.hpp>
+#include <onoma/data/document.hpp>
 #include <onoma/data/sentence.hpp>
 
 #include <CLI/CLI.hpp>
@@ -26,5 +27,8 @@ void add_columns(CLI::App& app, column_options& columns);
 
 /// @throws onoma::error as `onoma::read_conll`.
 std::vector<onoma::sentence> read_sentences(const std::filesystem::path& path, const column_options& columns);
+
+/// Texts whose spans may overlap. @throws onoma::error as `onoma::read_span_corpus`.
+std::vector<onoma::document> read_documents(const std::filesystem::path& path, const column_options& columns);
 
 }  // namespace command

@@ -4,6 +4,7 @@
 #include "command.hpp"
 #include "corpus.hpp"
 #include "matching.hpp"
+#include "scoring.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/classic/train.hpp>
@@ -14,7 +15,6 @@
 #include <onoma/ner/report.hpp>
 #include <onoma/ner/report_json.hpp>
 #include <onoma/pipeline.hpp>
-#include <onoma/predict/evaluate.hpp>
 #include <onoma/predict/matching_model.hpp>
 #include <onoma/text/files/load.hpp>
 #include <onoma/text/piece_counts.hpp>
@@ -60,7 +60,7 @@ onoma::metric_options metric_of(const settings& s) {
 /// A file and how the model does on it.
 struct result {
   std::string file;
-  onoma::ner_report report;
+  scores found;
   std::optional<onoma::piece_counts> pieces;  // none: no model ran
 };
 
@@ -75,9 +75,9 @@ std::vector<result> evaluate_with(const settings& s) {
   options.max_length = s.max_length;
   std::vector<result> results;
   for (const auto& file : s.data) {
-    const auto sentences = read_sentences(file, s.columns);
-    results.push_back({file, onoma::evaluate_on(model, tokens, sentences, metric_of(s), options),
-                       onoma::count_pieces(tokens, sentences)});
+    const auto items = scoring_of<Head>::read(file, s.columns);
+    results.push_back({file, scoring_of<Head>::evaluate(model, tokens, items, metric_of(s), options),
+                       scoring_of<Head>::pieces(tokens, items)});
   }
   return results;
 }
@@ -90,7 +90,7 @@ std::vector<result> evaluate_classic(const settings& s) {
   for (const auto& file : s.data) {
     const auto sentences = read_sentences(file, s.columns);
     const auto found = onoma::predict(model, sentences, pool);
-    results.push_back({file, onoma::evaluate(onoma::tags_of(sentences), found, metric_of(s)), {}});
+    results.push_back({file, {onoma::evaluate(onoma::tags_of(sentences), found, metric_of(s)), ""}, {}});
   }
   return results;
 }
@@ -121,7 +121,7 @@ std::vector<result> evaluate_matching(const settings& s, const messages& say) {
   std::vector<result> results;
   for (const auto& file : s.data) {
     const auto sentences = read_sentences(file, s.columns);
-    results.push_back({file, onoma::evaluate_on(pipeline->model(), sentences, metric_of(s)), {}});
+    results.push_back({file, {onoma::evaluate_on(pipeline->model(), sentences, metric_of(s)), ""}, {}});
     if (tokens) results.back().pieces = onoma::count_pieces(*tokens, sentences);
   }
   return results;
@@ -134,8 +134,10 @@ onoma::ner_report compare_files(const settings& s) {
   return onoma::evaluate(onoma::tags_of(gold), onoma::tags_of(predicted), metric_of(s));
 }
 
-void print_report(const onoma::ner_report& report, const settings& s) {
+void print_report(const scores& found, const settings& s) {
+  const auto& report = found.report;
   terminal::print(onoma::summary(report) + "\n\n" + onoma::to_text(report, s.digits));
+  if (!found.more.empty()) terminal::print("\n" + found.more + "\n");
   if (!s.confusion) return;
   terminal::print("\n" + onoma::confusion_text(report) + "\n" + onoma::entity_confusion_text(report));
 }
@@ -149,12 +151,12 @@ void print_table(const std::vector<result>& results, const settings& s) {
   terminal::print(fmt::format("{:<{}}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>14}\n", "file", width,
                               "precision", "recall", "f1-score", "entities", "sentences", "unknown pieces"));
   for (const auto& r : results) {
-    const auto& micro = r.report.micro;
+    const auto& micro = r.found.report.micro;
     const auto unknown = r.pieces ? fmt::format("{:.2f} %", 100.0 * r.pieces->unknown_rate()) : "-";
     terminal::print(fmt::format("{:<{}}  {:>9.{}f}  {:>9.{}f}  {:>9.{}f}  {:>9}  {:>9}  {:>14}\n",
                                 std::filesystem::path(r.file).filename().string(), width, micro.precision,
                                 s.digits, micro.recall, s.digits, micro.f1, s.digits, micro.support,
-                                r.report.sentences, unknown));
+                                r.found.report.sentences, unknown));
   }
 }
 
@@ -162,7 +164,8 @@ void print_table(const std::vector<result>& results, const settings& s) {
 void print_json(const std::vector<result>& results) {
   onoma::json list = onoma::json::array();
   for (const auto& r : results) {
-    auto entry = onoma::to_json(r.report);
+    auto entry = onoma::to_json(r.found.report);
+    if (!r.found.more_json.is_null()) entry["nesting"] = r.found.more_json;
     entry["file"] = r.file;
     if (r.pieces) {
       entry["pieces"] = r.pieces->pieces;
@@ -188,7 +191,7 @@ int evaluate(const settings& s, const messages& say) {
     if (s.json) {
       terminal::print(onoma::json_line(onoma::to_json(report)) + "\n");
     } else {
-      print_report(report, s);
+      print_report({report, ""}, s);
     }
     return done;
   }
@@ -196,13 +199,13 @@ int evaluate(const settings& s, const messages& say) {
   if (s.json) {
     print_json(results);
   } else if (results.size() == 1) {
-    print_report(results.front().report, s);
+    print_report(results.front().found, s);
   } else {
     print_table(results, s);
     for (const auto& r : results) {
       if (!s.confusion) break;
       terminal::print("\n" + r.file + "\n");
-      print_report(r.report, s);
+      print_report(r.found, s);
     }
   }
   return done;
@@ -234,7 +237,8 @@ subcommand add_evaluate(CLI::App& root) {
                              "  onoma evaluate --gold test.conll --predicted tagged.conll --mode strict");
   auto* model = app.add_option("-m,--model", s->model, "Model folder, or the file of a classical model");
   auto* data = app.add_option("-d,--data,files", s->data,
-                              "Annotated sentences in CoNLL columns, or Universal NER's .iob2");
+                              "Annotated sentences in CoNLL columns, or Universal NER's .iob2; for a\n"
+                              "model of spans also JSON lines of words with spans");
   auto* gold = app.add_option("--gold", s->gold, "CoNLL file with the true tags");
   auto* predicted = app.add_option("--predicted", s->predicted,
                                    "CoNLL file with predicted tags (onoma tag --conll writes it)");

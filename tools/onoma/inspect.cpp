@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <type_traits>
@@ -52,7 +53,7 @@ void with_head_of(const onoma::encoder_config& config, Use&& use) {
   onoma::with_head<backend>(config.head, [&](auto head) {
     using type = typename decltype(head)::type;
     onoma::check(config.head == type::kind, onoma::error_code::unsupported, "config.json: 'onoma': 'head'",
-                 "a head of kind 'token' or 'crf'", ("'" + config.head + "'").c_str());
+                 "a head of kind 'token', 'crf' or 'span'", ("'" + config.head + "'").c_str());
     use(head);
   });
 }
@@ -183,7 +184,14 @@ class inspection {
     typename model::batch_type batch;
     const index_t length = std::min<index_t>(128, config_->max_length());
     const std::vector<std::int32_t> ids(static_cast<std::size_t>(length), 0);
-    for (int i = 0; i < 8; ++i) batch.add(ids, ids);
+    typename model::targets::item item;
+    if constexpr (onoma::span_scoring_head<Head>) {
+      item.words.resize(ids.size());
+      std::iota(item.words.begin(), item.words.end(), 0);  // every token a word
+    } else {
+      item = ids;
+    }
+    for (int i = 0; i < 8; ++i) batch.add(ids, item);
     const auto memory = model::measure_training(*config_, device, batch);
     all_["memory"]["training"] = {{"tokens", 8 * length},
                                   {"parameters", memory.parameters},
@@ -265,8 +273,13 @@ void print_model(const onoma::json& all) {
     line("labels", fmt::format("{}: {}", all["labels"].size(), list(all["labels"])));
   }
   if (all.contains("head_settings")) {
-    line("head", "labels the words of a text together, by the rules of " +
-                     all["head_settings"]["scheme"].get<std::string>());
+    const auto& own = all["head_settings"];
+    if (own.contains("scheme")) {
+      line("head", "labels the words of a text together, by the rules of " + own["scheme"].get<std::string>());
+    } else {
+      line("head", fmt::format("finds spans of up to {} words, {}", own["width"].get<index_t>(),
+                               own["decoding"].get<std::string>()));
+    }
   }
   if (!all.contains("weights")) return;
   const auto& w = all["weights"];

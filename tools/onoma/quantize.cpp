@@ -1,6 +1,7 @@
 /// onoma quantize: writes a model folder with 8-bit integer or bfloat16 weights, and measures the loss.
 #include "command.hpp"
 #include "corpus.hpp"
+#include "scoring.hpp"
 #include "folders.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
@@ -8,7 +9,6 @@
 #include <onoma/models/head_kind.hpp>
 #include <onoma/models/quantize.hpp>
 #include <onoma/models/session.hpp>
-#include <onoma/predict/evaluate.hpp>
 #include <onoma/text/files/load.hpp>
 
 #include <algorithm>
@@ -39,8 +39,8 @@ struct measurement {
 
 /// Entity F1 on the sentences, and the speed of the faster of two passes.
 template <class Head>
-measurement measure_with(const std::string& folder, const std::vector<onoma::sentence>& sentences,
-                         const settings& s) {
+measurement measure_with(const std::string& folder, const settings& s) {
+  const auto items = scoring_of<Head>::read(s.data, s.columns);
   onoma::thread_pool pool(s.thread_count());
   onoma::cpu_backend backend(pool);
   auto model = onoma::session<onoma::cpu_backend, Head>::load(folder, backend);
@@ -50,17 +50,17 @@ measurement measure_with(const std::string& folder, const std::vector<onoma::sen
   measurement result;
   for (int pass = 0; pass < 2; ++pass) {
     const auto start = std::chrono::steady_clock::now();
-    result.f1 = onoma::evaluate_on(model, tokens, sentences, {}, options).micro.f1;
+    result.f1 = scoring_of<Head>::evaluate(model, tokens, items, {}, options).report.micro.f1;
     const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
     result.sentences_per_second = std::max(result.sentences_per_second,
-                                           static_cast<double>(sentences.size()) / time.count());
+                                           static_cast<double>(items.size()) / time.count());
   }
   return result;
 }
 
-measurement measure(const std::string& folder, const std::vector<onoma::sentence>& sentences, const settings& s) {
+measurement measure(const std::string& folder, const settings& s) {
   return onoma::with_head<onoma::cpu_backend>(onoma::head_kind_of(folder), [&](auto head) {
-    return measure_with<typename decltype(head)::type>(folder, sentences, s);
+    return measure_with<typename decltype(head)::type>(folder, s);
   });
 }
 
@@ -97,10 +97,9 @@ int quantize(const settings& s) {
   // Before anything is written: a bad file, or a model without a head, then leaves no folder.
   check_output_folder(s.output, s.overwrite);
   const bool measured = !s.data.empty();
-  const auto sentences = measured ? read_sentences(s.data, s.columns) : std::vector<onoma::sentence>{};
-  const auto before = measured ? measure(s.model, sentences, s) : measurement{};
+  const auto before = measured ? measure(s.model, s) : measurement{};
   const auto report = onoma::quantize_folder(s.model, s.output, options);
-  const auto after = measured ? measure(s.output, sentences, s) : measurement{};
+  const auto after = measured ? measure(s.output, s) : measurement{};
   if (s.json) {
     onoma::json all = {{"output", s.output},
                        {"format", s.format},

@@ -3,6 +3,7 @@
 #include "corpus.hpp"
 #include "folders.hpp"
 #include "train_classic.hpp"
+#include "train_goals.hpp"
 
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/core/error.hpp>
@@ -38,25 +39,7 @@ namespace {
 
 using onoma::index_t;
 
-struct settings : shared_options {
-  std::string train;
-  std::string dev;
-  std::string test;
-  std::string output;
-  std::string checkpoint;
-  bool overwrite = false;
-  bool resume = false;
-  bool change_learning_rate = false;
-  std::string on_divergence = "stop";
-  index_t divergence_retries = 3;
-  bool recompute = false;
-  bool label_all_tokens = false;
-  std::string head = "token";
-  bool convert_tags = false;
-  index_t log_every = 50;
-  onoma::training_options training;
-  column_options columns;
-};
+using settings = train_settings;
 
 volatile std::sig_atomic_t interrupts = 0;
 
@@ -120,64 +103,6 @@ class reporter {
   onoma::json epochs_ = onoma::json::array();
 };
 
-struct corpora {
-  std::vector<onoma::sentence> train;
-  std::vector<onoma::sentence> dev;
-  std::vector<onoma::sentence> test;
-};
-
-/// Sentences of a file, in BIO if that is asked for.
-std::vector<onoma::sentence> read_corpus(const std::string& path, const settings& s, const messages& say) {
-  if (path.empty()) return {};
-  auto sentences = read_sentences(path, s.columns);
-  const auto guess = onoma::guess_scheme(sentences);
-  if (!s.convert_tags || !guess.scheme || *guess.scheme == onoma::tag_scheme::iob2) return sentences;
-  const auto repairs = onoma::convert_to_bio(sentences, *guess.scheme);
-  say.note("{}: tags converted from {} to BIO{}", path, onoma::to_string(*guess.scheme),
-           repairs > 0 ? ", " + counted(repairs, "tag") + " repaired" : "");
-  return sentences;
-}
-
-corpora read_corpora(const settings& s, const messages& say) {
-  return {read_corpus(s.train, s, say), read_corpus(s.dev, s, say), read_corpus(s.test, s, say)};
-}
-
-/// Counts the labels of all files, and warns of what looks like a slip.
-void check_corpora(const settings& s, const corpora& data, const messages& say) {
-  std::vector<std::pair<std::string, onoma::corpus_check>> checks;
-  const auto look = [&](const char* name, const std::string& file,
-                        const std::vector<onoma::sentence>& sentences) {
-    if (sentences.empty()) return;
-    checks.emplace_back(name, onoma::check_corpus(sentences));
-    auto remarks = checks.back().second.remarks;
-    if (checks.size() > 1) {
-      for (auto& more : onoma::compare_corpora(checks.front().second, checks.back().second)) {
-        remarks.push_back(std::move(more));
-      }
-    }
-    for (const auto& remark : remarks) say.warn(file + ": " + remark);
-    const auto& scheme = checks.back().second.scheme.scheme;
-    if (scheme && *scheme != onoma::tag_scheme::iob2) {
-      say.warn(file + ": tags in " + std::string(onoma::to_string(*scheme)) +
-               ": --convert-tags makes BIO of them");
-    }
-  };
-  look("train", s.train, data.train);
-  look("dev", s.dev, data.dev);
-  look("test", s.test, data.test);
-  say.note("{}", onoma::count_table(checks));
-}
-
-/// Labels of the training data: the model predicts no others.
-onoma::tag_set labels_of(const std::vector<onoma::sentence>& train, const std::string& name) {
-  auto tags = onoma::tag_set::from_tags(onoma::tags_of(train));
-  if (tags.size() < 2) {
-    onoma::fail(onoma::error_code::invalid_argument, "reading " + name,
-                "at least two different tags in their column", "'" + tags.label(0) + "' alone");
-  }
-  return tags;
-}
-
 /// Before hours of training, not after.
 void check_outputs(const settings& s) {
   check_output_folder(s.output, s.overwrite);
@@ -204,11 +129,12 @@ void check_outputs(const settings& s) {
   }
 }
 
+template <class Goal>
 onoma::model_card::part describe(const char* name, const std::string& file,
-                                 const std::vector<onoma::sentence>& sentences) {
+                                 const std::vector<typename Goal::item>& items) {
   onoma::model_card::part part{name, std::filesystem::path(file).filename().string(),
-                               static_cast<index_t>(sentences.size()), 0};
-  for (const auto& sentence : sentences) part.words += static_cast<index_t>(sentence.words.size());
+                               static_cast<index_t>(items.size()), 0};
+  for (const auto& each : items) part.words += Goal::words(each);
   return part;
 }
 
@@ -232,16 +158,17 @@ onoma::json to_json(const std::vector<onoma::rate_change>& rates) {
   return all;
 }
 
-onoma::model_card make_card(const settings& s, const corpora& data, const onoma::tag_set& tags,
-                            const std::vector<onoma::rate_change>& rates) {
+template <class Goal>
+onoma::model_card make_card(const settings& s, const corpora<typename Goal::item>& data,
+                            const std::vector<std::string>& labels, const std::vector<onoma::rate_change>& rates) {
   onoma::model_card card;
   card.name = folder_name(s.output);
   card.encoder = folder_name(s.model);
-  card.labels = tags.labels();
+  card.labels = labels;
   card.word_rules = true;
-  card.data.push_back(describe("train", s.train, data.train));
-  if (!s.dev.empty()) card.data.push_back(describe("dev", s.dev, data.dev));
-  if (!s.test.empty()) card.data.push_back(describe("test", s.test, data.test));
+  card.data.push_back(describe<Goal>("train", s.train, data.train));
+  if (!s.dev.empty()) card.data.push_back(describe<Goal>("dev", s.dev, data.dev));
+  if (!s.test.empty()) card.data.push_back(describe<Goal>("test", s.test, data.test));
   const auto& t = s.training;
   const auto add = [&](const char* name, const auto& value) {
     card.settings.emplace_back(name, fmt::format("{}", value));
@@ -261,6 +188,11 @@ onoma::model_card make_card(const settings& s, const corpora& data, const onoma:
   add("tokens per example", t.data.max_length);
   add("every piece of a word labelled", s.label_all_tokens);
   add("head", s.head);
+  if (s.head == "span") {
+    add("words of the longest span", s.spans.width);
+    add("part of the spans without a label", s.spans.negatives);
+    add("spans beside each other", s.span_decoding);
+  }
   add("seed", t.batch.seed);
   return card;
 }
@@ -271,26 +203,27 @@ class run {
   run(const settings& s, const messages& say)
       : s_(s),
         say_(say),
-        data_(read_corpora(s, say)),
-        tags_(labels_of(data_.train, s.train)),
+        data_{read(s.train), read(s.dev), read(s.test)},
+        labels_(goal::labels(data_.train, s.train)),
         tokens_(onoma::load_tokenizer(s.model)),
         pool_(s.thread_count()),
         backend_(pool_),
         model_(model_type::load(
-            s.model, tags_.labels(), backend_,
-            {.seed = s.training.batch.seed, .replace_head = true, .recompute = s.recompute,
-             .verify = onoma::verification_from_name(s.verify)})) {
+            s.model, labels_, backend_,
+            {.seed = s.training.batch.seed, .replace_head = true, .head = goal::head_settings(s),
+             .recompute = s.recompute, .verify = onoma::verification_from_name(s.verify)})) {
     tokens_ = tokens_.for_table(model_.config().vocabulary);
-    check_corpora(s, data_, say_);
+    goal::check(s, data_, say_);
     say_.note("{}, {}, {:.1f} million parameters{}, {}",
-              counted(static_cast<index_t>(data_.train.size()), "sentence"), counted(tags_.size(), "label"),
+              counted(static_cast<index_t>(data_.train.size()), "sentence"),
+              counted(static_cast<index_t>(labels_.size()), "label"),
               static_cast<double>(model_.parameters().layout().size()) / 1e6,
               model_.report().initialised.empty() ? "" : ", new classification head",
               counted(s.thread_count(), "thread"));
   }
 
   int operator()() {
-    onoma::trainer trainer(model_, tokens_, data_.train, data_.dev, s_.training);
+    trainer_type trainer(model_, goal::make(model_, tokens_, data_, s_, say_), s_.training);
     auto space = onoma::reserve_for_folder(s_.output, model_.save_size());
     if (s_.resume && !onoma::checkpoint_store::states(s_.checkpoint).empty()) resume(trainer);
     std::signal(SIGINT, on_interrupt);
@@ -308,6 +241,7 @@ class run {
     const bool is_best = result.stopped ? trainer.use_best() : result.position.best_epoch > 0;
     if (is_best) say_.note("The model has the weights of epoch {}, the best", result.position.best_epoch);
     space.clear();
+    if (!result.stopped) goal::finish(trainer.task(), model_);
     model_.save(s_.output);  // before the scores, which take time: nothing is lost by an interrupt
     finish(result, report);
     say_.note("\nSaved {}", s_.output);
@@ -316,7 +250,13 @@ class run {
 
  private:
   using model_type = onoma::trainable_model<onoma::cpu_backend, Head>;
-  using trainer_type = onoma::trainer<model_type, onoma::tagging_task>;
+  using goal = goal_of<Head>;
+  using items = std::vector<typename goal::item>;
+  using trainer_type = onoma::trainer<model_type, typename goal::task>;
+
+  [[nodiscard]] items read(const std::string& path) const {
+    return path.empty() ? items{} : goal::read(path, s_, say_);
+  }
 
   void resume(trainer_type& trainer) {
     const auto from = trainer.resume(s_.checkpoint, {.change_learning_rate = s_.change_learning_rate});
@@ -341,7 +281,7 @@ class run {
 
   /// Scores, what --json prints, and the folder's README.md. Of a run that was stopped, without scores.
   void finish(const onoma::training_result& result, const reporter& report) {
-    auto card = make_card(s_, data_, tags_, result.position.rate_changes);
+    auto card = make_card<goal>(s_, data_, labels_, result.position.rate_changes);
     onoma::json summary = {{"seed", s_.training.batch.seed},
                            {"threads", s_.thread_count()},
                            {"steps", result.position.step},
@@ -353,16 +293,17 @@ class run {
                            {"losses", result.losses},
                            {"rate_changes", to_json(result.position.rate_changes)},
                            {"passed_over", result.passed_over}};
-    const auto evaluate = [&](const char* name, const std::vector<onoma::sentence>& sentences) {
-      if (sentences.empty() || result.stopped) return;
-      const auto scores = onoma::evaluate_on(model_, tokens_, sentences, {},
-                                             {.max_length = s_.training.data.max_length});
+    const auto evaluate = [&](const char* name, const items& of) {
+      if (of.empty() || result.stopped) return;
+      auto [scores, more, more_json] =
+          goal::evaluate(model_, tokens_, of, {}, {.max_length = s_.training.data.max_length});
       summary[name] = onoma::to_json(scores);
+      if (!more_json.is_null()) summary[name]["nesting"] = std::move(more_json);
       if (!s_.json) {
-        terminal::print(
-            fmt::format("\n{}: {}\n\n{}", name, onoma::summary(scores), onoma::to_text(scores, 4)));
+        terminal::print(fmt::format("\n{}: {}\n\n{}{}{}", name, onoma::summary(scores), onoma::to_text(scores, 4),
+                                    more.empty() ? "" : "\n" + more, more.empty() ? "" : "\n"));
       }
-      card.scores.push_back({name, scores});
+      card.scores.push_back({name, std::move(scores)});
     };
     evaluate("dev", data_.dev);
     evaluate("test", data_.test);
@@ -372,8 +313,8 @@ class run {
 
   const settings& s_;
   const messages& say_;
-  corpora data_;
-  onoma::tag_set tags_;
+  corpora<typename goal::item> data_;
+  std::vector<std::string> labels_;
   onoma::tokenizer tokens_;
   onoma::thread_pool pool_;
   onoma::cpu_backend backend_;
@@ -407,15 +348,45 @@ void add_recipe(CLI::App& app, settings& s, CLI::Option* dev) {
   add("--patience", t.patience, "Stop after so many epochs without a better dev F1; 0: never")->needs(dev);
   add("--seed", t.batch.seed, "The same seed gives the same model");
   app.add_option("--head", s.head,
-                 "What labels words: token, each by itself, or crf, all of a\n"
+                 "What is labelled: token, each word by itself; crf, all of a\n"
                  "sentence together, never with tags that follow each other\n"
-                 "against their scheme")
-      ->check(CLI::IsMember({"token", "crf"}))
+                 "against their scheme; span, spans of words, which may overlap")
+      ->check(CLI::IsMember({"token", "crf", "span"}))
       ->capture_default_str()
       ->group("Recipe");
   app.add_flag("--label-all-tokens", s.label_all_tokens,
                "Train on every piece of a word, not on the first alone")
       ->group("Recipe");
+}
+
+void add_spans(CLI::App& app, settings& s) {
+  constexpr const char* group = "Recipe";
+  app.add_option("--span-width", s.spans.width, "With --head span: words of the longest span that is looked at")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--span-decoding", s.span_decoding,
+                 "With --head span: which may stand beside each other: flat, none\n"
+                 "that share words; nested, none that cross; free, any")
+      ->check(CLI::IsMember({"flat", "nested", "free"}))
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--span-negatives", s.spans.negatives,
+                 "With --head span: part of those without a label that each step\n"
+                 "learns from")
+      ->capture_default_str()
+      ->group(group);
+}
+
+/// Options that mean nothing for the head are a mistake.
+void check_head(const CLI::App& app, const settings& s) {
+  const bool spans = s.head == "span";
+  for (const char* name : {"--span-width", "--span-decoding", "--span-negatives"}) {
+    if (!spans && app.count(name) > 0) throw usage_error{std::string(name) + " needs --head span"};
+  }
+  for (const char* name : {"--label-all-tokens", "--convert-tags"}) {
+    if (spans && app.count(name) > 0) throw usage_error{std::string(name) + " is for tags: not with --head span"};
+  }
 }
 
 void add_running(CLI::App& app, settings& s) {
@@ -490,6 +461,7 @@ subcommand add_train(CLI::App& root) {
   app.add_option("-o,--output,--out", s->output, "Folder to save the model in; with --classic a file")->required();
   app.add_flag("--overwrite", s->overwrite, "Write into a folder that is not empty, over another checkpoint");
   add_recipe(app, *s, dev);
+  add_spans(app, *s);
   add_running(app, *s);
   add_columns(app, s->columns);
   app.add_flag("--convert-tags", s->convert_tags,
@@ -501,6 +473,7 @@ subcommand add_train(CLI::App& root) {
               if (s->model.empty() || s->train.empty()) {
                 throw usage_error{"--encoder and --train, or --classic, is required"};
               }
+              check_head(app, *s);
               return train(*s, messages("onoma train", s->quiet));
             }
             check_classic_options(app);

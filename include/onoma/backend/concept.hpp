@@ -243,8 +243,7 @@ concept chain_training_backend =
 };
 
 /// What a head that scores spans of words needs beside the functions of inference (core/span_scores.hpp). The
-/// offsets of sequences, which hold at least one word each, lie in backend memory. What a span gets does not depend
-/// on the other sequences of its batch.
+/// offsets of sequences lie in backend memory. What a span gets does not depend on the other sequences of its batch.
 template <class B>
 concept span_backend =
     inference_backend<B> &&

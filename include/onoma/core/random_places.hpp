@@ -36,4 +36,7 @@ inline constexpr std::uint64_t head_dropout = 1;        ///< On what a head read
 /// The order of a data set's examples.
 inline constexpr std::uint64_t example_order = std::uint64_t{1} << 41;
 
+/// Which spans without a label a step learns from.
+inline constexpr std::uint64_t negative_spans = example_order + 1;
+
 }  // namespace onoma::inline ONOMA_ABI::random_place

@@ -32,6 +32,18 @@ struct document {
   bool continues = false;  ///< goes on where the document before it ends: a later sentence of one text
 };
 
+/// The words of a document, each by itself. @throws onoma::error (invalid_argument) for a text that is not split.
+[[nodiscard]] inline std::vector<std::string> words_of(const document& d) {
+  check(!d.words.empty() || d.text.empty(), error_code::invalid_argument, "words of a document",
+        "one that is split into words", "none");
+  std::vector<std::string> words;
+  words.reserve(d.words.size());
+  for (const auto word : d.words) {
+    words.push_back(d.text.substr(static_cast<std::size_t>(word.begin), static_cast<std::size_t>(word.size())));
+  }
+  return words;
+}
+
 /// Checks a document whose spans are known in bytes, and fills in what follows from these: surfaces, places
 /// in code points and UTF-16 units, and in a document with words the first and last word that a span
 /// touches (`last` is before `first` where it touches none).

@@ -128,10 +128,7 @@ struct tag_view {
 [[nodiscard]] inline sentence to_sentence(const document& d, tag_scheme scheme = tag_scheme::iob2) {
   sentence s;
   s.tags = tags_of(d, scheme);
-  for (const auto word : d.words) {
-    s.words.push_back(
-        d.text.substr(static_cast<std::size_t>(word.begin), static_cast<std::size_t>(word.size())));
-  }
+  s.words = words_of(d);
   s.begins_document = !d.continues;
   s.line = d.origin.line;
   return s;

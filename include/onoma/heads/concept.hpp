@@ -53,14 +53,34 @@ struct training_batch {
   }
 };
 
+/// Which tokens of a batch begin words that a head reads.
+struct word_rows {
+  std::vector<std::int32_t> rows;           ///< [M] numbers of tokens in the batch, ascending
+  std::vector<std::int32_t> offsets = {0};  ///< [B + 1] words of each sequence, among `rows`
+
+  /// Takes all words out.
+  void clear() {
+    rows.clear();
+    offsets.assign(1, 0);
+  }
+  /// Appends a sequence that begins with token `first` of the batch: which of its tokens begin words.
+  void add(index_t first, std::span<const std::int32_t> of_sequence) {
+    for (const auto token : of_sequence) rows.push_back(static_cast<std::int32_t>(first) + token);
+    offsets.push_back(static_cast<std::int32_t>(rows.size()));
+  }
+  /// Where each sequence begins; a view of this, until it changes.
+  [[nodiscard]] sequences layout() const {
+    return sequences::of({offsets.data(), static_cast<index_t>(offsets.size())});
+  }
+};
+
 /// What stands on an encoder. A head owns parameters, knows which hidden states it reads, and has forward,
 /// loss and backward as neighbours; it never dereferences a tensor.
 ///
 /// `wanted(batch, rows)` fills `rows` with the ascending numbers of the tokens that the loss reads, or
 /// leaves it empty where it reads all. `check(batch)` throws for targets that are not the head's and returns
-/// how many the loss counts. `scores` [M, columns] are what inference downloads, from hidden states [M, H],
-/// which it may overwrite; `normalise` makes probabilities of them, in place. `forward_loss` takes the wanted
-/// hidden states and keeps what `backward` reads, which returns their gradient [M, H] from scratch.
+/// how many the loss counts. `forward_loss` takes the wanted hidden states and keeps what `backward` reads, which
+/// returns their gradient [M, H] from scratch. What inference asks of a head is below.
 ///
 /// A head may also have `settings()`, a JSON object that config.json keeps under its kind and `head_settings::own`
 /// brings back.
@@ -75,14 +95,33 @@ concept encoder_head = requires(
   /// may stand there instead. Other tensors of a head are used where a checkpoint without one has them.
   { H::tensor_prefixes } -> std::convertible_to<std::span<const std::string_view>>;
   requires std::constructible_from<H, const head_settings&>;
-  { head.columns() } -> std::same_as<index_t>;
   { head.check(batch) } -> std::same_as<index_t>;
   { head.wanted(batch, rows) };
-  { head.scores(run, m) } -> std::same_as<mat<typename B::scalar>>;
-  { head.normalise(run, m) };
   { head.forward_loss(run, batch, m, divisor, saved) } -> std::same_as<loss_result>;
   { head.backward(run, saved) } -> std::same_as<mat<typename B::scalar>>;
 };
+
+/// A head that scores each token. `scores` [M, columns] are what inference downloads, from hidden states [M, H], which
+/// it may overwrite; `normalise` makes probabilities of them, in place.
+template <class H, class B = typename H::backend_type>
+concept token_scoring_head =
+    encoder_head<H, B> && requires(const H& head, const pass<B>& run, mat<typename B::scalar> m) {
+      { head.columns() } -> std::same_as<index_t>;
+      { head.scores(run, m) } -> std::same_as<mat<typename B::scalar>>;
+      { head.normalise(run, m) };
+    };
+
+/// A head that scores the spans of the words of sequences, from the hidden states [M, H] of the tokens that begin the
+/// words. `words` are the sequences, in backend memory; row n of `scores` [M, columns] has those of the spans that
+/// begin with word n, `labels` of them for each width from one word on.
+template <class H, class B = typename H::backend_type>
+concept span_scoring_head =
+    encoder_head<H, B> &&
+    requires(const H& head, const pass<B>& run, mat<typename B::scalar> m, const sequences& words) {
+      { head.columns() } -> std::same_as<index_t>;
+      { head.scores(run, m, words) } -> std::same_as<mat<typename B::scalar>>;
+      { head.normalise(run, m) };
+    };
 
 /// A head that config.json keeps settings of.
 template <class H>
@@ -95,7 +134,7 @@ concept head_with_settings = requires(const H& head) {
 /// of several sequences, none of them empty; all are in host memory.  (run, scores, words, labels, confidences)
 template <class H, class B = typename H::backend_type>
 concept word_decoding_head =
-    encoder_head<H, B> &&
+    token_scoring_head<H, B> &&
     requires(const H& head, const pass<B>& run, mat<const typename B::scalar> scores, const sequences& words,
              vec<std::int32_t> labels, vec<typename B::scalar> confidences) {
       { head.decode(run, scores, words, labels, confidences) };

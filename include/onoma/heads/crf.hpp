@@ -111,7 +111,7 @@ class crf_head {
   using targets = token_targets;      ///< what the loss compares with
 
   static constexpr std::string_view kind = "crf";                          ///< its name in config.json
-  static constexpr std::string_view prefixes[] = {"classifier.", "crf."};  ///< of the names of its tensors
+  static constexpr std::string_view prefixes[] = {"classifier.", "crf.", "span."};  ///< of the names of its tensors
   /// The same as a span, for `checkpoint_map`
   static constexpr std::span<const std::string_view> tensor_prefixes = prefixes;
 

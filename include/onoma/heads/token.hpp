@@ -97,7 +97,7 @@ class token_head {
 
   static constexpr std::string_view kind = "token";  ///< its name in config.json
   /// Of the names of its tensors, and of those of a `crf_head` beside them
-  static constexpr std::string_view prefixes[] = {"classifier.", "crf."};
+  static constexpr std::string_view prefixes[] = {"classifier.", "crf.", "span."};
   /// The same as a span, for `checkpoint_map`
   static constexpr std::span<const std::string_view> tensor_prefixes = prefixes;
 

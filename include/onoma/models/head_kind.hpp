@@ -2,6 +2,7 @@
 #pragma once
 
 #include <onoma/heads/crf.hpp>
+#include <onoma/heads/span.hpp>
 #include <onoma/heads/token.hpp>
 #include <onoma/io/json.hpp>
 #include <onoma/io/manifest.hpp>
@@ -26,7 +27,9 @@ namespace onoma::inline ONOMA_ABI {
 /// Calls `use(std::type_identity<Head>())` with the type of the head of this kind, and returns what it returns. A kind
 /// that onoma does not have gets `token_head`, whose models refuse a folder of another kind by name.
 template <chain_backend B, class Use>
+  requires span_backend<B>
 decltype(auto) with_head(std::string_view kind, Use&& use) {
+  if (kind == span_head<B>::kind) return std::forward<Use>(use)(std::type_identity<span_head<B>>());
   if (kind == crf_head<B>::kind) return std::forward<Use>(use)(std::type_identity<crf_head<B>>());
   return std::forward<Use>(use)(std::type_identity<token_head<B>>());
 }

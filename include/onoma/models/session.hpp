@@ -57,14 +57,52 @@ class session {
   /// The head's scores, [N, columns] (of token labels: logits before the softmax), in host memory: valid
   /// until the next call.
   /// @throws onoma::error (out_of_range) for an id outside the vocabulary or a sequence that is too long.
-  [[nodiscard]] mat<const scalar> logits(const token_batch& batch) {
+  [[nodiscard]] mat<const scalar> logits(const token_batch& batch)
+    requires token_scoring_head<Head>
+  {
     return infer(batch, [](const pass<B>&, mat<scalar>) {});
   }
 
   /// Probabilities, [N, columns] (of token labels: each row sums to 1); otherwise as `logits`.
-  [[nodiscard]] mat<const scalar> probabilities(const token_batch& batch) {
+  [[nodiscard]] mat<const scalar> probabilities(const token_batch& batch)
+    requires token_scoring_head<Head>
+  {
     return infer(batch,
                  [&](const pass<B>& run, mat<scalar> scores) { model_->head().normalise(run, scores); });
+  }
+
+  /// Probabilities of the labels of spans, [M, columns] for the words that begin with the tokens `words`; see
+  /// `span_scoring_head`. Those of spans beyond the end of a sequence mean nothing. Otherwise as `logits`.
+  [[nodiscard]] mat<const scalar> span_probabilities(const token_batch& batch, const word_rows& words)
+    requires span_scoring_head<Head>
+  {
+    const exclusive::use used(in_use_, "session", one_each);
+    input_.set(batch, config());
+    const index_t columns = model_->head().columns();
+    host_.resize(words.rows.size() * static_cast<std::size_t>(columns));
+    std::vector<std::int32_t> rows;
+    std::vector<std::int32_t> offsets;
+    for_each_part(batch, [&](index_t first, index_t last) {
+      const auto begin = words.offsets[static_cast<std::size_t>(first)];
+      const auto end = words.offsets[static_cast<std::size_t>(last)];
+      if (begin == end) return;
+      offsets.assign(words.offsets.begin() + first, words.offsets.begin() + last + 1);
+      for (auto& offset : offsets) offset -= begin;
+      rows.assign(words.rows.begin() + begin, words.rows.begin() + end);
+      for (auto& row : rows) row -= static_cast<std::int32_t>(batch.layout().begin(first));
+      const vec<const std::int32_t> of_words{offsets.data(), static_cast<index_t>(offsets.size())};
+      workspace_->run(true, [&](arena& activations, arena& scratch) {
+        const pass<B> run{*device_, activations, scratch, false, {}};
+        auto input = input_.upload(run, first, last);
+        input.wanted = run.upload({rows.data(), static_cast<index_t>(rows.size())});
+        const sequences uploaded{run.upload(of_words), sequences::of(of_words).longest};
+        const auto hidden = model_->body().forward(run, input, saved_);
+        const auto scores = model_->head().scores(run, hidden, uploaded);
+        model_->head().normalise(run, scores);
+        device_->download(vec<const scalar>{scores.data, scores.rows * scores.cols}, host_.data() + begin * columns);
+      });
+    });
+    return checked(static_cast<index_t>(words.rows.size()), columns);
   }
 
   /// Labels the words of sequences together, by the first tokens of words: see `word_decoding_head`. All views are in
@@ -73,7 +111,7 @@ class session {
                     vec<scalar> confidences)
     requires word_decoding_head<Head>
   {
-    const exclusive::use used(in_use_, "session", "a session for each thread, over one model");
+    const exclusive::use used(in_use_, "session", one_each);
     workspace_->run(true, [&](arena& activations, arena& scratch) {
       const pass<B> run{*device_, activations, scratch, false, {}};
       model_->head().decode(run, scores, words, labels, confidences);
@@ -110,13 +148,9 @@ class session {
     }
   }
 
-  template <class Finish>
-  mat<const scalar> infer(const token_batch& batch, Finish&& finish) {
-    const exclusive::use used(in_use_, "session", "a session for each thread, over one model");
-    input_.set(batch, config());
-    const index_t columns = model_->head().columns();
-    host_.resize(static_cast<std::size_t>(batch.tokens() * columns));
-    // In parts of whole sequences, each in the part that its first token falls in.
+  /// f(first, last) for parts of whole sequences, each in the part that its first token falls in.
+  template <class F>
+  void for_each_part(const token_batch& batch, F f) const {
     const auto layout = batch.layout();
     const index_t most = device_->rows_at_once(2 * config().hidden + config().inner);
     const index_t parts = (batch.tokens() + most - 1) / most;
@@ -124,26 +158,43 @@ class session {
     for (index_t part = 0; part < parts; ++part) {
       const index_t first = last;
       while (last < layout.count() && layout.begin(last) * parts / batch.tokens() <= part) ++last;
-      if (first == last) continue;
+      if (first < last) f(first, last);
+    }
+  }
+
+  template <class Finish>
+  mat<const scalar> infer(const token_batch& batch, Finish&& finish) {
+    const exclusive::use used(in_use_, "session", one_each);
+    input_.set(batch, config());
+    const index_t columns = model_->head().columns();
+    host_.resize(static_cast<std::size_t>(batch.tokens() * columns));
+    for_each_part(batch, [&](index_t first, index_t last) {
       workspace_->run(true, [&](arena& activations, arena& scratch) {
         const pass<B> run{*device_, activations, scratch, false, {}};
         const auto hidden = model_->body().forward(run, input_.upload(run, first, last), saved_);
         const auto scores = model_->head().scores(run, hidden);
         finish(run, scores);
         device_->download(vec<const scalar>{scores.data, scores.rows * scores.cols},
-                          host_.data() + layout.begin(first) * columns);
+                          host_.data() + batch.layout().begin(first) * columns);
       });
-    }
+    });
+    return checked(batch.tokens(), columns);
+  }
+
+  /// What `host_` holds. @throws onoma::error as `encoder_model::refuse_scores`.
+  [[nodiscard]] mat<const scalar> checked(index_t rows, index_t columns) const {
     const std::span<const scalar> scores(host_.data(), host_.size());
     if (!all_finite(scores)) {
-      for (index_t n = 0; n < batch.tokens(); ++n) {
+      for (index_t n = 0; n < rows; ++n) {
         if (!all_finite(scores.subspan(static_cast<std::size_t>(n * columns), static_cast<std::size_t>(columns)))) {
           model_->refuse_scores(n);
         }
       }
     }
-    return {host_.data(), batch.tokens(), columns};
+    return {host_.data(), rows, columns};
   }
+
+  static constexpr const char* one_each = "a session for each thread, over one model";
 
   std::shared_ptr<const model_type> model_;
   B* device_;

@@ -138,9 +138,15 @@ class trainable_model {
     return *session_;
   }
   /// As those of a session with these weights.
-  [[nodiscard]] mat<const scalar> logits(const token_batch& batch) { return inference().logits(batch); }
+  [[nodiscard]] mat<const scalar> logits(const token_batch& batch)
+    requires token_scoring_head<Head>
+  {
+    return inference().logits(batch);
+  }
   /// See `session::probabilities`.
-  [[nodiscard]] mat<const scalar> probabilities(const token_batch& batch) {
+  [[nodiscard]] mat<const scalar> probabilities(const token_batch& batch)
+    requires token_scoring_head<Head>
+  {
     return inference().probabilities(batch);
   }
   /// See `session::hidden_states`.

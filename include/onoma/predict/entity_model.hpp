@@ -17,7 +17,7 @@ namespace onoma::inline ONOMA_ABI {
 
 /// The entities of one text, and what happened on the way to them.
 struct tagged_text {
-  std::vector<entity> entities;  ///< in the order of the text
+  std::vector<entity> entities;  ///< in the order of the text; those that hold others before these
   index_t windows = 1;             ///< > 1: the text was longer than the model takes
   index_t repairs = 0;             ///< I- tags that continued nothing and opened an entity
   index_t unknown_tokens = 0;      ///< pieces that the vocabulary does not have

@@ -1,4 +1,4 @@
-/// An encoder with a token head as a finder of entities: text in, entities out.
+/// An encoder with a head as a finder of entities: text in, entities out.
 #pragma once
 
 #include <onoma/core/cancellation.hpp>
@@ -13,6 +13,7 @@
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/predict/entity_model.hpp>
 #include <onoma/predict/limits.hpp>
+#include <onoma/predict/spans.hpp>
 #include <onoma/predict/windows.hpp>
 #include <onoma/text/batch_tokenizer.hpp>
 #include <onoma/text/tokenizer.hpp>
@@ -38,7 +39,7 @@ struct tagger_options {
   prediction_options windows{};              ///< how texts are cut and batched
 };
 
-/// `Session` runs a model for token labels (models/session.hpp).
+/// `Session` runs a model for labels of tokens, or of spans (models/session.hpp).
 template <class Session>
 class token_tagger final : public entity_model {
  public:
@@ -72,7 +73,7 @@ class token_tagger final : public entity_model {
         device_(std::move(own)),
         session_(shared_->model, *device_.backend),
         tokens_(shared_->tokens, device_.executor) {
-    check(labels_words() || !decodes_words<Session>, error_code::invalid_argument, "a model whose head labels words",
+    check(labels_words() || !together, error_code::invalid_argument, "a model whose head labels words",
           "the aggregation 'word'", "one of pieces");
     if (shared_->rules) finder_.emplace(*shared_->rules);
     stop_ = shared_->options.windows.stop;
@@ -115,9 +116,11 @@ class token_tagger final : public entity_model {
     results.reserve(texts.size());
     for (std::size_t first = 0; first < texts.size();) {
       call.check();
-      if (is_long(texts[first])) {
-        results.push_back(tag_in_parts(texts[first++], call));
-        continue;
+      if constexpr (!together) {
+        if (is_long(texts[first])) {
+          results.push_back(tag_in_parts(texts[first++], call));
+          continue;
+        }
       }
       const auto some = texts.subspan(first, count_together(texts.subspan(first)));
       auto found = finder_ ? tag_by_rules(some, call) : tag_by_tokenizer(some, call);
@@ -148,6 +151,9 @@ class token_tagger final : public entity_model {
   }
 
  private:
+  /// Whether the words of a text are labelled together, or spans of them.
+  static constexpr bool together = decodes_words<Session> || scores_spans<Session>;
+
   // Bytes of memory for each byte of a text, set above what bert-tiny took for English (263 whole), Chinese and
   // combining marks (34 in parts), results not counted in parts. An estimate, not a bound.
   static constexpr index_t per_byte_whole = 320;
@@ -161,7 +167,7 @@ class token_tagger final : public entity_model {
   }
   /// Whether a text is long, and can be scored while it is read.
   [[nodiscard]] bool is_long(const std::string& text) const {
-    if (decodes_words<Session>) return false;  // its words are labelled together
+    if (together) return false;
     if (static_cast<index_t>(text.size()) < windows().long_text) return false;
     const bool moves_words = !finder_ && labels_words() && tokens_.get().has_space_words();
     return !moves_words && tokens_.get().reads_in_parts(finder_.has_value());
@@ -182,7 +188,9 @@ class token_tagger final : public entity_model {
   }
 
   /// As `tag_by_rules` and `tag_by_tokenizer`, batch after batch, each of which goes before the next comes.
-  [[nodiscard]] tagged_text tag_in_parts(const std::string& text, call_limits& call) {
+  [[nodiscard]] tagged_text tag_in_parts(const std::string& text, call_limits& call)
+    requires(!together)
+  {
     tagged_text result;
     result.windows = 0;
     aggregator entities(text, shared_->tags, aggregation_options());
@@ -280,9 +288,16 @@ class token_tagger final : public entity_model {
 
   [[nodiscard]] std::vector<tagged_text> find_entities(std::span<const std::string> texts,
                                                        std::vector<scored_text>& scored, call_limits& call) {
-    score_windows(session_, std::span(scored), windows().max_tokens, call);
     std::vector<tagged_text> results;
     results.reserve(texts.size());
+    if constexpr (scores_spans<Session>) {
+      const auto found = onoma::find_spans(session_, std::span<const scored_text>(scored),
+                                           span_settings_of(shared_->model->config()), windows().max_tokens, call);
+      for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(make_entities(texts[i], scored[i], found[i]));
+      return results;
+    } else {
+      score_windows(session_, std::span(scored), windows().max_tokens, call);
+    }
     if constexpr (decodes_words<Session>) {
       const auto words = label_texts(session_, std::span<const scored_text>(scored));
       for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(find_entities(texts[i], scored[i], &words[i]));
@@ -290,6 +305,30 @@ class token_tagger final : public entity_model {
       for (std::size_t i = 0; i < texts.size(); ++i) results.push_back(find_entities(texts[i], scored[i], nullptr));
     }
     return results;
+  }
+
+  /// Of spans.
+  [[nodiscard]] tagged_text make_entities(const std::string& text, const scored_text& scored,
+                                          const found_spans& found) const {
+    tagged_text result;
+    result.windows = static_cast<index_t>(scored.windows.size());
+    for (const auto& window : scored.windows) {
+      result.unknown_tokens += std::count(window.ids.begin(), window.ids.end(), tokens_.get().unknown_id());
+    }
+    aggregated entities;
+    for (const auto& s : found.spans) {
+      const auto first = static_cast<std::size_t>(s.begin);
+      const auto last = static_cast<std::size_t>(s.end - 1);
+      entity e;
+      e.label = shared_->tags.label(s.label);
+      e.score = s.score;
+      e.span.bytes = {found.places[first].begin, found.places[last].end};
+      e.first = found.words[first];
+      e.last = found.words[last];
+      entities.entities.push_back(std::move(e));
+    }
+    finish(text, std::move(entities), result);
+    return result;
   }
 
   /// `words`: the labelled words, where the head labels them together.

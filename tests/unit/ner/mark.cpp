@@ -28,7 +28,19 @@ TEST_CASE("entities are marked where they stand") {
   CHECK(onoma::mark_entities("", {}).empty());
 }
 
-TEST_CASE("an entity that begins inside of another is left out") {
+TEST_CASE("entities inside of others are marked there") {
+  const std::string text = "the University of Oslo, Oslo";
+  const std::vector<onoma::entity> entities = {at(text, 0, 28, "X"), at(text, 4, 22, "ORG"), at(text, 18, 22, "LOC"),
+                                               at(text, 18, 22, "X"), at(text, 24, 28, "LOC")};
+  CHECK(onoma::mark_entities(text, entities) == "[the [University of [Oslo|LOC]|ORG], [Oslo|LOC]|X]");
+  const auto outer = std::to_string(onoma::label_color("ORG"));
+  const auto inner = std::to_string(onoma::label_color("LOC"));
+  CHECK(onoma::mark_entities(text, std::vector{entities[1], entities[2]}, onoma::mark_style::colors) ==
+        "the \033[1;" + outer + "mUniversity of \033[1;" + inner + "mOslo\033[0m\033[" + inner +
+            "m|LOC\033[0m\033[1;" + outer + "m\033[0m\033[" + outer + "m|ORG\033[0m, Oslo");
+}
+
+TEST_CASE("an entity that begins inside of another and ends behind it is left out") {
   const std::string text = "New York City";
   const std::vector<onoma::entity> entities = {at(text, 0, 8, "LOC"), at(text, 4, 13, "LOC"),
                                                at(text, 9, 13, "X")};

@@ -1,6 +1,7 @@
 /// The model trains on memory that only the backend can reach; touching it elsewhere is fatal.
 #include <onoma/backend/cpu/backend.hpp>
 #include <onoma/backend/guarded.hpp>
+#include <onoma/heads/span.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/train/adamw.hpp>
 
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <sys/wait.h>
@@ -50,6 +52,32 @@ TEST_CASE("training and inference never touch tensors outside of the backend") {
     onoma::cpu_backend plain;
     CHECK(losses_of(name, device) == losses_of(name, plain));
   }
+}
+
+TEST_CASE("nor does a head of spans") {
+  const auto run = [](auto& device) {
+    using B = std::remove_reference_t<decltype(device)>;
+    auto model = onoma::trainable_model<B, onoma::span_head<B>>::load(
+        std::string(ONOMA_TEST_DATA_DIR) + "/bert-tiny", {"O", "A", "B"}, device,
+        {.replace_head = true, .head = {{"width", 3}, {"size", 8}, {"negatives", 0.5}}});
+    onoma::adamw optimizer(model.parameters());
+    onoma::span_batch batch;
+    batch.add(std::vector<std::int32_t>{2, 9, 30, 60, 3}, {{1, 2, 3}, {{0, 1, 2}, {1, 1, 1}}});
+    batch.add(std::vector<std::int32_t>{2, 41, 3}, {{1}, {}});
+    std::vector<double> numbers;
+    for (int i = 0; i < 3; ++i) {
+      numbers.push_back(model.forward_loss(batch).mean());
+      model.backward();
+      onoma::clip_grad_norm(model.parameters(), 1.0);
+      optimizer.step(1e-3);
+    }
+    const auto found = model.inference().span_probabilities(batch.tokens, batch.targets.words);
+    for (const float p : found.row(0)) numbers.push_back(static_cast<double>(p));
+    return numbers;
+  };
+  guarded device;
+  onoma::cpu_backend plain;
+  CHECK(run(device) == run(plain));
 }
 
 TEST_CASE("the guard checks what the host says about sequences") {

@@ -23,6 +23,7 @@ void for_each_word(const workbench& own, const sequences& batch, F f) {
   });
 }
 
+/// Each word's row is one task.
 inline void span_scores(const workbench& own, const span_operands<float>& o, const sequences& batch,
                         mat<float> scores) {
   for_each_word(own, batch, [&](index_t n, index_t /*before*/, index_t left) {
