@@ -1,8 +1,9 @@
 /// A libFuzzer target for the readers of safetensors, CoNLL, config.json, vocab.txt, vocab.json with merges.txt, rules,
-/// and gazetteers as text and compiled.
+/// gazetteers as text and compiled, and classical models.
 ///
 /// Built and run by tests/fuzz/CMakeLists.txt.
 /// The first byte of an input says which reader; seeds are files of tests/golden/data and examples/data.
+#include <onoma/classic/train.hpp>
 #include <onoma/core/utf8.hpp>
 #include <onoma/data/conll.hpp>
 #include <onoma/data/document.hpp>
@@ -125,9 +126,47 @@ void open_gazetteer(std::string_view input) {
   use(names, "New York, Jane Doe and the University of X in S\xC3\xA3o Paulo");
 }
 
+/// A classical model with the digest and size that it should have, likewise.
+void open_classic(std::string_view input) {
+  onoma::detail::classic_header header;
+  const auto owner = std::make_shared<std::vector<std::byte>>(input.size());
+  auto& bytes = *owner;
+  if (!input.empty()) std::memcpy(bytes.data(), input.data(), input.size());
+  if (bytes.size() >= sizeof header) {
+    std::memcpy(&header, bytes.data(), sizeof header);
+    header.magic = header.right_magic;
+    header.version = header.right_version;
+    header.file_size = bytes.size();
+    header.digest = onoma::detail::digest_of_classic(header, std::span(bytes).subspan(sizeof header));
+    std::memcpy(bytes.data(), &header, sizeof header);
+  }
+  onoma::classic_decoder decoder(onoma::classic_model::of_file(owner, bytes, "input"));
+  const std::vector<std::string> words = {"Jane", "Doe", "in", "New", "York", "12", "\xC3\xA9t\xC3\xA9"};
+  std::vector<float> probabilities;
+  for (const auto label : decoder.decode(std::span(words), &probabilities)) {
+    if (static_cast<std::size_t>(label) >= decoder.model().labels().size()) std::abort();
+  }
+}
+
+/// Small ones: with a gazetteer, and hashed.
+void write_classic_seeds(const std::filesystem::path& folder) {
+  const std::vector<onoma::sentence> data = {{{"Jane", "Doe", "in", "York"}, {"B-PER", "I-PER", "O", "B-LOC"}},
+                                             {{"New", "York"}, {"B-LOC", "I-LOC"}}};
+  const auto names = onoma::parse_gazetteer("New York\tCITY\n", "seed").compiled;
+  for (const bool hashed : {false, true}) {
+    onoma::classic_training_options options;
+    if (hashed) options.hash_bits = 5;
+    if (!hashed) options.list = &names;
+    const auto model = onoma::classic_trainer(data, {}, options).run();
+    const auto bytes = model.bytes();
+    onoma::write_file_atomically(folder / (hashed ? "classic-hashed" : "classic"),
+                                 "k" + std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  }
+}
+
 }  // namespace
 
-/// The first compiled gazetteer.
+/// The first compiled gazetteer and models.
 extern "C" int LLVMFuzzerInitialize(int* /*count*/, char*** /*arguments*/) {
   const char* to = std::getenv("ONOMA_FUZZ_SEEDS");
   if (to == nullptr) return 0;
@@ -136,6 +175,7 @@ extern "C" int LLVMFuzzerInitialize(int* /*count*/, char*** /*arguments*/) {
       .compiled.save(path);
   const auto content = onoma::read_text_file(path);
   onoma::write_file_atomically(path, "g" + content);
+  write_classic_seeds(to);
   return 0;
 }
 
@@ -159,6 +199,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       }
       case 'r': read_rules(input); break;
+      case 'k': open_classic(input); break;
       case 'g': open_gazetteer(input); break;
       case 't': use(onoma::parse_gazetteer(input, "input", {.label = "X"}).compiled, input); break;
       default: break;

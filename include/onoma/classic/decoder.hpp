@@ -73,10 +73,7 @@ class classic_decoder {
  private:
   template <class Word>
   void score(std::span<const Word> words) {
-    if (features_.types() > most_types_) {
-      features_.clear();
-      memory_.clear();
-    }
+    if (features_.types() > most_types_) features_.clear();
     features_.read(words, [&](std::uint32_t type) { remember(type); });
     const auto count = static_cast<index_t>(words.size());
     const index_t radius = model_.plan().radius();
@@ -104,8 +101,9 @@ class classic_decoder {
 
   /// What the words around a type get from it.
   void remember(std::uint32_t type) {
-    memory_.resize((type + 1) * slots_ * width_, 0.0F);
+    memory_.resize((type + 1) * slots_ * width_);
     float* own = memory_.data() + type * slots_ * width_;
+    std::fill(own, own + slots_ * width_, 0.0F);  // of types that were forgotten
     features_.for_each_value([&](std::string_view key, std::span<const index_t>) { model_.add(key, width_, own); });
   }
 

@@ -31,19 +31,18 @@ class sentence_features {
 
   /// Takes a sentence, until the next call. Calls `on_type(type)` for each type that is new, in their order, in which
   /// `for_each_value` may be called. The words are strings or views of strings.
-  /// @throws onoma::error (parse) for a word that is not UTF-8.
+  /// @throws onoma::error (parse) for a word that is not UTF-8, and what `on_type` throws: all types are forgotten
+  /// then.
   template <class Word, class Use>
   void read(std::span<const Word> words, Use on_type) {
-    if (types_known_ == 0) {
-      for (const auto border : {before, behind}) {
-        current_ = border;
-        types_known_ = border + 1;
-        answers_.resize(types_known_ * plan_.joint_questions().size());
-        on_type(border);
-      }
-    }
     types_.clear();
-    for (const auto& word : words) types_.push_back(type_of(word, on_type));
+    try {
+      if (types_known_ == 0) add_borders(on_type);
+      for (const auto& word : words) types_.push_back(type_of(word, on_type));
+    } catch (...) {  // a type that is half known would be taken for one that is known
+      clear();
+      throw;
+    }
     if (list_ != nullptr && !plan_.lists().empty()) find_phrases(words);
   }
   /// How many types there are.
@@ -53,6 +52,7 @@ class sentence_features {
     numbers_ = unit_numbers();
     types_known_ = 0;
     answers_.clear();
+    types_.clear();
   }
 
   /// How many words the sentence has.
@@ -115,6 +115,16 @@ class sentence_features {
   }
 
  private:
+  template <class Use>
+  void add_borders(Use& on_type) {
+    for (const auto border : {before, behind}) {
+      current_ = border;
+      types_known_ = border + 1;
+      answers_.resize(types_known_ * plan_.joint_questions().size());
+      on_type(border);
+    }
+  }
+
   template <class Use>
   std::uint32_t type_of(std::string_view word, Use& on_type) {
     const std::uint32_t type = numbers_.number(word) + 2;

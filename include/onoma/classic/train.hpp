@@ -57,7 +57,7 @@ struct classic_training_options {
   crf_feature_options features{};             ///< which weights there are
   classic_algorithm algorithm = classic_algorithm::likelihood;  ///< how they are learned
   double c2 = 0.1;                            ///< times the sum of the squares of the weights, added to the loss
-  lbfgs_options lbfgs{};                      ///< with c1, times the sum of their absolute values
+  lbfgs_options lbfgs{.c1 = 0.1};             ///< with c1, times the sum of their absolute values
   perceptron_options perceptron{};            ///< for the perceptron
   index_t dev_every = 0;  ///< > 0: after so many iterations the dev sentences are labelled, and the best weights stay
   bool scheme_rules = true;  ///< labels obey the scheme that most tags of the training sentences follow

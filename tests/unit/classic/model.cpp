@@ -308,6 +308,7 @@ TEST_CASE("a model learns, and labels obey the scheme of its tags") {
 TEST_CASE("a penalty on absolute values makes a smaller file") {
   const auto sentences = make_sentences(100, 2);
   classic_training_options options;
+  options.lbfgs.c1 = 0.0;
   const auto dense = train(sentences, options);
   options.lbfgs.c1 = 0.5;
   const auto sparse = train(sentences, options);
@@ -443,6 +444,47 @@ TEST_CASE("each flipped bit and each cut of a model file is noticed") {
   }
 }
 
+TEST_CASE("parts of a model file that do not fit together are refused one by one") {
+  const auto model = train(make_sentences(10, 13));
+  const auto& good = model.parts();
+  const auto message = [&](const std::function<void(classic_parts&)>& change) {
+    auto parts = good;
+    change(parts);
+    const auto bytes = write_classic(parts);
+    const auto problem = error_of([&] { static_cast<void>(classic_model::of_file(nullptr, bytes, "a test")); });
+    CHECK(problem.code() == error_code::format);
+    return problem.found();
+  };
+  static_cast<void>(classic_model::of_file(nullptr, write_classic(good), "a test"));
+  const auto labels = good.labels;
+  std::vector<std::uint16_t> targets(good.targets.begin(), good.targets.end());
+  targets.back() = static_cast<std::uint16_t>(labels * good.slots);
+  CHECK(message([&](auto& p) { p.targets = targets; }) == "a weight of a label that is none");
+  std::vector<std::uint32_t> begins(good.begins.begin(), good.begins.end());
+  begins[1] = begins.back() + 1;
+  CHECK(message([&](auto& p) { p.begins = begins; }) == "wrong places of weights");
+  begins.assign(good.begins.begin(), good.begins.end());
+  begins.back() += 1;
+  CHECK(message([&](auto& p) { p.begins = begins; }) == "wrong places of weights");
+  std::vector<float> weights(good.weights.begin(), good.weights.end());
+  weights[3] = std::nanf("");
+  CHECK(message([&](auto& p) { p.weights = weights; }) == "a weight that is not finite");
+  CHECK(message([&](auto& p) { p.weights = p.weights.first(p.weights.size() - 1); }) == "a wrong count of weights");
+  CHECK(message([&](auto& p) { p.begins = p.begins.first(p.begins.size() - 1); }) == "a wrong count of values");
+  CHECK(message([&](auto& p) { p.transitions = p.transitions.first(1); }) == "a wrong count of transitions");
+  CHECK(message([&](auto& p) { p.rules = p.rules.first(1); }) == "a wrong count of rules");
+  const std::vector<std::uint8_t> rules(good.rules.size(), 0);
+  CHECK(message([&](auto& p) { p.rules = rules; }) == "rules without a path");
+  CHECK(message([](auto& p) { p.labels = 0; }) == "a number of labels that is none");
+  CHECK(message([](auto& p) { p.slots = 65'536; }) == "a number of labels that is none");
+  CHECK(message([](auto& p) { p.bits = 27; }) == "too many bits of a hash");
+  CHECK(message([](auto& p) { p.bits = 5; }) == "keys and bits");
+  CHECK(message([](auto& p) { p.keys.slots = p.keys.slots.first(1); }) == "slots without one");
+  static_cast<void>(message([](auto& p) { p.settings = R"({"labels": ["O"], "templates": ["word[0]"]})"; }));
+  static_cast<void>(message([](auto& p) { p.settings = R"({"labels": 1, "templates": []})"; }));
+  static_cast<void>(message([](auto& p) { p.list = "not a gazetteer"; }));
+}
+
 TEST_CASE("numbers that lead elsewhere are refused, or label words all the same, though the digest is right") {
   const auto phrases = make_list();
   std::mt19937 random(10);
@@ -470,6 +512,27 @@ TEST_CASE("numbers that lead elsewhere are refused, or label words all the same,
       }
     }
     CHECK(refused > 40);
+  }
+}
+
+TEST_CASE("a word that is refused is refused again, and the decoder serves the next sentence") {
+  const auto sentences = make_sentences(60, 12);
+  const auto model = train(sentences);
+  classic_decoder decoder(model);
+  const list bad = {"Anna", "lives", "\xFF"};
+  for (int round = 0; round < 2; ++round) {
+    for (int again = 0; again < 2; ++again) {
+      const auto problem = error_of([&] { static_cast<void>(decoder.decode(std::span<const std::string>(bad))); });
+      CHECK(problem.code() == error_code::parse);
+    }
+    for (const auto& s : sentences) {
+      classic_decoder fresh(model);
+      std::vector<float> expected;
+      std::vector<float> found;
+      static_cast<void>(fresh.decode(std::span<const std::string>(s.words), &expected));
+      static_cast<void>(decoder.decode(std::span<const std::string>(s.words), &found));
+      CHECK(found == expected);
+    }
   }
 }
 
