@@ -80,6 +80,7 @@ class Sandbox:
             shutil.copy(CORPUS / f"{part}.conll", self.folder / "ewt")
         for name in ("news.txt", "tweets.txt"):
             (self.folder / name).write_text("Jane Doe moved from Paris to New York in 2019.\nIt rains.\n")
+        shutil.copy(CORPUS / "test.conll", self.folder / "silver.conll")
         (self.folder / "cities.txt").write_text("Paris\tCITY\nNew York\tCITY\tny\n")
         (self.folder / "patterns.jsonl").write_text('{"label": "DATE", "pattern": [{"SHAPE": "dddd"}]}\n')
         for word in text.replace("=", " ").split():

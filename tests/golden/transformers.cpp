@@ -122,7 +122,7 @@ void check_model(const std::string& name) {
   index_t labelled = 0;
   for (const int part : {0, 1, 2, 3}) {
     const auto some = with_labels(batch, [&](index_t n) { return n % 3 == part; });
-    labelled += model.forward_loss(some, loss.count).count;
+    labelled += model.forward_loss(some, static_cast<double>(loss.count)).count;
     model.backward();
   }
   CHECK(labelled == loss.count);

@@ -420,6 +420,50 @@ TEST_CASE("embedding, dropout, cross-entropy") {
                          as_mat(v, n, h), as_vec(labels), dual(1.0), mat<dual>{}, ignored)};
                    }),
                    bound) == "");
+
+  // With weights, smoothing and focus: each alone and all together; one row is certain of its label.
+  auto certain = logits;
+  certain[static_cast<std::size_t>(2 * h + 4)] = 60.0;
+  const auto sure = certain;
+  const auto positive = [&](index_t size) {
+    auto weights = random_values(g, size);
+    for (auto& weight : weights) weight = std::abs(weight);
+    return weights;
+  };
+  const values class_weights = positive(h);
+  const values row_weights = positive(n);
+  for (const bool weighted : {false, true}) {
+    for (const double smoothing : {0.0, 0.1}) {
+      for (const double focus : {0.0, 0.5, 2.0}) {
+        onoma::cross_entropy_rule<double> rule;
+        onoma::cross_entropy_rule<dual> dual_rule;
+        rule.smoothing = dual_rule.smoothing = smoothing;
+        rule.focus = dual_rule.focus = focus;
+        const duals class_duals(class_weights.begin(), class_weights.end());
+        const duals row_duals(row_weights.begin(), row_weights.end());
+        if (weighted) {
+          rule.class_weights = as_vec(class_weights);
+          rule.row_weights = as_vec(row_weights);
+          dual_rule.class_weights = as_vec(class_duals);
+          dual_rule.row_weights = as_vec(row_duals);
+        }
+        const double loss = onoma::ref::softmax_cross_entropy<double>(
+            as_mat(sure, n, h), as_vec(labels), rule, 0.25, as_mat(dlogits, n, h), count);
+        CHECK(count == 4);
+        CHECK(loss > 0.0);
+        CHECK(difference(dlogits, derivative(sure, {0.25}, [&](const duals& v) {
+                           index_t ignored = 0;
+                           return duals{onoma::ref::softmax_cross_entropy<dual>(
+                               as_mat(v, n, h), as_vec(labels), dual_rule, dual(1.0), mat<dual>{}, ignored)};
+                         }),
+                         bound) == "");
+        if (weighted || smoothing > 0.0 || focus > 0.0) continue;
+        // A rule that says nothing is the plain loss.
+        CHECK(std::abs(loss - onoma::ref::softmax_cross_entropy<double>(as_mat(sure, n, h), as_vec(labels), 0.25,
+                                                                        mat<double>{}, count)) <= 1e-12 * loss);
+      }
+    }
+  }
 }
 
 }  // namespace test::reference_tests

@@ -32,6 +32,7 @@ struct dual {
 };
 
 inline dual exp(dual a) { return {std::exp(a.value), std::exp(a.value) * a.slope}; }
+inline dual expm1(dual a) { return {std::expm1(a.value), std::exp(a.value) * a.slope}; }
 inline dual log(dual a) { return {std::log(a.value), a.slope / a.value}; }
 inline dual sqrt(dual a) {
   const double root = std::sqrt(a.value);

@@ -167,6 +167,11 @@ onoma::model_card make_card(const settings& s, const corpora<typename Goal::item
   card.labels = labels;
   card.word_rules = true;
   card.data.push_back(describe<Goal>("train", s.train, data.train));
+  const auto sources = extra_sources(s.hard);
+  for (std::size_t i = 0; i < data.extra.size(); ++i) {
+    card.data.push_back(describe<Goal>("train", sources[i].file, data.extra[i]));
+    card.data.back().name += fmt::format(", weight {}", sources[i].weight);
+  }
   if (!s.dev.empty()) card.data.push_back(describe<Goal>("dev", s.dev, data.dev));
   if (!s.test.empty()) card.data.push_back(describe<Goal>("test", s.test, data.test));
   const auto& t = s.training;
@@ -194,6 +199,7 @@ onoma::model_card make_card(const settings& s, const corpora<typename Goal::item
     add("spans beside each other", s.span_decoding);
   }
   add("seed", t.batch.seed);
+  for (auto& row : describe_hard_data(s.hard, t)) card.settings.push_back(std::move(row));
   return card;
 }
 
@@ -203,8 +209,8 @@ class run {
   run(const settings& s, const messages& say)
       : s_(s),
         say_(say),
-        data_{read(s.train), read(s.dev), read(s.test)},
-        labels_(goal::labels(data_.train, s.train)),
+        data_{read(s.train), read(s.dev), read(s.test), goal::read_extra(s, say)},
+        labels_(goal::labels(data_.all(), s.train)),
         tokens_(onoma::load_tokenizer(s.model)),
         pool_(s.thread_count()),
         backend_(pool_),
@@ -223,7 +229,10 @@ class run {
   }
 
   int operator()() {
-    trainer_type trainer(model_, goal::make(model_, tokens_, data_, s_, say_), s_.training);
+    auto recipe = s_.training;
+    if (s_.hard.freeze_embeddings) recipe.frozen_layers = 0;
+    recipe.loss.class_weights = goal::class_weights(s_, data_, labels_);
+    trainer_type trainer(model_, goal::make(model_, tokens_, data_, s_, say_), recipe);
     auto space = onoma::reserve_for_folder(s_.output, model_.save_size());
     if (s_.resume && !onoma::checkpoint_store::states(s_.checkpoint).empty()) resume(trainer);
     std::signal(SIGINT, on_interrupt);
@@ -461,6 +470,7 @@ subcommand add_train(CLI::App& root) {
   app.add_option("-o,--output,--out", s->output, "Folder to save the model in; with --classic a file")->required();
   app.add_flag("--overwrite", s->overwrite, "Write into a folder that is not empty, over another checkpoint");
   add_recipe(app, *s, dev);
+  add_hard_data(app, s->hard, s->training);
   add_spans(app, *s);
   add_running(app, *s);
   add_columns(app, s->columns);

@@ -3,6 +3,7 @@
 
 #include "command.hpp"
 #include "corpus.hpp"
+#include "hard_data.hpp"
 #include "scoring.hpp"
 
 #include <onoma/core/error.hpp>
@@ -45,6 +46,7 @@ struct train_settings : shared_options {
   bool convert_tags = false;
   onoma::index_t log_every = 50;
   onoma::training_options training;
+  hard_data_settings hard;
   column_options columns;
 };
 
@@ -54,6 +56,14 @@ struct corpora {
   std::vector<Item> train;
   std::vector<Item> dev;
   std::vector<Item> test;
+  std::vector<std::vector<Item>> extra{};  ///< of each file of --extra
+
+  /// What is trained on: `train` and all of `extra`.
+  [[nodiscard]] std::vector<Item> all() const {
+    auto together = train;
+    for (const auto& more : extra) together.insert(together.end(), more.begin(), more.end());
+    return together;
+  }
 };
 
 /// Tags of the words of sentences.
@@ -69,6 +79,20 @@ struct tagging_goal : tag_scoring {
     say.note("{}: tags converted from {} to BIO{}", path, onoma::to_string(*guess.scheme),
              repairs > 0 ? ", " + counted(repairs, "tag") + " repaired" : "");
     return sentences;
+  }
+  /// The sentences of each file of --extra, with its weight.
+  static std::vector<std::vector<item>> read_extra(const train_settings& s, const messages& say) {
+    std::vector<std::vector<item>> files;
+    for (const auto& source : extra_sources(s.hard)) {
+      files.push_back(read(source.file, s, say));
+      for (auto& sentence : files.back()) sentence.weight = source.weight;
+    }
+    return files;
+  }
+  /// Of the labels, by id; none: 1 each.
+  static std::vector<double> class_weights(const train_settings& s, const corpora<item>& data,
+                                           const std::vector<std::string>& labels) {
+    return class_weights_of(s.hard, data.all(), onoma::tag_set(labels));
   }
   /// Labels of the training data: the model predicts no others.
   static std::vector<std::string> labels(const std::vector<item>& train, const std::string& name) {
@@ -104,13 +128,15 @@ struct tagging_goal : tag_scoring {
     look("train", s.train, data.train);
     look("dev", s.dev, data.dev);
     look("test", s.test, data.test);
+    const auto sources = extra_sources(s.hard);
+    for (std::size_t i = 0; i < data.extra.size(); ++i) look("extra", sources[i].file, data.extra[i]);
     say.note("{}", onoma::count_table(checks));
   }
 
   template <class Model>
   static task make(const Model& model, const onoma::tokenizer& tokens, const corpora<item>& data,
                    const train_settings& s, const messages& /*say*/) {
-    return task(model, tokens, data.train, data.dev, s.training.data);
+    return task(model, tokens, data.all(), data.dev, s.training.data);
   }
   template <class Model>
   static void finish(const task& /*of*/, Model& /*model*/) {}
@@ -122,6 +148,15 @@ struct span_goal : span_scoring {
 
   static std::vector<item> read(const std::string& path, const train_settings& s, const messages& /*say*/) {
     return span_scoring::read(path, s.columns);
+  }
+  /// @throws usage_error for what is for tags of words alone.
+  static std::vector<std::vector<item>> read_extra(const train_settings& s, const messages& /*say*/) {
+    if (s.hard.extra.empty() && s.hard.class_weights.empty() && s.training.data.repeat_threshold == 0.0) return {};
+    throw usage_error{"--extra, --class-weights and --repeat-rare-types are for tags of words: not with --head span"};
+  }
+  static std::vector<double> class_weights(const train_settings& /*s*/, const corpora<item>& /*data*/,
+                                           const std::vector<std::string>& /*labels*/) {
+    return {};
   }
   static std::vector<std::string> labels(const std::vector<item>& train, const std::string& name) {
     if (std::all_of(train.begin(), train.end(), [](const auto& d) { return d.spans.empty(); })) {

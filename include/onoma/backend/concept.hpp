@@ -146,7 +146,8 @@ concept training_backend = inference_backend<B> && requires(
     attention_result<const typename B::scalar> attended,
     attention_gradients<typename B::scalar> dqkv, rotary_angles<const typename B::scalar> angles,
     embedding_gradients<typename B::scalar> dtables, table_gradient<typename B::scalar> dtable,
-    vec<std::uint8_t> marks, embedding_rows rows, adamw_step<typename B::scalar> step) {
+    vec<std::uint8_t> marks, embedding_rows rows, adamw_step<typename B::scalar> step,
+    const cross_entropy_rule<typename B::scalar>& rule) {
   { b.pack(cm, packed) };
   { b.fill(v, t) };
   { b.fill(marks, std::uint8_t{}) };
@@ -186,6 +187,8 @@ concept training_backend = inference_backend<B> && requires(
   // Mean cross-entropy of logits [N, L] over rows whose label is not `ignored_label`.
   // dlogits [N, L] is set to t * d(sum of losses)/d(logits); null view: loss only.
   { b.softmax_cross_entropy(cm, ids, t, m) } -> std::same_as<loss_result>;
+  // The same by a rule: with weights, label smoothing and focus. The count is that of the labelled rows.
+  { b.softmax_cross_entropy(cm, ids, rule, t, m) } -> std::same_as<loss_result>;
 
   // Sum of squares, in double, with an order that depends on the size alone.
   { b.squared_norm(cv) } -> std::same_as<double>;

@@ -228,6 +228,12 @@ class guarded_backend {
     const opened access(*regions_);
     return inner_.softmax_cross_entropy(logits, labels, scale, dlogits);
   }
+  [[nodiscard]] loss_result softmax_cross_entropy(in logits, vec<const std::int32_t> labels,
+                                                  const cross_entropy_rule<scalar>& rule, scalar scale,
+                                                  out dlogits) {
+    const opened access(*regions_);
+    return inner_.softmax_cross_entropy(logits, labels, rule, scale, dlogits);
+  }
   void softmax(in x, out y) {
     const opened access(*regions_);
     inner_.softmax(x, y);

@@ -241,6 +241,16 @@ class reference_backend {
     }
     return loss;
   }
+  [[nodiscard]] loss_result softmax_cross_entropy(mat<const T> logits, vec<const std::int32_t> labels,
+                                                  const cross_entropy_rule<T>& rule, T scale,
+                                                  mat<T> dlogits) const {
+    using number = std::conditional_t<std::is_floating_point_v<T>, double, T>;
+    loss_result loss;
+    if (dry_run_) return loss;
+    loss.sum = static_cast<double>(
+        ref::softmax_cross_entropy<number>(logits, labels, rule, scale, dlogits, loss.count));
+    return loss;
+  }
   void softmax(mat<const T> x, mat<T> y) const {
     if (!dry_run_) ref::softmax(x, y);
   }

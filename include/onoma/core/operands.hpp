@@ -14,6 +14,16 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// How a cross-entropy counts its rows; as it is made: all alike, and one label of each row right.
+template <class T>
+struct cross_entropy_rule {
+  vec<const T> class_weights{};  ///< [L] of the labels; null: 1
+  vec<const T> row_weights{};    ///< [N] of the rows; null: 1
+  double smoothing = 0.0;  ///< the part of each row's target that all labels share, 0 to 1
+  double focus = 0.0;      ///< how much less rows count whose label is likely already; at least 0
+  double dropped = 0.0;    ///< the part of the labelled rows, those of the highest losses, that counts 0; below 1
+};
+
 /// What layer normalisation multiplies by and adds.
 template <class T>
 struct layer_norm_weights {

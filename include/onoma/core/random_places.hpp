@@ -39,4 +39,7 @@ inline constexpr std::uint64_t example_order = std::uint64_t{1} << 41;
 /// Which spans without a label a step learns from.
 inline constexpr std::uint64_t negative_spans = example_order + 1;
 
+/// How often an example comes in an epoch.
+inline constexpr std::uint64_t example_repeats = example_order + 2;
+
 }  // namespace onoma::inline ONOMA_ABI::random_place

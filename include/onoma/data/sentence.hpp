@@ -18,6 +18,7 @@ struct sentence {
   std::vector<std::string> tags;  ///< one for each word, or none at all
   bool begins_document = false;  ///< first one after a -DOCSTART- line (or of a file without any)
   index_t line = 0;  ///< of the first word in its file, from 1 (word i: line + i); 0: from no file
+  float weight = 1.0F;  ///< how much its labels are trusted in training: below 1 for weak or silver labels
 };
 
 /// The tags of every sentence, for metrics.

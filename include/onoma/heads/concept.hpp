@@ -5,6 +5,7 @@
 #include <onoma/core/activation.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/io/json_type.hpp>
+#include <onoma/nn/loss.hpp>
 #include <onoma/nn/pass.hpp>
 
 #include <concepts>
@@ -40,16 +41,21 @@ template <class Targets>
 struct training_batch {
   token_batch tokens;  ///< what the encoder reads
   Targets targets;     ///< what the head should make of it
+  /// How much each sequence counts in the loss; empty: all of them 1. A `weighing_head` reads them.
+  std::vector<float> weights{};
 
   /// Takes all sequences out; the memory stays.
   void clear() {
     tokens.clear();
     targets.clear();
+    weights.clear();
   }
   /// Appends one sequence. @throws onoma::error (shape_mismatch) for a target that does not fit it.
-  void add(std::span<const std::int32_t> ids, const typename Targets::item& target) {
+  void add(std::span<const std::int32_t> ids, const typename Targets::item& target, float weight = 1.0F) {
     targets.add(ids.size(), target);
     tokens.add(ids);
+    if (weight != 1.0F && weights.empty()) weights.resize(static_cast<std::size_t>(tokens.count()) - 1, 1.0F);
+    if (weight != 1.0F || !weights.empty()) weights.push_back(weight);
   }
 };
 
@@ -138,6 +144,18 @@ concept word_decoding_head =
     requires(const H& head, const pass<B>& run, mat<const typename B::scalar> scores, const sequences& words,
              vec<std::int32_t> labels, vec<typename B::scalar> confidences) {
       { head.decode(run, scores, words, labels, confidences) };
+    };
+
+/// A head whose loss can count labels and sequences by weights. `weigh` says what the loss is divided by so that it is
+/// a mean: of a sequence's targets, and of a batch with the weights of its sequences.
+template <class H, class B = typename H::backend_type>
+concept weighing_head =
+    encoder_head<H, B> &&
+    requires(H& head, const H& constant, const loss_options& loss, const typename H::targets::item& targets,
+             const training_batch<typename H::targets>& batch) {
+      { head.set_loss(loss) };
+      { constant.weigh(targets) } -> std::same_as<double>;
+      { constant.weigh(batch) } -> std::same_as<double>;
     };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -107,6 +107,7 @@ class token_head {
     mat<scalar> hidden;                     ///< [M, H] of the wanted tokens, after dropout
     typename cross_entropy<B>::saved loss;  ///< of the loss
     std::vector<std::int32_t> labels;       ///< [M] of these tokens, in host memory
+    std::vector<scalar> row_weights;        ///< [M] likewise, where sequences have weights
   };
 
   /// Of these sizes, without memory for its parameters yet.
@@ -126,6 +127,40 @@ class token_head {
   void visit_linears(Visitor&& visitor) {
     if (transform_) transform_->visit_linears(visitor);
     classifier_.visit_linears(visitor);
+  }
+
+  /// How its loss counts labels from now on. @throws onoma::error (invalid_argument) as `loss_options::check_for`.
+  void set_loss(const loss_options& loss) {
+    loss.check_for(labels_);
+    loss_ = loss;
+    class_weights_.assign(loss.class_weights.begin(), loss.class_weights.end());
+  }
+  /// The sum of the class weights of labels, those that count; as torch.nn.CrossEntropyLoss divides by.
+  [[nodiscard]] double weigh(std::span<const std::int32_t> labels) const {
+    double sum = 0.0;
+    for (const auto label : labels) {
+      if (label != ignored_label) {
+        sum += class_weights_.empty() ? 1.0 : static_cast<double>(class_weights_[static_cast<std::size_t>(label)]);
+      }
+    }
+    return sum;
+  }
+  /// The same of one sequence.
+  [[nodiscard]] double weigh(const token_targets::item& of_sequence) const {
+    return weigh(std::span<const std::int32_t>(of_sequence));
+  }
+  /// The sum over the sequences of a batch, each times its weight.
+  [[nodiscard]] double weigh(const tagged_batch& batch) const {
+    const std::span<const std::int32_t> labels(batch.targets.labels);
+    if (batch.weights.empty()) return weigh(labels);
+    const auto layout = batch.tokens.layout();
+    double sum = 0.0;
+    for (index_t b = 0; b < layout.count(); ++b) {
+      sum += static_cast<double>(batch.weights[static_cast<std::size_t>(b)]) *
+             weigh(labels.subspan(static_cast<std::size_t>(layout.begin(b)),
+                                  static_cast<std::size_t>(layout.length(b))));
+    }
+    return sum;
   }
 
   /// L
@@ -151,8 +186,20 @@ class token_head {
     const auto logits = forward(run, hidden, keep.transform);
     keep.hidden = hidden;
     labels_of_rows(batch, hidden.rows, keep.labels);
-    const auto labels = run.upload({keep.labels.data(), hidden.rows});
-    return cross_entropy<B>::forward(run, logits, labels, divisor, keep.loss);
+    const auto labels = run.upload(vec<const std::int32_t>{keep.labels.data(), hidden.rows});
+    if (loss_.is_plain() && batch.weights.empty()) {
+      return cross_entropy<B>::forward(run, logits, labels, divisor, keep.loss);
+    }
+    cross_entropy_rule<scalar> rule;
+    rule.smoothing = loss_.smoothing;
+    rule.focus = loss_.focus;
+    rule.dropped = loss_.dropped;
+    if (!class_weights_.empty()) rule.class_weights = run.upload(class_weights_);
+    if (!batch.weights.empty()) {
+      weights_of_rows(batch, hidden.rows, keep.row_weights);
+      rule.row_weights = run.upload(keep.row_weights);
+    }
+    return cross_entropy<B>::forward(run, logits, labels, rule, divisor, keep.loss);
   }
 
   /// The gradient of the hidden states [M, H], from scratch; adds to those of weight and bias.
@@ -176,12 +223,26 @@ class token_head {
     classifier_.forward(run.device, hidden, logits);
     return logits;
   }
+  /// The weights of the sequences of `rows` hidden states, as `labels_of_rows`.
+  static void weights_of_rows(const tagged_batch& batch, index_t rows, std::vector<scalar>& weights) {
+    weights.clear();
+    const auto layout = batch.tokens.layout();
+    const bool all = rows == batch.tokens.tokens();
+    for (index_t b = 0; b < layout.count(); ++b) {
+      for (index_t n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
+        if (!all && batch.targets.labels[static_cast<std::size_t>(n)] == ignored_label) continue;
+        weights.push_back(static_cast<scalar>(batch.weights[static_cast<std::size_t>(b)]));
+      }
+    }
+  }
   dropout_spec mask(const pass<B>& run) const { return run.dropout.at(random_place::head_dropout, dropout_); }
 
   std::optional<head_transform<B>> transform_;
   linear<B> classifier_;  // [L, H]
   index_t labels_;
   float dropout_;
+  loss_options loss_{};
+  std::vector<scalar> class_weights_;  // [L], or none
 };
 
 }  // namespace onoma::inline ONOMA_ABI

@@ -154,6 +154,27 @@ class trainable_model {
     return inference().hidden_states(batch);
   }
 
+  /// How the loss counts labels from now on.
+  /// @throws onoma::error (invalid_argument) as `loss_options::check_for`; (unsupported) for anything but a plain loss
+  /// where the head knows no other.
+  void set_loss(const loss_options& loss) {
+    if constexpr (weighing_head<Head>) {
+      model_->head_.set_loss(loss);
+    } else {
+      refuse_unless(loss.is_plain());
+    }
+  }
+  /// What one sequence adds to the divisor of a mean loss: of token labels, how many there are, or the sum of their
+  /// class weights. @throws onoma::error (unsupported) for another weight than 1 where the head knows none.
+  [[nodiscard]] double weigh(const typename targets::item& of_sequence, double weight = 1.0) const {
+    if constexpr (weighing_head<Head>) {
+      return weight * model_->head().weigh(of_sequence);
+    } else {
+      refuse_unless(weight == 1.0);
+      return static_cast<double>(targets::count(of_sequence));
+    }
+  }
+
   /// Which dropout masks the next `forward_loss` uses; each call advances the step by one. Setting
   /// both makes a run repeatable from any point.
   void set_dropout(std::uint64_t seed, std::uint64_t step) noexcept {
@@ -162,18 +183,24 @@ class trainable_model {
   }
 
   /// The head's loss for `batch`, with dropout; keeps what `backward` reads. The gradients will be those of
-  /// sum / divisor. `divisor` 0: what the loss counts in this batch (of token labels: the labelled tokens,
-  /// so that the loss is their mean, as torch.nn.CrossEntropyLoss); where gradients of several batches
-  /// accumulate, what it counts in all of them.
+  /// sum / divisor. `divisor` 0: what the loss counts in this batch (of token labels: the labelled tokens, or the sum
+  /// of their weights, so that the loss is their mean, as torch.nn.CrossEntropyLoss); where gradients of several
+  /// batches accumulate, what it counts in all of them: the sum of `weigh`.
   /// @throws onoma::error (out_of_range) for an id outside the vocabulary, a sequence that is too long, or a
   /// target that is none of the head's.
-  loss_result forward_loss(const batch_type& batch, index_t divisor = 0) {
+  loss_result forward_loss(const batch_type& batch, double divisor = 0.0) {
     pending_ = false;
     input_.set(batch.tokens, config());
     const index_t labelled = model_->head().check(batch);
     model_->head().wanted(batch, wanted_);
     parameters().pack_changed();
-    const auto scale = static_cast<double>(std::max<index_t>(divisor > 0 ? divisor : labelled, 1));
+    double scale = divisor > 0.0 ? divisor : static_cast<double>(labelled);
+    if constexpr (weighing_head<Head>) {
+      if (divisor <= 0.0) scale = model_->head().weigh(batch);
+    } else {
+      refuse_unless(batch.weights.empty());
+    }
+    if (scale <= 0.0) scale = 1.0;  // nothing counts
     saved_.masks = {true, seed_, step_++};
     const auto loss = workspace_->run(true, [&](arena& activations, arena& scratch) {
       return run_loss(training_pass(activations, scratch), batch, scale);
@@ -241,6 +268,12 @@ class trainable_model {
 
   void open_session() {
     session_ = std::unique_ptr<session<B, Head>>(new session<B, Head>(model_, *device_, workspace_));
+  }
+
+  static void refuse_unless(bool plain) {
+    if (plain) return;
+    fail(error_code::unsupported, "the loss of a head '" + std::string(Head::kind) + "'",
+         "labels and sentences that count alike", "weights, smoothing or focus, which are for a head 'token'");
   }
 
   /// A checkpoint's head may have two labels of one name; in a new one that is a mistake.

@@ -303,6 +303,37 @@ class parameter_store {
     gradient_scale_ = 1.0;
   }
 
+  /// Sets the gradient of one parameter to zero.
+  void zero_gradient(const parameter_entry& entry)
+    requires training_backend<B>
+  {
+    if (entry.reading == read_as::rows) {
+      backend_->clear(gradient_table(entry));
+    } else {
+      backend_->fill(place(gradients(), entry), scalar(0));
+    }
+  }
+
+  /// Factors of the learning rate, one for each entry of the layout; none: 1 each. What has the factor 0 is frozen: it
+  /// keeps its value, and its gradient is no part of a norm.
+  /// @throws onoma::error (invalid_argument) for another number of factors, or one that is not finite or below 0.
+  void set_rate_factors(std::vector<double> factors) {
+    check(factors.empty() || factors.size() == layout_.entries().size(), error_code::invalid_argument,
+          "factors of the learning rate", "one for each parameter");
+    for (const double factor : factors) {
+      check(std::isfinite(factor) && factor >= 0.0, error_code::invalid_argument, "factors of the learning rate",
+            "finite ones of at least 0");
+    }
+    rate_factors_ = std::move(factors);
+  }
+  /// Whether some parameters have a rate of their own.
+  [[nodiscard]] bool has_rate_factors() const noexcept { return !rate_factors_.empty(); }
+  /// The factor of one parameter, an element of the layout's entries.
+  [[nodiscard]] double rate_factor(const parameter_entry& entry) const {
+    if (rate_factors_.empty()) return 1.0;
+    return rate_factors_[static_cast<std::size_t>(&entry - layout_.entries().data())];
+  }
+
   /// A factor that the optimizer applies to all gradients as it reads them: clipping costs no pass
   /// of its own. Factors multiply until an optimizer step takes them.
   void scale_gradients(double factor) noexcept { gradient_scale_ *= factor; }
@@ -416,6 +447,7 @@ class parameter_store {
   bool is_packed_ = false;  // in training: they are what the values are
   bool reads_pieces_ = false;
   double gradient_scale_ = 1.0;
+  std::vector<double> rate_factors_;  // of the entries, or none
 };
 
 }  // namespace onoma::inline ONOMA_ABI

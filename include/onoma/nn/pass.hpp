@@ -34,6 +34,13 @@ struct pass {
     return ids;
   }
 
+  /// Numbers of host memory in the backend's, likewise.
+  [[nodiscard]] vec<const scalar> upload(const std::vector<scalar>& host) const {
+    const auto numbers = kept().template take<scalar>(static_cast<index_t>(host.size()));
+    device.upload(host.data(), numbers);
+    return numbers;
+  }
+
   /// Memory for a value that backward will read.
   [[nodiscard]] arena& kept() const noexcept { return training ? activations : scratch; }
   /// An uninitialised matrix in that memory.

@@ -50,6 +50,7 @@ class adamw {
   /// gradients are zero afterwards, and weights packed.
   void step(double learning_rate) {
     ++steps_;
+    learning_rate_ = learning_rate;
     const auto t = static_cast<double>(steps_);
     adamw_step<scalar> update;
     update.learning_rate = static_cast<scalar>(learning_rate);
@@ -95,19 +96,33 @@ class adamw {
   vec<scalar> flat(const typename B::buffer& buffer) const noexcept {
     return {reinterpret_cast<scalar*>(buffer.data()), parameters_->layout().size()};
   }
-  void apply(const adamw_step<scalar>& update, update_rule rule) {
+  /// The update with a parameter's own rate.
+  void apply(adamw_step<scalar> update, update_rule rule) {
     auto& device = parameters_->backend();
     const auto values = parameters_->values();
+    const bool own_rates = parameters_->has_rate_factors();
+    const double learning_rate = learning_rate_;
     parameters_->layout().for_each_part(
-        rule, [](const parameter_entry& entry) { return entry.reading != read_as::values; },
+        rule,
+        [&](const parameter_entry& entry) { return own_rates || entry.reading != read_as::values; },
         [&](const parameter_entry& entry) {
           using store = parameter_store<B>;
+          const double factor = parameters_->rate_factor(entry);
+          if (factor == 0.0) {
+            parameters_->zero_gradient(entry);
+            return;
+          }
+          if (own_rates) update.learning_rate = static_cast<scalar>(learning_rate * factor);
           const auto value = store::matrix(values, entry);
           const auto m = store::matrix(flat(moment1_), entry);
           const auto v = store::matrix(flat(moment2_), entry);
           if (entry.reading == read_as::rows) {
             device.adamw(update, value, parameters_->gradient_table(entry), m, v,
                          store::marks(seen_, entry));
+          } else if (entry.reading == read_as::values) {
+            const auto part = [&](vec<scalar> all) { return all.slice(entry.offset, entry.size()); };
+            device.adamw(update, part(values), part(parameters_->gradients()), part(flat(moment1_)),
+                         part(flat(moment2_)));
           } else {
             device.adamw(update, value, store::matrix(parameters_->gradients(), entry), m, v,
                          parameters_->packed(entry));
@@ -126,6 +141,7 @@ class adamw {
   typename B::buffer moment2_;
   typename B::buffer seen_;  // a mark for each row of a table that ever had a gradient
   index_t steps_ = 0;
+  double learning_rate_ = 0.0;  // of the step that is being made
 };
 
 /// @throws onoma::error (format) if a parameter is not finite, naming it and where.
@@ -142,16 +158,20 @@ void refuse_not_finite(const parameter_store<B>& parameters) {
 
 /// Scales the gradients, if their joint Euclidean norm exceeds `max_norm`, so that it becomes
 /// max_norm; returns the norm before. As torch.nn.utils.clip_grad_norm_. The factor is applied by
-/// the next optimizer step as it reads the gradients.
+/// the next optimizer step as it reads the gradients. Those of frozen parameters do not count.
 template <training_backend B>
 double clip_grad_norm(parameter_store<B>& parameters, double max_norm) {
   auto& device = parameters.backend();
   double squares = 0.0;
   for (const auto rule : {update_rule::decayed, update_rule::plain}) {
     parameters.layout().for_each_part(
-        rule, [](const parameter_entry& entry) { return entry.reading == read_as::rows; },
-        [&](const parameter_entry& table) {
-          squares += device.squared_norm(parameters.gradient_table(table));
+        rule,
+        [&](const parameter_entry& entry) {
+          return entry.reading == read_as::rows || parameters.rate_factor(entry) == 0.0;
+        },
+        [&](const parameter_entry& entry) {
+          if (parameters.rate_factor(entry) == 0.0) return;
+          squares += device.squared_norm(parameters.gradient_table(entry));
         },
         [&](index_t first, index_t count) {
           squares += device.squared_norm(parameters.gradients().slice(first, count));

@@ -8,6 +8,8 @@
 #include <onoma/train/dataset.hpp>
 
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -23,6 +25,24 @@ struct batch_options {
   std::uint64_t seed = 42;  ///< of the order
 };
 
+/// The examples that come more than once in an epoch, each as often as it is repeated: the part of `repeats` behind the
+/// point is the probability of one more. A pure function of the key.
+template <class Example>
+[[nodiscard]] std::vector<index_t> repeated_examples(const std::vector<Example>& examples, std::uint64_t key) {
+  std::vector<index_t> again;
+  if constexpr (requires(const Example& example) { example.repeats; }) {
+    random_stream random(key);
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      const double more = static_cast<double>(examples[i].repeats) - 1.0;
+      if (more <= 0.0) continue;
+      const double whole = std::floor(more);
+      const auto times = static_cast<index_t>(whole) + (random.uniform() < more - whole ? 1 : 0);
+      again.insert(again.end(), static_cast<std::size_t>(times), static_cast<index_t>(i));
+    }
+  }
+  return again;
+}
+
 /// The batches of one epoch: lists of example numbers, in an order that depends on seed and epoch
 /// alone. An example longer than `max_tokens` is a batch by itself.
 /// @throws onoma::error (invalid_argument) without any limit.
@@ -31,9 +51,15 @@ template <class Example>
     const std::vector<Example>& examples, index_t epoch, const batch_options& options) {
   check(options.batch_size > 0 || options.max_tokens > 0, error_code::invalid_argument,
         "plan_batches", "batch_size or max_tokens above 0", "neither");
-  const auto order =
-      shuffled_order(static_cast<index_t>(examples.size()),
-                     derive_key(options.seed, static_cast<std::uint64_t>(epoch), random_place::example_order));
+  const auto key = [&](std::uint64_t place) {
+    return derive_key(options.seed, static_cast<std::uint64_t>(epoch), place);
+  };
+  const auto again = repeated_examples(examples, key(random_place::example_repeats));
+  const auto count = static_cast<index_t>(examples.size());
+  auto order = shuffled_order(count + static_cast<index_t>(again.size()), key(random_place::example_order));
+  for (auto& i : order) {
+    if (i >= count) i = again[static_cast<std::size_t>(i - count)];
+  }
   std::vector<std::vector<index_t>> batches;
   index_t tokens = 0;
   for (const index_t i : order) {
@@ -60,7 +86,7 @@ void fill_batch(const std::vector<example_of<Targets>>& examples, const std::vec
   batch.clear();
   for (const index_t i : members) {
     const auto& example = examples[static_cast<std::size_t>(i)];
-    batch.add(example.ids, example.labels);
+    batch.add(example.ids, example.labels, example.weight);
   }
 }
 

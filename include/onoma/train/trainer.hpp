@@ -8,6 +8,7 @@
 #include <onoma/train/batcher.hpp>
 #include <onoma/train/checkpoint.hpp>
 #include <onoma/train/checkpoint_store.hpp>
+#include <onoma/train/layer_rates.hpp>
 #include <onoma/train/schedule.hpp>
 #include <onoma/train/tagging_task.hpp>
 #include <onoma/train/training_run.hpp>
@@ -48,6 +49,12 @@ class trainer {
         store_(options_.checkpoint, options_.checkpoint_keep) {
     check(!task_.examples().empty(), error_code::invalid_argument, "trainer", "training sentences", "none");
     model.set_trained_length(task_.window_length());
+    model.set_loss(options_.loss);
+    for (const auto& example : task_.examples()) {  // a head that knows no weights says so now
+      if (example.weight != 1.0F) static_cast<void>(model.weigh(example.labels, static_cast<double>(example.weight)));
+    }
+    model.parameters().set_rate_factors(layer_rate_factors(model.parameters().layout(), model.config().layers,
+                                                           options_.layer_decay, options_.frozen_layers));
     if constexpr (requires { task_.describe(model); }) task_.describe(model);
     // The number of batches can differ by epoch only with max_tokens; the first epoch stands for all.
     const index_t per_epoch = steps_of(plan_batches(task_.examples(), 0, options_.batch));
@@ -150,6 +157,7 @@ class trainer {
                  "max_grad_norm of at least 0");
     require_that(o.accumulation >= 1, "accumulation of at least 1");
     require_that(o.checkpoint_keep >= 1, "checkpoint_keep of at least 1");
+    require_that(o.drop_ramp >= 1, "drop_ramp of at least 1");
     require_that(o.divergence_retries >= 0, "divergence_retries of at least 0");
     require_that(o.divergence_retries == 0 || !o.checkpoint.empty(), "a checkpoint to go back to after divergence");
     require_that(o.divergence_factor > 0.0 && o.divergence_factor < 1.0, "divergence_factor between 0 and 1");
@@ -169,6 +177,17 @@ class trainer {
                 {"max tokens", options_.batch.max_tokens},
                 {"seed", options_.batch.seed},
                 {"parameters", model_.parameters().layout().size()}});
+    // Only where they are not as ever: states of earlier versions go on.
+    const auto& loss = options_.loss;
+    if (!loss.class_weights.empty()) all["class weights"] = loss.class_weights;
+    if (loss.smoothing != 0.0) all["label smoothing"] = loss.smoothing;
+    if (loss.focus != 0.0) all["focus"] = loss.focus;
+    if (loss.dropped != 0.0) {
+      all["dropped"] = loss.dropped;
+      all["drop ramp"] = options_.drop_ramp;
+    }
+    if (options_.layer_decay != 1.0) all["layer decay"] = options_.layer_decay;
+    if (options_.frozen_layers >= 0) all["frozen layers"] = options_.frozen_layers;
     return all;
   }
 
@@ -251,6 +270,16 @@ class trainer {
     return !report || report(progress);
   }
 
+  /// What the loss of a batch is divided by, for the mean.
+  [[nodiscard]] double weigh(const std::vector<index_t>& members) const {
+    double sum = 0.0;
+    for (const index_t i : members) {
+      const auto& example = task_.examples()[static_cast<std::size_t>(i)];
+      sum += model_.weigh(example.labels, static_cast<double>(example.weight));
+    }
+    return sum;
+  }
+
   /// Optimizer steps of an epoch.
   [[nodiscard]] index_t steps_of(const std::vector<std::vector<index_t>>& plan) const {
     return (static_cast<index_t>(plan.size()) + options_.accumulation - 1) / options_.accumulation;
@@ -259,6 +288,11 @@ class trainer {
   /// Returns false if the callback asked to stop.
   bool run_epoch(const callback& report, training_result& result) {
     const auto plan = plan_batches(task_.examples(), position_.epoch, options_.batch);
+    if (options_.loss.dropped > 0.0) {
+      auto loss = options_.loss;
+      loss.dropped *= std::min(1.0, static_cast<double>(position_.epoch) / static_cast<double>(options_.drop_ramp));
+      model_.set_loss(loss);
+    }
     while (position_.batch < static_cast<index_t>(plan.size())) {
       auto progress = step(plan);
       result.losses.push_back(progress.loss);
@@ -289,18 +323,19 @@ class trainer {
     const auto first = static_cast<std::size_t>(position_.batch);
     const auto last =
         std::min(plan.size(), first + static_cast<std::size_t>(options_.accumulation));
-    index_t labelled = 0;
-    for (std::size_t i = first; i < last; ++i) labelled += count_targets(task_.examples(), plan[i]);
+    double divisor = 0.0;
+    for (std::size_t i = first; i < last; ++i) divisor += weigh(plan[i]);
+    if (divisor <= 0.0) divisor = 1.0;  // nothing counts
     double sum = 0.0;
     for (std::size_t i = first; i < last; ++i) {
       fill_batch(task_.examples(), plan[i], batch_);
       model_.set_dropout(options_.batch.seed, static_cast<std::uint64_t>(position_.forward++));
-      sum += model_.forward_loss(batch_, std::max<index_t>(labelled, 1)).sum;
+      sum += model_.forward_loss(batch_, divisor).sum;
       model_.backward();
       tokens_done_ += batch_.tokens.tokens();
     }
     training_progress progress;
-    progress.loss = sum / static_cast<double>(std::max<index_t>(labelled, 1));
+    progress.loss = sum / divisor;
     progress.learning_rate = schedule_(position_.step);
     progress.gradient_norm =
         clip_grad_norm(model_.parameters(), options_.max_grad_norm > 0.0

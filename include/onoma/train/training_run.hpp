@@ -3,6 +3,7 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/ner/metrics.hpp>
+#include <onoma/nn/loss.hpp>
 #include <onoma/train/batcher.hpp>
 #include <onoma/train/checkpoint.hpp>
 #include <onoma/train/dataset.hpp>
@@ -22,6 +23,12 @@ struct training_options {
   double max_grad_norm = 1.0;        ///< 0: no clipping
   index_t accumulation = 1;            ///< batches per optimizer step
   batch_options batch{};             ///< its seed is also that of dropout
+  double layer_decay = 1.0;          ///< of the learning rate from layer to layer downwards: `layer_rate_factors`
+  index_t frozen_layers = -1;        ///< 0: the embeddings keep their values; n: the n lowest layers too; -1: none
+  /// Epochs in which the dropped part of the loss rises from 0 to `loss.dropped`, evenly; at least 1.
+  /// Source: Han et al., "Co-teaching", NeurIPS 2018, section 3 (there for two networks, with 10 epochs).
+  index_t drop_ramp = 2;
+  loss_options loss{};               ///< how labels count: for rare, uneven or wrong ones
   dataset_options data{};            ///< of the tagging task that the trainer makes of sentences
   index_t patience = 0;                ///< stop after so many epochs without a better dev score; 0: never
   std::filesystem::path checkpoint{};  ///< file, or folder, of the training state; empty: none is written

@@ -247,6 +247,11 @@ class cpu_backend {
                                                   mat<float> dlogits) {
     return dry_run_ ? loss_result{} : cpu::cross_entropy(own_, logits, labels, scale, dlogits);
   }
+  [[nodiscard]] loss_result softmax_cross_entropy(mat<const float> logits, vec<const std::int32_t> labels,
+                                                  const cross_entropy_rule<float>& rule, float scale,
+                                                  mat<float> dlogits) {
+    return dry_run_ ? loss_result{} : cpu::cross_entropy(own_, logits, labels, rule, scale, dlogits);
+  }
   void softmax(mat<const float> x, mat<float> y) const {
     if (!dry_run_) cpu::softmax(own_, x, y);
   }
