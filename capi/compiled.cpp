@@ -87,7 +87,7 @@ report convert(const ner_report& from) {
   to.token_accuracy = from.token_accuracy;
   to.tokens = from.tokens;
   to.sentences = from.sentences;
-  to.skipped_words = from.skipped_words;
+  to.skipped_words = from.skipped_words + from.unknown_words;
   to.misread_tags = from.misread_tags;
   return to;
 }

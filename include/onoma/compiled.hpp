@@ -143,7 +143,8 @@ struct report {
   double token_accuracy = 0.0;                       ///< of single tags
   std::int64_t tokens = 0;                           ///< tags that were compared
   std::int64_t sentences = 0;                        ///< sentences that were compared
-  std::int64_t skipped_words = 0;  ///< words of which the tokenizer makes no piece: they do not count
+  /// Words of which the tokenizer makes no piece, or whose true tag is not known ("-"): they do not count
+  std::int64_t skipped_words = 0;
   std::int64_t misread_tags = 0;   ///< tags with a prefix that is none of B, I, E and S
 };
 

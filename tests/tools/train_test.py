@@ -174,6 +174,26 @@ class Tests(CommandTest):
         self.assertEqual((found["head_kind"], found["refused"]), ("token", []))
         self.succeed("tag", "--model", self.folder / "token", "Paris")
 
+    def test_words_of_unknown_label_are_said_and_their_tag_is_no_label(self):
+        known = "Jane\tB-PER\nDoe\tI-PER\nsaw\tO\nRome\tB-GPE\n\n"
+        some = "Jane\tB-PER\nDoe\t-\nsaw\t-\nRome\tB-GPE\n\n"
+        data = self.write("some.conll", known * 20 + some * 20)
+        dev = self.write("dev.conll", known.replace("B-GPE", "?") + some)
+        for head in ("crf", "token"):
+            folder = self.folder / head
+            result = self.succeed("train", "--encoder", MODEL, "--train", data, "--dev", dev, "--head", head,
+                                  "--epochs", "1", "--unknown-tag", "?", "--output", folder)
+            self.assertIn("some.conll: 40 words of unknown label\n", result.err)
+            self.assertIn("dev.conll: 3 words of unknown label\n", result.err)
+            self.assertNotIn("warning", result.err)
+            self.assertIn("; 3 words of unknown tag left out", result.out)
+            self.assertEqual(sorted(json.loads((folder / "config.json").read_text())["label2id"]),
+                             ["B-GPE", "B-PER", "I-PER", "O"])
+            report = self.succeed("evaluate", "--model", folder, dev, "--unknown-tag", "?", "--json").json()
+            self.assertEqual((report["unknown_words"], report["tokens"]), (3, 5))
+        report = self.succeed("evaluate", "--gold", data, "--predicted", data, "--json").json()
+        self.assertEqual((report["unknown_words"], report["tokens"], report["micro"]["f1"]), (40, 120, 1.0))
+
     def test_json_has_losses_and_the_dev_scores_of_each_epoch(self):
         result = self.train("--epochs", "3", "--dev", TEST, "--json", "--quiet")
         self.assertEqual(result.err, "")

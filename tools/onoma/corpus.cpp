@@ -3,7 +3,9 @@
 
 #include <onoma/core/error.hpp>
 #include <onoma/data/span_corpora.hpp>
+#include <onoma/ner/tag_set.hpp>
 
+#include <algorithm>
 #include <string>
 
 namespace command {
@@ -55,11 +57,19 @@ void add_columns(CLI::App& app, column_options& columns) {
                "Lines \"# ...\" before a sentence are comments (default: if none of\n"
                "them reads as a row)")
       ->group(group);
+  app.add_option("--unknown-tag", columns.unknown_tag,
+                 "Tag of words whose tag is not known; - always is one")
+      ->group(group);
 }
 
 std::vector<onoma::sentence> read_sentences(const std::filesystem::path& path,
                                             const column_options& columns) {
-  return onoma::read_conll(path, options_of(path, columns));
+  auto sentences = onoma::read_conll(path, options_of(path, columns));
+  const std::string unknown(onoma::unknown_tag);
+  for (auto& s : sentences) {
+    if (!columns.unknown_tag.empty()) std::replace(s.tags.begin(), s.tags.end(), columns.unknown_tag, unknown);
+  }
+  return sentences;
 }
 
 std::vector<onoma::document> read_documents(const std::filesystem::path& path, const column_options& columns) {

@@ -20,9 +20,10 @@ struct column_options {
   std::optional<int> tag_column;
   std::string separator = "auto";
   bool comments = false;
+  std::string unknown_tag;  ///< of words whose tag is not known, beside onoma::unknown_tag
 };
 
-/// --word-column, --tag-column, --separator and --comments, the same for every file of CoNLL columns.
+/// --word-column, --tag-column, --separator, --comments and --unknown-tag, the same for every file of CoNLL columns.
 void add_columns(CLI::App& app, column_options& columns);
 
 /// @throws onoma::error as `onoma::read_conll`.

@@ -131,7 +131,12 @@ onoma::ner_report compare_files(const settings& s) {
   const auto gold = read_sentences(s.gold, s.columns);
   const auto predicted = read_sentences(s.predicted, s.columns);
   onoma::check_same_words(gold, s.gold, predicted, s.predicted);
-  return onoma::evaluate(onoma::tags_of(gold), onoma::tags_of(predicted), metric_of(s));
+  auto gold_tags = onoma::tags_of(gold);
+  auto predicted_tags = onoma::tags_of(predicted);
+  const auto unknown = onoma::drop_unknown_words(gold_tags, predicted_tags);
+  auto report = onoma::evaluate(gold_tags, predicted_tags, metric_of(s));
+  report.unknown_words = unknown;
+  return report;
 }
 
 void print_report(const scores& found, const settings& s) {

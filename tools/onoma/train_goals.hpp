@@ -75,7 +75,7 @@ struct tagging_goal : tag_scoring {
     auto sentences = tag_scoring::read(path, s.columns);
     const auto guess = onoma::guess_scheme(sentences);
     if (!s.convert_tags || !guess.scheme || *guess.scheme == onoma::tag_scheme::iob2) return sentences;
-    const auto repairs = onoma::convert_to_bio(sentences, *guess.scheme);
+    const auto repairs = onoma::convert_corpus(sentences, *guess.scheme, onoma::tag_scheme::iob2).repairs;
     say.note("{}: tags converted from {} to BIO{}", path, onoma::to_string(*guess.scheme),
              repairs > 0 ? ", " + counted(repairs, "tag") + " repaired" : "");
     return sentences;
@@ -119,6 +119,9 @@ struct tagging_goal : tag_scoring {
         }
       }
       for (const auto& remark : remarks) say.warn(file + ": " + remark);
+      if (const auto unknown = checks.back().second.unknown; unknown > 0) {
+        say.note("{}: {} of unknown label", file, counted(unknown, "word"));
+      }
       const auto& scheme = checks.back().second.scheme.scheme;
       if (scheme && *scheme != onoma::tag_scheme::iob2) {
         say.warn(file + ": tags in " + std::string(onoma::to_string(*scheme)) +

@@ -11,4 +11,13 @@ namespace onoma::inline ONOMA_ABI {
 /// special tokens and of pieces behind a word's first).
 inline constexpr std::int32_t ignored_label = -100;
 
+/// The target of a row that should have a label of which nothing is known. A loss of each row by itself ignores it; a
+/// chain runs over it, and sums over the labels that it may have.
+inline constexpr std::int32_t unknown_label = -101;
+
+/// Whether a target is the id of a label.
+[[nodiscard]] constexpr bool is_known(std::int32_t target) noexcept {
+  return target != ignored_label && target != unknown_label;
+}
+
 }  // namespace onoma::inline ONOMA_ABI

@@ -33,6 +33,7 @@ struct label_count {
 struct corpus_check {
   index_t sentences = 0;                       ///< all of them
   index_t words = 0;                           ///< of all sentences
+  index_t unknown = 0;                         ///< words with `unknown_tag`, which is no tag of `tags`
   std::map<std::string, label_count> tags;   ///< as they stand, "O" among them
   std::map<std::string, label_count> types;  ///< of entities
   scheme_guess scheme;                       ///< of the tags
@@ -200,6 +201,11 @@ inline void remark_on_scheme(corpus_check& check) {
     const auto line = [&](std::size_t word) { return s.line > 0 ? s.line + static_cast<index_t>(word) : 0; };
     tag_reader reader;
     for (std::size_t i = 0; i < s.tags.size(); ++i) {
+      if (s.tags[i] == unknown_tag) {
+        ++check.unknown;
+        static_cast<void>(reader.read("O"));
+        continue;
+      }
       auto& tag = check.tags[s.tags[i]];
       if (tag.words++ == 0) tag.line = line(i);
       const auto step = reader.read(s.tags[i]);

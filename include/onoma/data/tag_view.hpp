@@ -10,6 +10,7 @@
 #include <onoma/ner/convert.hpp>
 #include <onoma/ner/decode.hpp>
 #include <onoma/ner/tag_scheme.hpp>
+#include <onoma/ner/tag_set.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -94,12 +95,15 @@ struct tag_view {
 /// A sentence as a document: its words with a space between each two, and the entities that its tags stand
 /// for, of any scheme, read as taggers' are (`decode_bio`), each with score 1. `tags_of` gives the tags back
 /// if they were valid ones of its scheme.
-/// @throws onoma::error (shape_mismatch) for another number of tags than words, (parse) for words that are
-/// not UTF-8.
+/// @throws onoma::error (shape_mismatch) for another number of tags than words, (unsupported) for words with
+/// `unknown_tag`, (parse) for words that are not UTF-8.
 [[nodiscard]] inline document to_document(const sentence& s, std::string_view file = {}) {
   if (!s.tags.empty() && s.tags.size() != s.words.size()) {
     fail(error_code::shape_mismatch, "a sentence as a document", std::to_string(s.words.size()) + " tags",
          std::to_string(s.tags.size()));
+  }
+  if (std::find(s.tags.begin(), s.tags.end(), unknown_tag) != s.tags.end()) {
+    fail(error_code::unsupported, "a sentence as a document", "a tag for each word", "words of unknown tag ('-')");
   }
   document d;
   d.origin.file = file;

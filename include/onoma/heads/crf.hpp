@@ -73,8 +73,8 @@ struct crf_settings {
   return settings;
 }
 
-/// The words of each sequence: its labelled tokens. `offsets` [C + 1] are those of the C sequences that have any,
-/// among the rows of `labelled_rows`. Returns the number of words of the longest.
+/// The words of each sequence: its tokens with a label, known or not. `offsets` [C + 1] are those of the C sequences
+/// that have any, among the rows of `labelled_rows`. Returns the number of words of the longest.
 inline index_t words_of_sequences(const tagged_batch& batch, std::vector<std::int32_t>& offsets) {
   offsets.assign(1, 0);
   index_t longest = 0;
@@ -93,7 +93,8 @@ inline index_t words_of_sequences(const tagged_batch& batch, std::vector<std::in
 /// Emissions [M, L] = dropout(hidden) W^T + b of words, under a linear chain (core/crf.hpp) of the words of each
 /// sequence. A word is a token with a label: the first piece of a word of the text, so that no chain runs over
 /// special tokens or the other pieces. The loss is minus the logarithm of the probability of the labels, summed over
-/// the sequences; it counts words.
+/// the sequences; it counts words. A word of `unknown_label` may have any label: the probability is that of all
+/// sequences that have the known ones.
 ///
 /// The tensors are those of `token_head`, so that transformers loads the folder as a token classifier of the
 /// emissions, and "crf.transitions" [L, L] from the row's label to the column's, "crf.start_transitions" [L] and
@@ -169,11 +170,13 @@ class crf_head {
   /// Which label may follow which.
   [[nodiscard]] const tag_transitions& rules() const noexcept { return rules_; }
 
-  /// How many words have a label.
+  /// How many words have a known label.
   /// @throws onoma::error (out_of_range) as `check_labels`.
   index_t check(const tagged_batch& batch) const { return check_labels(batch, labels_); }
   /// See `labelled_rows`.
-  void wanted(const tagged_batch& batch, std::vector<std::int32_t>& rows) const { labelled_rows(batch, rows); }
+  void wanted(const tagged_batch& batch, std::vector<std::int32_t>& rows) const {
+    labelled_rows(batch, rows, labelled_tokens::all);
+  }
 
   /// Emissions [M, L].
   mat<scalar> scores(const pass<B>& run, mat<scalar> hidden) const {
@@ -209,7 +212,7 @@ class crf_head {
                            saved& keep) const {
     keep.emissions = forward(run, hidden, keep.transform);
     keep.hidden = hidden;
-    labels_of_rows(batch, hidden.rows, keep.labels);
+    labels_of_rows(batch, hidden.rows, keep.labels, labelled_tokens::all);
     const index_t longest = words_of_sequences(batch, keep.offsets);
     keep.words = {run.upload({keep.offsets.data(), static_cast<index_t>(keep.offsets.size())}), longest};
     keep.known.labels = run.upload({keep.labels.data(), hidden.rows});

@@ -19,7 +19,7 @@
 
 namespace onoma::inline ONOMA_ABI {
 
-/// A label id for each token, or `ignored_label`.
+/// A label id for each token, or `ignored_label`, or `unknown_label`.
 struct token_targets {
   using item = std::vector<std::int32_t>;  ///< [tokens of the sequence]; empty: none counts
 
@@ -38,10 +38,9 @@ struct token_targets {
     labels.resize(labels.size() + (tokens - of_sequence.size()), ignored_label);
   }
 
-  /// How many tokens of a sequence the loss counts.
+  /// How many tokens of a sequence the loss counts: those whose label is known.
   [[nodiscard]] static index_t count(const item& of_sequence) {
-    return std::count_if(of_sequence.begin(), of_sequence.end(),
-                         [](std::int32_t label) { return label != ignored_label; });
+    return std::count_if(of_sequence.begin(), of_sequence.end(), is_known);
   }
   /// Calls mix(number) for every number of a sequence's targets.
   template <class Mix>
@@ -53,15 +52,16 @@ struct token_targets {
 /// A batch for a head that labels tokens.
 using tagged_batch = training_batch<token_targets>;
 
-/// How many tokens have a label. @throws onoma::error (out_of_range) for a label that is neither an id below
-/// `labels` nor `ignored_label`.
+/// How many tokens have a known label. @throws onoma::error (out_of_range) for a label that is neither an id below
+/// `labels` nor `ignored_label` nor `unknown_label`.
 inline index_t check_labels(const tagged_batch& batch, index_t labels) {
   index_t labelled = 0;
   for (const auto label : batch.targets.labels) {
-    if (label == ignored_label) continue;
+    if (!is_known(label)) continue;
     if (label < 0 || label >= labels) {
       fail(error_code::out_of_range, "label of a token",
-           "0 to " + std::to_string(labels - 1) + " or " + std::to_string(ignored_label),
+           "0 to " + std::to_string(labels - 1) + " or " + std::to_string(ignored_label) + " or " +
+               std::to_string(unknown_label),
            std::to_string(label));
     }
     ++labelled;
@@ -69,20 +69,36 @@ inline index_t check_labels(const tagged_batch& batch, index_t labels) {
   return labelled;
 }
 
+/// Which tokens a loss reads.
+enum class labelled_tokens {
+  known,  ///< those whose label is known
+  all,    ///< those of unknown label too
+};
+
 /// The labelled tokens, ascending. None where all are labelled, or none is.
-inline void labelled_rows(const tagged_batch& batch, std::vector<std::int32_t>& rows) {
+inline void labelled_rows(const tagged_batch& batch, std::vector<std::int32_t>& rows,
+                          labelled_tokens which = labelled_tokens::known) {
   rows.clear();
   rows.reserve(batch.targets.labels.size());
   for (std::size_t n = 0; n < batch.targets.labels.size(); ++n) {
-    if (batch.targets.labels[n] != ignored_label) rows.push_back(static_cast<std::int32_t>(n));
+    const auto label = batch.targets.labels[n];
+    if (is_known(label) || (which == labelled_tokens::all && label == unknown_label)) {
+      rows.push_back(static_cast<std::int32_t>(n));
+    }
   }
   if (rows.size() == batch.targets.labels.size()) rows.clear();
 }
 
-/// The labels of `rows` hidden states: of all tokens, or of those of `labelled_rows`.
-inline void labels_of_rows(const tagged_batch& batch, index_t rows, std::vector<std::int32_t>& labels) {
+/// The labels of `rows` hidden states: of all tokens, or of those of `labelled_rows`. Unknown ones are ignored ones.
+inline void labels_of_rows(const tagged_batch& batch, index_t rows, std::vector<std::int32_t>& labels,
+                           labelled_tokens which = labelled_tokens::known) {
   labels = batch.targets.labels;
-  if (rows != batch.tokens.tokens()) std::erase(labels, ignored_label);
+  if (rows != batch.tokens.tokens()) {
+    std::erase_if(labels, [which](auto label) {
+      return !is_known(label) && !(which == labelled_tokens::all && label == unknown_label);
+    });
+  }
+  std::replace(labels.begin(), labels.end(), unknown_label, ignored_label);
 }
 
 /// logits [N, L] = dropout(hidden) W^T + b; cross-entropy over the labelled tokens. Some families have a layer

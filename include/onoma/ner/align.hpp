@@ -20,9 +20,10 @@ struct align_options {
   bool label_all_tokens = false;
 };
 
-/// Labels [tokens] for `word_ids` [tokens]: ignored where there is no word (-1), and by the options
-/// for pieces after the first (transformers, run_ner.py, `tokenize_and_align_labels`). `previous`: the
-/// word that the pieces before these end with, where a window of a long sentence may have cut it in two.
+/// Labels [tokens] for `word_ids` [tokens], of those of words: ignored where there is no word (-1), and by the options
+/// for pieces after the first (transformers, run_ner.py, `tokenize_and_align_labels`). A word may have
+/// `unknown_label`. `previous`: the word that the pieces before these end with, where a window of a long sentence may
+/// have cut it in two.
 /// @throws onoma::error (out_of_range) for a word id outside `labels`, or a label outside `tags` that
 /// is not the ignored one.
 [[nodiscard]] inline std::vector<std::int32_t> align_labels(std::span<const std::int32_t> labels,
@@ -31,7 +32,7 @@ struct align_options {
                                                             const align_options& options = {},
                                                             std::int32_t previous = -1) {
   for (const std::int32_t label : labels) {
-    if (label != ignored_label && (label < 0 || label >= tags.size())) {
+    if (is_known(label) && (label < 0 || label >= tags.size())) {
       fail(error_code::out_of_range, "align_labels",
            "labels below " + std::to_string(tags.size()), std::to_string(label));
     }
@@ -49,7 +50,7 @@ struct align_options {
       const std::int32_t label = labels[static_cast<std::size_t>(word)];
       if (word != previous) {
         aligned.push_back(label);
-      } else if (!options.label_all_tokens || label == ignored_label) {
+      } else if (!options.label_all_tokens || !is_known(label)) {
         aligned.push_back(ignored_label);
       } else {
         const auto parts = split_tag(tags.label(label));

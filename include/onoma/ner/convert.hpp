@@ -4,7 +4,12 @@
 #include <onoma/core/error.hpp>
 #include <onoma/core/types.hpp>
 #include <onoma/ner/tag_scheme.hpp>
+#include <onoma/ner/tag_set.hpp>
+#include <onoma/ner/transitions.hpp>
 
+#include <array>
+#include <cstddef>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -71,16 +76,18 @@ struct converted_tags {
   std::vector<std::string> tags;  ///< as many as before
   index_t repairs = 0;  ///< tags that had to change for the sequence to be one of the scheme it was in
   index_t lost = 0;  ///< borders that the new scheme cannot say: in IO, neighbours of one type become one entity
+  index_t unknown = 0;  ///< tags that became `unknown_tag`, since they depend on a neighbour of unknown tag
 };
 
 namespace detail {
 
-/// The entities of tags of a scheme, whose rules they may break.
+/// The entities of tags of a scheme, whose rules they may break. Words of unknown tag stand outside.
 [[nodiscard]] inline std::vector<entity_span> read_tags(std::span<const std::string> tags, tag_scheme from) {
   const auto prefixes = prefixes_of(from);
   std::vector<std::string> readable(tags.begin(), tags.end());
   for (std::size_t i = 0; i < readable.size(); ++i) {
     std::string& tag = readable[i];
+    if (tag == unknown_tag) tag = "O";
     const bool outside = tag == "O";
     const bool formed = tag.size() > 2 && tag[1] == '-' && tag[0] != 'O' &&
                         prefixes.find(tag[0]) != std::string_view::npos;
@@ -98,17 +105,75 @@ namespace detail {
   return lenient_entities(readable);
 }
 
+/// A tag in another scheme, beside words of unknown tag.
+struct tag_beside_unknown {
+  std::string tag;     ///< `unknown_tag`: it depends on these words
+  bool valid = false;  ///< whether some tags of these words make it one that the scheme puts there
+};
+
+/// Tag i, which is no "O", from what it would be for each tag of its neighbours: these decide where its entity begins
+/// and ends. Neighbours of unknown tag may have any that the scheme allows between their own neighbours; where none is
+/// allowed, any.
+[[nodiscard]] inline tag_beside_unknown convert_beside_unknown(std::span<const std::string> tags, std::size_t i,
+                                                               tag_scheme from, tag_scheme to) {
+  // Two tags before it to two behind it; "O" stands for the borders as well.
+  std::array<std::string, 5> near;
+  std::set<std::string> all = {"O"};
+  for (std::size_t n = 0; n < near.size(); ++n) {
+    near[n] = i + n < 2 || i + n - 2 >= tags.size() ? "O" : tags[i + n - 2];
+    if (near[n] == "O" || near[n] == unknown_tag) continue;
+    for (const char prefix : prefixes_of(from)) {
+      if (prefix != 'O') all.insert(std::string(1, prefix) + "-" + std::string(split_tag(near[n]).type));
+    }
+  }
+  const tag_set set(std::vector<std::string>(all.begin(), all.end()));
+  const auto allowed = transitions_of(set, from);
+  const auto may_follow = [&](const std::string& a, const std::string& b) {
+    return a == unknown_tag || b == unknown_tag || allowed.rules().follows(set.id(a), set.id(b));
+  };
+  const auto choices = [&](const std::string& tag) {
+    return tag == unknown_tag ? all : std::set<std::string>{tag};
+  };
+  for (const bool valid : {true, false}) {
+    std::set<std::string> found;
+    for (const auto& left : choices(near[1])) {
+      for (const auto& right : choices(near[3])) {
+        const bool fits = may_follow(near[0], left) && may_follow(left, tags[i]) && may_follow(tags[i], right) &&
+                          may_follow(right, near[4]);
+        if (valid && !fits) continue;
+        const std::array<std::string, 3> three = {left, tags[i], right};
+        found.insert(encode_tags(read_tags(three, from), 3, to)[1]);
+      }
+    }
+    if (!found.empty()) return {found.size() == 1 ? *found.begin() : std::string(unknown_tag), valid};
+  }
+  return {};
+}
+
 }  // namespace detail
 
 /// Rewrites a sequence of one scheme in another. What the rules of its scheme would call invalid opens or continues
 /// an entity as in `lenient_entities`, and is counted. All schemes but IO say the same: what is lost is counted too.
+/// Words with `unknown_tag` keep it; a neighbour whose new tag depends on theirs gets it.
 /// @throws onoma::error (invalid_argument) for a tag that the scheme `from` does not have.
 [[nodiscard]] inline converted_tags convert_tags(std::span<const std::string> tags, tag_scheme from, tag_scheme to) {
   const auto entities = detail::read_tags(tags, from);
   const auto size = static_cast<index_t>(tags.size());
   const auto valid = encode_tags(entities, size, from);
   converted_tags result{encode_tags(entities, size, to)};
-  for (std::size_t i = 0; i < tags.size(); ++i) result.repairs += tags[i] != valid[i] ? 1 : 0;
+  const auto is_unknown = [&](std::size_t i) { return i < tags.size() && tags[i] == unknown_tag; };
+  for (std::size_t i = 0; i < tags.size(); ++i) {
+    if (is_unknown(i)) {
+      result.tags[i] = unknown_tag;
+    } else if (tags[i] != "O" && (is_unknown(i + 1) || (i > 0 && is_unknown(i - 1)))) {
+      auto found = detail::convert_beside_unknown(tags, i, from, to);
+      result.tags[i] = std::move(found.tag);
+      result.unknown += result.tags[i] == unknown_tag ? 1 : 0;
+      result.repairs += found.valid ? 0 : 1;
+    } else {
+      result.repairs += tags[i] != valid[i] ? 1 : 0;
+    }
+  }
   for (std::size_t i = 1; to == tag_scheme::io && i < entities.size(); ++i) {
     const bool neighbours = entities[i - 1].end == entities[i].begin && entities[i - 1].type == entities[i].type;
     result.lost += neighbours ? 1 : 0;
@@ -122,18 +187,27 @@ namespace detail {
   return convert_tags(tags, from, tag_scheme::iob2);
 }
 
-/// Rewrites the tags of whole data, for example of `std::vector<sentence>` (anything whose elements
-/// have `tags`), and returns the number of repairs. All or nothing.
+/// The counts of `converted_tags`, of whole data.
+struct conversion {
+  index_t repairs = 0;  ///< tags that had to change for their sequence to be one of the scheme
+  index_t lost = 0;     ///< borders that the new scheme cannot say
+  index_t unknown = 0;  ///< tags that became unknown
+};
+
+/// Rewrites the tags of whole data in another scheme, for example of `std::vector<sentence>` (anything whose elements
+/// have `tags`), as `convert_tags` does. All or nothing.
 /// @throws onoma::error (invalid_argument) naming the sentence.
 template <class Sentences>
-index_t convert_to_bio(Sentences& sentences, tag_scheme from) {
+conversion convert_corpus(Sentences& sentences, tag_scheme from, tag_scheme to) {
   std::vector<std::vector<std::string>> rewritten;
-  index_t repairs = 0;
+  conversion all;
   for (const auto& s : sentences) {
     try {
-      auto converted = to_bio(s.tags, from);
+      auto converted = convert_tags(s.tags, from, to);
       rewritten.push_back(std::move(converted.tags));
-      repairs += converted.repairs;
+      all.repairs += converted.repairs;
+      all.lost += converted.lost;
+      all.unknown += converted.unknown;
     } catch (const error& e) {
       fail(e.code(), "sentence " + std::to_string(rewritten.size() + 1) + ": " + e.operation(),
            e.expected(), e.found());
@@ -141,7 +215,7 @@ index_t convert_to_bio(Sentences& sentences, tag_scheme from) {
   }
   std::size_t i = 0;
   for (auto& s : sentences) s.tags = std::move(rewritten[i++]);
-  return repairs;
+  return all;
 }
 
 }  // namespace onoma::inline ONOMA_ABI

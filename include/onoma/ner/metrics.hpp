@@ -22,6 +22,28 @@ namespace onoma::inline ONOMA_ABI {
 
 using tag_sequences = std::vector<std::vector<std::string>>;  ///< the tags of each sentence
 
+/// Takes words whose gold tag is `unknown_tag` out of both sides, of whose predicted tags nobody can say whether they
+/// are right; returns how many. Both have the same numbers of words.
+inline index_t drop_unknown_words(tag_sequences& gold, tag_sequences& predicted) {
+  index_t dropped = 0;
+  for (std::size_t s = 0; s < gold.size() && s < predicted.size(); ++s) {
+    std::size_t kept = 0;
+    for (std::size_t w = 0; w < gold[s].size() && w < predicted[s].size(); ++w) {
+      if (gold[s][w] == unknown_tag) continue;
+      if (kept != w) {
+        gold[s][kept] = std::move(gold[s][w]);
+        predicted[s][kept] = std::move(predicted[s][w]);
+      }
+      ++kept;
+    }
+    if (gold[s].size() != predicted[s].size()) continue;  // `evaluate` refuses them
+    dropped += static_cast<index_t>(gold[s].size() - kept);
+    gold[s].resize(kept);
+    predicted[s].resize(kept);
+  }
+  return dropped;
+}
+
 /// Counts by gold type and predicted type.
 using confusion_table = std::map<std::string, std::map<std::string, index_t>>;
 
@@ -55,6 +77,8 @@ struct ner_report {
   index_t sentences = 0;  ///< sequences that were compared
   /// Words that count on neither side, since no model sees them (predict/evaluate.hpp).
   index_t skipped_words = 0;
+  /// Words that count on neither side, since their true tag is not known (`unknown_tag`).
+  index_t unknown_words = 0;
   /// Tags, gold and predicted, whose prefix is none of B, I, E and S. The default mode, like
   /// seqeval's, still scores them, wrongly; seqeval warns of some. They need strict mode.
   index_t misread_tags = 0;

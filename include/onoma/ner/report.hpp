@@ -85,6 +85,10 @@ inline std::string confusion_text(const confusion_table& table) {
     text += "; " + std::to_string(report.skipped_words) +
             (report.skipped_words == 1 ? " word" : " words") + " without any piece left out";
   }
+  if (report.unknown_words > 0) {
+    text += "; " + std::to_string(report.unknown_words) + (report.unknown_words == 1 ? " word" : " words") +
+            " of unknown tag left out";
+  }
   if (report.misread_tags > 0) {
     text += "; " + std::to_string(report.misread_tags) +
             " tags have prefixes that this mode misreads: use strict mode with their scheme";

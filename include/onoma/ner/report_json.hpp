@@ -22,6 +22,7 @@ namespace onoma::inline ONOMA_ABI {
           {"tokens", report.tokens},
           {"token_accuracy", report.token_accuracy},
           {"skipped_words", report.skipped_words},
+          {"unknown_words", report.unknown_words},
           {"misread_tags", report.misread_tags},
           {"micro", to_json(report.micro)},
           {"macro", to_json(report.macro)},

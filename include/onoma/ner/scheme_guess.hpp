@@ -31,11 +31,17 @@ class scheme_counter {
   void add(std::span<const std::string> tags) {
     tag_parts previous;
     for (const auto& tag : tags) {
+      if (tag == unknown_tag) {
+        is_known_ = false;
+        continue;
+      }
       const auto current = is_formed_tag(tag) ? split_tag(tag) : tag_parts{};
       count(previous, current);
       previous = current;
+      is_known_ = true;
     }
     count(previous, {});
+    is_known_ = true;
   }
 
   /// The scheme that fits most of what was counted.
@@ -53,7 +59,7 @@ class scheme_counter {
   void count(tag_parts previous, tag_parts current) {
     if (const auto at = prefix_names.find(current.prefix); at != std::string_view::npos) ++prefixes_[at];
     const bool goes_on = previous.prefix != 'O' && previous.type == current.type;
-    if (goes_on) return;  // B- and E- stand here in all of the schemes
+    if (goes_on || !is_known_) return;  // B- and E- stand here in all of the schemes
     begins_ += current.prefix == 'B' ? 1 : 0;
     begins_inside_ += current.prefix == 'I' ? 1 : 0;
     ends_ += previous.prefix == 'E' ? 1 : 0;
@@ -62,6 +68,7 @@ class scheme_counter {
 
   static constexpr std::string_view prefix_names = "BIESLUMW";
   index_t prefixes_[8] = {};
+  bool is_known_ = true;  // what stands before the tag
   // At the borders of entities whose neighbour is none of their type:
   index_t begins_ = 0;         // B-
   index_t begins_inside_ = 0;  // I-
@@ -71,7 +78,7 @@ class scheme_counter {
 
 /// The scheme of a corpus, any range of elements that have `tags` (`std::vector<sentence>`), and how much of
 /// it does not fit. IOB1 and IOB2 are told apart by how most entities begin where no neighbour has their
-/// type.
+/// type. Words with `unknown_tag` say nothing.
 template <class Sentences>
 [[nodiscard]] scheme_guess guess_scheme(const Sentences& sentences) {
   scheme_counter counter;
@@ -82,7 +89,7 @@ template <class Sentences>
   for (const auto& s : sentences) {
     tags.assign(s.tags.begin(), s.tags.end());
     for (auto& tag : tags) {
-      if (is_formed_tag(tag) && prefixes.find(tag[0]) != std::string_view::npos) continue;
+      if (tag == unknown_tag || (is_formed_tag(tag) && prefixes.find(tag[0]) != std::string_view::npos)) continue;
       ++guess.foreign;
       tag = "O";
     }

@@ -16,6 +16,9 @@
 
 namespace onoma::inline ONOMA_ABI {
 
+/// What stands in the place of a tag that is not known, as in spaCy's data: a word that nobody looked at.
+inline constexpr std::string_view unknown_tag = "-";
+
 /// A tag such as "B-PER" in its parts: prefix 'B', type "PER". "O" has no type. A label without a
 /// prefix ("PER") is read as the inside of its type, as transformers' pipeline does; a prefix alone
 /// ("B") has the type "_", as in seqeval.
@@ -77,13 +80,15 @@ class tag_set {
     return tag_set(std::move(labels));
   }
 
-  /// The labels that occur in tag sequences, sorted: the order that transformers' run_ner.py gives.
+  /// The labels that occur in tag sequences, sorted: the order that transformers' run_ner.py gives. `unknown_tag` is
+  /// none.
   /// With `complete`, "O" and both B- and I- of every type are there even where the data lacks one.
   template <class Sequences>
   [[nodiscard]] static tag_set from_tags(const Sequences& sequences, bool complete = false) {
     std::vector<std::string> labels;
     for (const auto& tags : sequences) {
       for (const auto& tag : tags) {
+        if (tag == unknown_tag) continue;
         labels.push_back(tag);
         if (!complete) continue;
         const auto parts = split_tag(tag);

@@ -92,7 +92,8 @@ template <class Model>
 }
 
 /// Tags the words of annotated sentences and compares with their tags. Words without pieces count on neither
-/// side, as in transformers' run_ner.py, which gives them no label; `ner_report::skipped_words` says how many.
+/// side, as in transformers' run_ner.py, which gives them no label, and neither do words with `unknown_tag`, of whose
+/// tag nobody can say whether it is right. `ner_report::skipped_words` and `unknown_words` say how many.
 /// @throws onoma::error as `predict_words` and `evaluate`; (shape_mismatch) for a sentence without tags.
 template <class Model>
 [[nodiscard]] ner_report evaluate_on(Model& model, const tokenizer& tokens,
@@ -116,8 +117,10 @@ template <class Model>
       predicted[s].push_back(*found[s][w]);
     }
   }
+  const index_t unknown = drop_unknown_words(gold, predicted);
   auto report = evaluate(gold, predicted, metric);
   report.skipped_words = skipped;
+  report.unknown_words = unknown;
   return report;
 }
 

@@ -72,7 +72,7 @@ struct dataset_options {
   const auto for_each_type = [](const sentence& s, const auto& use) {
     std::set<std::string_view> types;
     for (const auto& tag : s.tags) {
-      if (tag != "O") types.insert(split_tag(tag).type);
+      if (tag != "O" && tag != unknown_tag) types.insert(split_tag(tag).type);
     }
     for (const auto type : types) use(type);
   };
@@ -112,7 +112,8 @@ struct dataset_options {
 }
 
 /// Encodes sentences for training. A sentence longer than `max_length` becomes several examples
-/// without overlap, so that every label is trained on (run_ner.py cuts it off).
+/// without overlap, so that every label is trained on (run_ner.py cuts it off). Words with `unknown_tag` get
+/// `unknown_label`.
 /// @throws onoma::error (out_of_range) for a tag that is not in `tags`, naming sentence and word; (invalid_argument) as
 /// `repeat_factors`.
 [[nodiscard]] inline std::vector<training_example> make_examples(
@@ -126,6 +127,10 @@ struct dataset_options {
   for (std::size_t s = 0; s < sentences.size(); ++s) {
     labels.clear();
     for (std::size_t w = 0; w < sentences[s].tags.size(); ++w) {
+      if (sentences[s].tags[w] == unknown_tag) {
+        labels.push_back(unknown_label);
+        continue;
+      }
       const auto id = tags.find(sentences[s].tags[w]);
       if (!id) {
         fail(error_code::out_of_range,

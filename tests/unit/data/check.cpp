@@ -115,7 +115,7 @@ TEST_CASE("schemes are told by prefixes and transitions") {
     const auto remarks = onoma::check_corpus(data).remarks;
     CHECK(says(remarks, "convert them") == (scheme != tag_scheme::iob2));
     CHECK(remarks.size() == (scheme != tag_scheme::iob2 ? 1 : 0));
-    CHECK(onoma::convert_to_bio(data, *guess.scheme) == 0);
+    CHECK(onoma::convert_corpus(data, *guess.scheme, onoma::tag_scheme::iob2).repairs == 0);
     CHECK(onoma::check_corpus(data).remarks.empty());
   }
 }

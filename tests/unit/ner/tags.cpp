@@ -111,10 +111,10 @@ TEST_CASE("other schemes become BIO, and nothing is lost") {
                   onoma::error);
 
   std::vector<onoma::sentence> data = {{{"a", "b"}, {"I-X", "I-X"}}, {{"c"}, {"O"}}};
-  CHECK(onoma::convert_to_bio(data, onoma::tag_scheme::iob1) == 0);
+  CHECK(onoma::convert_corpus(data, onoma::tag_scheme::iob1, onoma::tag_scheme::iob2).repairs == 0);
   CHECK(data[0].tags == tags{"B-X", "I-X"});
   data[1].tags = {"Z-X"};
-  CHECK_THROWS_AS(onoma::convert_to_bio(data, onoma::tag_scheme::iob2), onoma::error);
+  CHECK_THROWS_AS(onoma::convert_corpus(data, onoma::tag_scheme::iob2, onoma::tag_scheme::iob2), onoma::error);
   CHECK(data[0].tags == tags{"B-X", "I-X"});
 }
 

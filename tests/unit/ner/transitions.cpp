@@ -1,6 +1,7 @@
 /// Transitions of tag schemes against reading and writing every short sequence of tags.
 #include <onoma/kernels/ref/crf.hpp>
 #include <onoma/ner/convert.hpp>
+#include <onoma/ner/scheme_guess.hpp>
 #include <onoma/ner/transitions.hpp>
 #include <support/random.hpp>
 #include <support/views.hpp>
@@ -8,6 +9,8 @@
 #include <doctest/doctest.h>
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -143,6 +146,60 @@ TEST_CASE("tags that a scheme does not have are refused, and labels that leave n
   CHECK(message({"B-A", "E-A"}, tag_scheme::iobes) ==
         "transitions of IOBES: invalid argument: expected a tag that can stand alone, such as O, found none");
   CHECK(message({"S-A", "B-A"}, tag_scheme::iobes) == "no error");  // B- never stands in a path
+}
+
+TEST_CASE("beside words of unknown tag a tag is converted where all that these may have agree, else it is unknown") {
+  const std::string unknown(onoma::unknown_tag);
+  for (const auto from : onoma::tag_schemes) {
+    const auto set = all_tags(from);
+    const auto transitions = onoma::transitions_of(set, from);
+    for (const auto to : onoma::tag_schemes) {
+      INFO(onoma::to_string(from), " to ", onoma::to_string(to));
+      // What each word becomes in all sequences of the scheme that agree with the known tags.
+      std::map<tags, std::vector<std::set<std::string>>> possible;
+      for_each_sequence(set.size(), 3, [&](const std::vector<std::int32_t>& ids) {
+        if (!allowed(transitions.rules(), ids)) return;
+        const auto whole = names(set, ids);
+        const auto converted = onoma::convert_tags(whole, from, to).tags;
+        for (unsigned mask = 0; mask < 8; ++mask) {
+          auto some = whole;
+          for (std::size_t i = 0; i < some.size(); ++i) {
+            if ((mask >> i & 1U) != 0) some[i] = unknown;
+          }
+          auto& found = possible[some];
+          found.resize(some.size());
+          for (std::size_t i = 0; i < some.size(); ++i) found[i].insert(converted[i]);
+        }
+      });
+      for (const auto& [some, found] : possible) {
+        tags expected;
+        index_t became_unknown = 0;
+        for (std::size_t i = 0; i < some.size(); ++i) {
+          const bool is_known = some[i] != unknown;
+          expected.push_back(is_known && found[i].size() == 1 ? *found[i].begin() : unknown);
+          became_unknown += is_known && found[i].size() > 1 ? 1 : 0;
+        }
+        const auto converted = onoma::convert_tags(some, from, to);
+        INFO(some[0], " ", some[1], " ", some[2]);
+        CHECK(converted.tags == expected);
+        CHECK(converted.unknown == became_unknown);
+        CHECK(converted.repairs == 0);
+      }
+    }
+  }
+  // No tag of the unknown word makes this one right.
+  CHECK(onoma::convert_tags(tags{"O", "I-A", unknown}, tag_scheme::iob2, tag_scheme::iob2).repairs == 1);
+}
+
+TEST_CASE("words of unknown tag do not change what scheme a corpus is in") {
+  struct with_tags {
+    test::transitions_tests::tags tags;
+  };
+  const std::vector<with_tags> iob2 = {{{"-", "I-A", "O", "B-A"}}, {{"-", "I-A", "-", "I-A", "-"}}};
+  const auto guess = onoma::guess_scheme(iob2);
+  CHECK(guess.scheme == tag_scheme::iob2);
+  CHECK(guess.foreign == 0);
+  CHECK(guess.misplaced == 0);
 }
 
 }  // namespace test::transitions_tests

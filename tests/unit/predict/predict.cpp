@@ -73,6 +73,13 @@ TEST_CASE("a word without pieces breaks no entity, at its beginning, inside or a
   CHECK(tags[1] == std::vector<std::string>{"O", "O", "B-LOC", "I-LOC"});
   CHECK(tags[2] == std::vector<std::string>{"B-LOC", "I-LOC", "O", "O"});
   CHECK(tags[4] == std::vector<std::string>{"O"});
+  // Neither do words count whose true tag is not known, whatever the model says of them.
+  const auto partly = onoma::evaluate_on(tagger, tokens, std::vector<onoma::sentence>{
+      make({"the", "new", "york", "york"}, {"O", "B-LOC", "-", "O"})});
+  CHECK(partly.unknown_words == 1);
+  CHECK(partly.tokens == 3);
+  CHECK(partly.micro.correct == 0);  // what is left is B-LOC O, and found is B-LOC I-LOC
+  CHECK(partly.token_accuracy == doctest::Approx(2.0 / 3.0));
   // Other words are wrong where they are wrong.
   const std::vector<onoma::sentence> other = {make({"the", nothing, "york"}, {"B-LOC", "I-LOC", "O"})};
   CHECK(onoma::evaluate_on(tagger, tokens, other).micro.f1 == 0.0);

@@ -5,6 +5,8 @@
 
 #include <onoma/backend/guarded.hpp>
 #include <onoma/backend/reference.hpp>
+#include <onoma/data/check.hpp>
+#include <onoma/data/tag_view.hpp>
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/heads/crf.hpp>
 #include <onoma/pipeline.hpp>
@@ -109,6 +111,12 @@ void check_chain_slopes(const onoma::json& settings, const std::vector<std::vect
   }
 }
 
+onoma::encoder_config config_without_dropout() {
+  auto config = config_with_dropout();
+  config.classifier_dropout = config.hidden_dropout = config.attention_dropout = 0.0;
+  return config;
+}
+
 std::vector<float> train_with(index_t threads) {
   onoma::thread_pool pool(threads);
   onoma::cpu_backend device(pool);
@@ -190,6 +198,91 @@ TEST_CASE("words get the likeliest labels that the scheme allows, and their prob
       CHECK(confidences[first + n] == doctest::Approx(with_label[n] / sum).epsilon(1e-12));
     }
   }
+}
+
+TEST_CASE("words of unknown label may have any: the loss is that of all sequences with the known labels") {
+  exact_backend device;
+  exact_model m(config_without_dropout(), device);
+  set_chain(m);
+  // The first sequence has a word of unknown label inside and one at its end, the second knows nothing.
+  const std::vector<std::vector<std::int32_t>> ids = {{2, 17, 18, 19, 30, 3}, {2, 30, 17, 3}};
+  const std::vector<path> known = {{-100, 1, -101, 3, -101, -100}, {-100, -101, -101, -100}};
+  onoma::tagged_batch batch;
+  for (std::size_t s = 0; s < ids.size(); ++s) batch.add(ids[s], known[s]);
+  const auto loss = m.forward_loss(batch);
+  CHECK(loss.count == 2);
+  double expected = 0.0;
+  const auto count = static_cast<index_t>(labels.size());
+  for (std::size_t s = 0; s < ids.size(); ++s) {
+    onoma::tagged_batch alone;
+    alone.add(ids[s], known[s]);
+    const auto all = m.logits(alone.tokens);
+    std::vector<double> emissions(all.data + count, all.data + (all.rows - 1) * count);  // without special tokens
+    double sum = 0.0;
+    double agrees = 0.0;
+    for_each_path(m, {emissions.data(), all.rows - 2, count}, [&](const path& p, double weight) {
+      sum += weight;
+      bool same = true;
+      for (std::size_t n = 0; n < p.size(); ++n) same = same && (known[s][n + 1] < 0 || known[s][n + 1] == p[n]);
+      agrees += same ? weight : 0.0;
+    });
+    expected += std::log(sum) - std::log(agrees);
+  }
+  // Sums of at most 5^4 terms in double, of a loss of order 1.
+  CHECK(loss.sum == doctest::Approx(expected).epsilon(1e-11));
+  check_chain_slopes(nullptr, {{-100, 3, -101, 4, -100}, {-100, -101, 2, -100}});
+  check_chain_slopes({{"rules_in_training", true}}, {{-100, 1, -101, 4, -100}, {-100, -101, 2, -100}});
+}
+
+TEST_CASE("a word of unknown label is in a chain, and nothing for a head of words by themselves") {
+  onoma::cpu_backend device;
+  const auto loss_and_gradient = [&](auto& m, std::int32_t target) {
+    onoma::tagged_batch batch;
+    batch.add(std::vector<std::int32_t>{2, 17, 18, 19, 3}, path{-100, 1, target, 4, -100});
+    batch.add(std::vector<std::int32_t>{2, 30, 3}, path{-100, target, -100});
+    m.parameters().zero_gradients();
+    const auto loss = m.forward_loss(batch);
+    CHECK(loss.count == 2);
+    m.backward();
+    const auto gradients = m.parameters().gradients();
+    std::vector<float> all(gradients.begin(), gradients.end());
+    all.push_back(static_cast<float>(loss.sum));
+    return all;
+  };
+  const auto config = config_without_dropout();
+  model words(config, device, {.seed = 5});
+  CHECK(loss_and_gradient(words, onoma::unknown_label) == loss_and_gradient(words, onoma::ignored_label));
+  crf_model chains(config, device, {.seed = 5});
+  CHECK(loss_and_gradient(chains, onoma::unknown_label) != loss_and_gradient(chains, onoma::ignored_label));
+}
+
+TEST_CASE("words of unknown tag are trained on and evaluated as such, and their tag is no label") {
+  auto data = sentences();
+  for (std::size_t s = 0; s < data.size(); ++s) data[s].tags[s % data[s].tags.size()] = "-";
+  const auto tags = onoma::tag_set::from_tags(onoma::tags_of(data));
+  CHECK(tags.labels() == onoma::tag_set::from_tags(onoma::tags_of(sentences())).labels());
+  const auto tokens = onoma::load_tokenizer(tiny);
+  const auto examples = onoma::make_examples(tokens, data, tags);
+  index_t unknown = 0;
+  for (const auto& e : examples) unknown += std::count(e.labels.begin(), e.labels.end(), onoma::unknown_label);
+  CHECK(unknown == static_cast<index_t>(data.size()));
+  CHECK(onoma::check_corpus(data).unknown == unknown);
+  CHECK(onoma::check_corpus(data).tags.count("-") == 0);
+  CHECK_THROWS_WITH_AS(onoma::to_document(data[0]), doctest::Contains("unknown tag"), onoma::error);
+
+  onoma::cpu_backend device;
+  auto m = crf_model::load(tiny, labels, device, {.seed = 5, .replace_head = true});
+  auto o = options();
+  o.epochs = 25;
+  o.accumulation = 1;
+  o.learning_rate = 1e-2;
+  onoma::trainer trainer(m, tokens, data, data, o);
+  trainer.run();
+  const auto report = onoma::evaluate_on(m, tokens, data);
+  CHECK(report.unknown_words == unknown);
+  const auto whole = onoma::evaluate_on(m, tokens, sentences());
+  CHECK(report.tokens == whole.tokens - unknown);
+  CHECK(whole.micro.f1 > 0.9);  // also where nobody looked
 }
 
 TEST_CASE("a head of chains touches no number of a tensor itself") {

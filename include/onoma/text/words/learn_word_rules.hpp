@@ -140,7 +140,7 @@ class word_rules_learner {
   /// most: rules go into config.json. A million words of fifteen corpora taught 563.
   static constexpr std::size_t most_texts = 2000;
 
-  /// The words of one sentence. `tags` of these words say which are part of a name: all but "O";
+  /// The words of one sentence. `tags` of these words say which are part of a name: all but "O" and "-";
   /// none: not known. @throws onoma::error (parse) for a word that is not UTF-8, (shape_mismatch)
   /// for another number of tags than of words.
   void add(std::span<const std::string> words, std::span<const std::string> tags = {}) {
@@ -183,7 +183,7 @@ class word_rules_learner {
     }
   }
   [[nodiscard]] static bool is_name(std::span<const std::string> tags, std::size_t i) {
-    return i < tags.size() && tags[i] != "O";
+    return i < tags.size() && tags[i] != "O" && tags[i] != "-";
   }
   /// Whether a word with text in [begin, end) is part of a name.
   [[nodiscard]] bool has_name(index_t begin, index_t end) const {
