@@ -10,6 +10,7 @@
 #include <onoma/heads/crf.hpp>
 #include <onoma/models/token_classifier.hpp>
 #include <onoma/ner/metrics.hpp>
+#include <onoma/ner/scheme_guess.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/pipeline.hpp>
 #include <onoma/predict/evaluate.hpp>
@@ -166,6 +167,26 @@ metric_options metric_of(const std::string& scheme) {
   return options;
 }
 
+/// Sentences whose tags are in BIO, if they are in a scheme.
+struct in_bio {
+  explicit in_bio(std::vector<onoma::sentence> from)
+      : sentences(std::move(from)), found(bring_to_scheme(sentences, tag_scheme::iob2).found) {}
+  /// What a model of these labels is said to be in.
+  [[nodiscard]] std::optional<tag_scheme> scheme() const {
+    return found.scheme && found.foreign == 0 ? std::optional(tag_scheme::iob2) : std::nullopt;
+  }
+
+  std::vector<onoma::sentence> sentences;
+  scheme_guess found;
+};
+
+/// True tags in the scheme of a model, if that is known.
+template <class Model>
+std::vector<onoma::sentence> in_scheme_of(Model& model, std::vector<onoma::sentence> sentences) {
+  if (const auto scheme = scheme_of(model)) bring_to_scheme(sentences, *scheme);
+  return sentences;
+}
+
 /// Labels of the training data: the model predicts no others.
 std::vector<std::string> labels_of(const std::vector<onoma::sentence>& train) {
   const auto tags = tag_set::from_tags(tags_of(train));
@@ -256,12 +277,15 @@ report model::evaluate(const std::vector<sentence>& sentences, const std::string
   return guarded([&] {
     const auto gold = convert(sentences, "sentence");
     const auto with = [&](auto& all) {
-      return convert(evaluate_on(all.session(), all.tokens(), gold, metric_of(scheme), all.options().windows));
+      return convert(evaluate_on(all.session(), all.tokens(), in_scheme_of(all.session(), gold), metric_of(scheme),
+                                 all.options().windows));
     };
     auto& made = state_->ner.model();
     if (auto* chains = dynamic_cast<tagger<crf_head<cpu_backend>>*>(&made)) return with(*chains);
     if (auto* tokens = dynamic_cast<tagger<token_head<cpu_backend>>*>(&made)) return with(*tokens);
-    return convert(evaluate_on(made, gold, metric_of(scheme)));  // with rules
+    auto in_scheme = gold;
+    bring_to_scheme(in_scheme, metric_of(scheme).strict.value_or(tag_scheme::iob2));
+    return convert(evaluate_on(made, in_scheme, metric_of(scheme)));  // with rules
   });
 }
 
@@ -269,15 +293,15 @@ struct trainer::state {
   using model_type = token_classifier<cpu_backend>;
   using run_type = onoma::trainer<model_type, tagging_task>;
 
-  state(const std::string& folder, const std::vector<onoma::sentence>& train,
-        std::vector<onoma::sentence> dev, const training_options& options)
+  state(const std::string& folder, const in_bio& train, in_bio dev, const training_options& options)
       : pool(thread_count(options.threads)),
         backend(pool),
         trained(
-            model_type::load(folder, labels_of(train), backend,
-                             {.seed = options.seed, .replace_head = true, .recompute = options.recompute})),
+            model_type::load(folder, labels_of(train.sentences), backend,
+                             {.seed = options.seed, .replace_head = true, .scheme = train.scheme(),
+                              .recompute = options.recompute})),
         tokens(load_tokenizer(folder).for_table(trained.config().vocabulary)),
-        run(trained, tokens, train, std::move(dev), convert(options)) {}
+        run(trained, tokens, train.sentences, std::move(dev.sentences), convert(options)) {}
 
   thread_pool pool;
   cpu_backend backend;
@@ -289,8 +313,8 @@ struct trainer::state {
 trainer::trainer(const std::string& encoder, const std::vector<sentence>& train,
                  const std::vector<sentence>& dev, const training_options& options)
     : state_(guarded([&] {
-        return std::make_unique<state>(encoder, convert(train, "training sentence"),
-                                       convert(dev, "dev sentence"), options);
+        return std::make_unique<state>(encoder, in_bio(convert(train, "training sentence")),
+                                       in_bio(convert(dev, "dev sentence")), options);
       })) {}
 trainer::trainer(trainer&&) noexcept = default;
 trainer& trainer::operator=(trainer&&) noexcept = default;
@@ -327,8 +351,9 @@ bool trainer::use_best() {
 
 report trainer::evaluate(const std::vector<sentence>& sentences, const std::string& scheme) {
   return guarded([&] {
-    return convert(evaluate_on(state_->trained, state_->tokens, convert(sentences, "sentence"),
-                               metric_of(scheme), {.max_length = state_->run.task().window_length()}));
+    return convert(evaluate_on(state_->trained, state_->tokens,
+                               in_scheme_of(state_->trained, convert(sentences, "sentence")), metric_of(scheme),
+                               {.max_length = state_->run.task().window_length()}));
   });
 }
 

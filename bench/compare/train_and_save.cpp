@@ -1,11 +1,13 @@
 /// onoma's side of bench/compare/check_families.py: trains a model a few steps and saves it.
 ///
-/// Usage: train_and_save MODEL_FOLDER OUT. The batch is that of MODEL_FOLDER/golden.safetensors
-/// (scripts/goldens/make_model_goldens.py). Prints the logits [N, L] of the saved folder, loaded
-/// again, as one JSON list.
+/// Usage: train_and_save MODEL_FOLDER OUT HEAD, where HEAD is token or crf. The batch is that of
+/// MODEL_FOLDER/golden.safetensors (scripts/goldens/make_model_goldens.py). Prints the logits [N, L]
+/// of the saved folder, loaded again, as one JSON list: of chains, the emissions.
+#include <onoma/models/head_kind.hpp>
 #include <onoma/onoma.hpp>
 
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <span>
 #include <vector>
@@ -20,10 +22,28 @@ std::vector<std::int32_t> ids(const onoma::safetensors_file& file, const char* n
   return values;
 }
 
+template <class Head>
+void train_and_save(const std::filesystem::path& folder, const std::filesystem::path& out,
+                    const onoma::tagged_batch& batch) {
+  onoma::cpu_backend device;
+  auto trained = onoma::trainable_model<onoma::cpu_backend, Head>::load(folder, {}, device, {.replace_head = true});
+  onoma::adamw optimizer(trained.parameters());
+  for (int step = 0; step < 5; ++step) {
+    static_cast<void>(trained.forward_loss(batch));
+    trained.backward();
+    optimizer.step(1e-3);
+  }
+  trained.save(out);
+
+  auto saved = onoma::session<onoma::cpu_backend, Head>::load(out, device);
+  const auto logits = saved.logits(batch.tokens);
+  std::cout << onoma::json(std::vector<float>(logits.data, logits.data + logits.rows * logits.cols)) << '\n';
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 3) return 2;
+  if (argc != 4) return 2;
   try {
     const std::filesystem::path folder = argv[1];
     const auto golden = onoma::safetensors_file::open(folder / "golden.safetensors");
@@ -38,22 +58,9 @@ int main(int argc, char** argv) {
       batch.add(std::span(input).subspan(begin, length), {target.begin(), target.end()});
     }
 
-    onoma::cpu_backend device;
-    using model = onoma::token_classifier<onoma::cpu_backend>;
-    auto trained = model::load(folder, {}, device);
-    onoma::adamw optimizer(trained.parameters());
-    for (int step = 0; step < 5; ++step) {
-      static_cast<void>(trained.forward_loss(batch));
-      trained.backward();
-      optimizer.step(1e-3);
-    }
-    trained.save(argv[2]);
-
-    auto saved = onoma::token_classifier_session<onoma::cpu_backend>::load(argv[2], device);
-    const auto logits = saved.logits(batch.tokens);
-    std::cout << onoma::json(
-                     std::vector<float>(logits.data, logits.data + logits.rows * logits.cols))
-              << '\n';
+    onoma::with_head<onoma::cpu_backend>(argv[3], [&](auto head) {
+      train_and_save<typename decltype(head)::type>(folder, argv[2], batch);
+    });
   } catch (const onoma::error& problem) {
     std::cerr << "train_and_save: " << problem.what() << '\n';
     return 1;

@@ -151,6 +151,7 @@ class pipeline {
     parts->model = {model.get(), [model, backend = first.backend](const auto*) {}};
     parts->tokens = std::make_shared<const tokenizer>(tokens->for_table(model->config().vocabulary));
     parts->tags = tag_set(model->labels());
+    if (const auto& scheme = model->config().scheme) parts->transitions = transitions_of(parts->tags, *scheme);
     parts->rules = choose_word_rules(model->config().own, options.splitting, options.strategy);
     parts->options = {options.strategy, {.max_length = options.max_length,
                                          .stride = options.stride,

@@ -52,7 +52,7 @@ const std::map<std::string, std::set<std::string>>& allowed() {
       {"backend", {"core", "exec", "simd", "kernels", "kernels/ref", "kernels/cpu", "backend/concept.hpp"}},
       {"nn", {"core", "backend/concept.hpp"}},
       {"heads", {"core", "backend/concept.hpp", "nn", "io", "ner"}},
-      {"models", {"core", "exec", "backend/concept.hpp", "nn", "heads", "io"}},
+      {"models", {"core", "exec", "backend/concept.hpp", "nn", "heads", "io", "ner"}},
       {"predict", {"core", "exec", "io", "heads", "models", "classic", "text", "ner", "data", "match"}},
       {"train",
        {"core", "version.hpp", "exec", "backend/concept.hpp", "nn", "heads", "models", "io", "text", "ner", "data",

@@ -116,19 +116,49 @@ class Tests(CommandTest):
         self.assertRegex(result.err, r"onoma train: warning: .*dev.conll: .*RIVER.* not in the training data")
         self.assertRegex(result.err, r"(?m)^PER +40 +1$")
 
-    def test_other_schemes_are_recognised_and_converted_when_asked(self):
-        bio = "Jane\tB-PER\nDoe\tI-PER\nsaw\tO\nRome\tB-GPE\n\n"
-        bilou = "Jane\tB-PER\nDoe\tL-PER\nsaw\tO\nRome\tU-GPE\n\n"
-        arguments = ("train", "--encoder", MODEL, "--epochs", "1")
+    def test_other_schemes_are_recognised_and_converted(self):
+        bio = "Jane\tB-PER\nDoe\tI-PER\nRoe\tB-PER\nsaw\tO\nRome\tB-GPE\n\n"
+        bilou = "Jane\tB-PER\nDoe\tL-PER\nRoe\tU-PER\nsaw\tO\nRome\tU-GPE\n\n"
+        gold = self.write("bio.conll", bio * 20)
         data = self.write("bilou.conll", bilou * 20)
-        result = self.succeed(*arguments, "--train", data, "--output", self.folder / "kept")
-        self.assertRegex(result.err, r"warning: .*bilou.conll: .*BILOU.*--convert-tags")
-        result = self.succeed(*arguments, "--train", data, "--output", self.folder / "converted", "--convert-tags")
-        self.assertIn("tags converted from BILOU to BIO", result.err)
-        self.assertNotIn("warning", result.err)
-        self.succeed(*arguments, "--train", self.write("bio.conll", bio * 20), "--output", self.folder / "bio")
-        weights = [(self.folder / name / "model.safetensors").read_bytes() for name in ("converted", "bio")]
+        prefixes = {"IOB1": "BI", "IOB2": "BI", "IOE1": "EI", "IOE2": "EI", "IOBES": "BES", "BILOU": "BLU",
+                    "BMEWO": "BEW", "IO": "I"}
+        self.succeed("train", "--encoder", MODEL, "--epochs", "1", "--train", gold, "--output", self.folder / "bio")
+        for head in ("token", "crf"):
+            for scheme, letters in prefixes.items():
+                with self.subTest(scheme=scheme, head=head):
+                    folder = self.folder / (head + scheme)
+                    result = self.succeed("train", "--encoder", MODEL, "--epochs", "1", "--train", data, "--dev", gold,
+                                          "--head", head, "--scheme", scheme, "--output", folder, "--json")
+                    if scheme == "BILOU":
+                        self.assertIn("bilou.conll: tags in BILOU\n", result.err)
+                    else:
+                        self.assertIn(f"bilou.conll: tags converted from BILOU to {scheme}" +
+                                      (", 20 borders lost" if scheme == "IO" else "\n"), result.err)
+                    self.assertNotIn("warning", result.err)
+                    config = json.loads((folder / "config.json").read_text())
+                    self.assertEqual({label[0] for label in config["label2id"]} - {"O"}, set(letters))
+                    self.assertEqual(config["onoma"]["scheme"], scheme)
+                    self.assertIn(f"| tag scheme | {scheme} |", (folder / "README.md").read_text())
+                    self.assertEqual(self.succeed("inspect", folder, "--json").json()["scheme"], scheme)
+                    # Whatever scheme the true tags are in: the same scores.
+                    reports = [self.succeed("evaluate", "--model", folder, file, "--json") for file in (gold, data)]
+                    self.assertEqual(reports[0].json()["micro"], reports[1].json()["micro"])
+                    self.assertEqual(reports[0].json()["micro"], result.json()["dev"]["micro"])
+                    self.assertEqual("tags converted from BILOU" in reports[1].err, scheme != "BILOU")
+        weights = [(self.folder / name / "model.safetensors").read_bytes() for name in ("tokenIOB2", "bio")]
         self.assertEqual(*weights)
+
+    def test_labels_without_a_scheme_are_learned_as_they_are_and_not_converted(self):
+        data = self.write("bare.conll", "Jane\tPER\nsaw\tO\nRome\tGPE\n\n" * 20)
+        arguments = ("train", "--encoder", MODEL, "--epochs", "1", "--train", data, "--output", self.folder / "model")
+        self.refuse(FAILED, *arguments, "--scheme", "IOBES", "--quiet",
+                    says=["--scheme IOBES: ", "bare.conll", "expected tags with the prefixes of a scheme"])
+        result = self.succeed(*arguments)
+        self.assertRegex(result.err, "warning: .*bare.conll: 40 words have labels without a prefix")
+        config = json.loads((self.folder / "model" / "config.json").read_text())
+        self.assertEqual(sorted(config["label2id"]), ["GPE", "O", "PER"])
+        self.assertNotIn("scheme", config["onoma"])
 
     def test_a_head_of_chains_is_trained_and_every_subcommand_knows_it(self):
         model, state = self.folder / "model", self.folder / "state"
@@ -136,7 +166,7 @@ class Tests(CommandTest):
         report = self.train(*recipe, "--checkpoint", state).json()
         weights = (model / "model.safetensors").read_bytes()
         own = json.loads((model / "config.json").read_text())["onoma"]
-        self.assertEqual((own["head"], own["crf"]["scheme"]), ("crf", "IOB2"))
+        self.assertEqual((own["head"], own["scheme"]), ("crf", "IOB2"))
         self.assertIn("| head | crf |", (model / "README.md").read_text())
         evaluated = self.succeed("evaluate", "--model", model, TEST, "--json").json()
         self.assertEqual(evaluated["micro"], report["dev"]["micro"])
@@ -156,7 +186,7 @@ class Tests(CommandTest):
         self.assertEqual((found["head_kind"], found["head"], found["refused"]), ("crf", True, []))
         self.assertEqual(found["weights"]["ignored"], [])
         self.assertEqual(found["parameters"] * 4, found["weights"]["bytes"])
-        self.assertRegex(self.succeed("inspect", model).out, r"(?m)^head +.* together, by the rules of IOB2$")
+        self.assertRegex(self.succeed("inspect", model).out, r"(?m)^scheme +IOB2, whose rules a chain ")
         result = self.succeed("quantize", "--model", model, "--output", self.folder / "int8", "--data", TEST, "--json")
         self.assertEqual(result.json()["before"]["f1"], evaluated["micro"]["f1"])
         self.assertEqual(self.succeed("inspect", self.folder / "int8", "--json").json()["head_kind"], "crf")

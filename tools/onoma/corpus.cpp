@@ -76,4 +76,26 @@ std::vector<onoma::document> read_documents(const std::filesystem::path& path, c
   return onoma::read_span_corpus(path, options_of(path, columns));
 }
 
+onoma::scheme_change bring_to_scheme(std::vector<onoma::sentence>& sentences, const std::string& path,
+                                     onoma::tag_scheme scheme, const messages& say) {
+  const auto change = onoma::bring_to_scheme(sentences, scheme);
+  if (!change.changed) return change;
+  std::string text;
+  const auto add = [&](onoma::index_t count, const char* what, const char* why) {
+    if (count > 0) text += ", " + counted(count, what) + " " + why;
+  };
+  add(change.counts.repairs, "tag", "repaired");
+  add(change.counts.lost, "border", "lost between entities of one type side by side");
+  add(change.counts.unknown, "tag", "unknown beside words of unknown tag");
+  say.note("{}: tags converted from {} to {}{}", path, onoma::to_string(*change.found.scheme),
+           onoma::to_string(scheme), text);
+  return change;
+}
+
+std::vector<std::string> scheme_names() {
+  std::vector<std::string> names;
+  for (const auto scheme : onoma::tag_schemes) names.emplace_back(to_string(scheme));
+  return names;
+}
+
 }  // namespace command

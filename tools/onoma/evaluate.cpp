@@ -44,12 +44,6 @@ struct settings : shared_options {
   column_options columns;
 };
 
-std::vector<std::string> scheme_names() {
-  std::vector<std::string> names;
-  for (const auto scheme : onoma::tag_schemes) names.emplace_back(to_string(scheme));
-  return names;
-}
-
 onoma::metric_options metric_of(const settings& s) {
   onoma::metric_options options;
   if (s.mode == "default") return options;
@@ -65,7 +59,7 @@ struct result {
 };
 
 template <class Head>
-std::vector<result> evaluate_with(const settings& s) {
+std::vector<result> evaluate_with(const settings& s, const messages& say) {
   onoma::thread_pool pool(s.thread_count());
   onoma::cpu_backend backend(pool);
   auto model = onoma::session<onoma::cpu_backend, Head>::load(
@@ -75,11 +69,20 @@ std::vector<result> evaluate_with(const settings& s) {
   options.max_length = s.max_length;
   std::vector<result> results;
   for (const auto& file : s.data) {
-    const auto items = scoring_of<Head>::read(file, s.columns);
+    auto items = scoring_of<Head>::read(file, s.columns);
+    scoring_of<Head>::fit(model, items, file, say);
     results.push_back({file, scoring_of<Head>::evaluate(model, tokens, items, metric_of(s), options),
                        scoring_of<Head>::pieces(tokens, items)});
   }
   return results;
+}
+
+/// Without words of unknown tag, which are counted.
+onoma::ner_report compare(onoma::tag_sequences gold, onoma::tag_sequences predicted, const settings& s) {
+  const auto unknown = onoma::drop_unknown_words(gold, predicted);
+  auto report = onoma::evaluate(gold, predicted, metric_of(s));
+  report.unknown_words = unknown;
+  return report;
 }
 
 /// Of a model without a tokenizer: no pieces are counted.
@@ -89,16 +92,16 @@ std::vector<result> evaluate_classic(const settings& s) {
   std::vector<result> results;
   for (const auto& file : s.data) {
     const auto sentences = read_sentences(file, s.columns);
-    const auto found = onoma::predict(model, sentences, pool);
-    results.push_back({file, {onoma::evaluate(onoma::tags_of(sentences), found, metric_of(s)), ""}, {}});
+    results.push_back(
+        {file, {compare(onoma::tags_of(sentences), onoma::predict(model, sentences, pool), s), ""}, {}});
   }
   return results;
 }
 
-std::vector<result> evaluate_model(const settings& s) {
+std::vector<result> evaluate_model(const settings& s, const messages& say) {
   if (onoma::classic_model::is_model(s.model)) return evaluate_classic(s);
   return onoma::with_head<onoma::cpu_backend>(onoma::head_kind_of(s.model), [&](auto head) {
-    return evaluate_with<typename decltype(head)::type>(s);
+    return evaluate_with<typename decltype(head)::type>(s, say);
   });
 }
 
@@ -120,7 +123,8 @@ std::vector<result> evaluate_matching(const settings& s, const messages& say) {
   }
   std::vector<result> results;
   for (const auto& file : s.data) {
-    const auto sentences = read_sentences(file, s.columns);
+    auto sentences = read_sentences(file, s.columns);
+    bring_to_scheme(sentences, file, metric_of(s).strict.value_or(onoma::tag_scheme::iob2), say);
     results.push_back({file, {onoma::evaluate_on(pipeline->model(), sentences, metric_of(s)), ""}, {}});
     if (tokens) results.back().pieces = onoma::count_pieces(*tokens, sentences);
   }
@@ -131,12 +135,7 @@ onoma::ner_report compare_files(const settings& s) {
   const auto gold = read_sentences(s.gold, s.columns);
   const auto predicted = read_sentences(s.predicted, s.columns);
   onoma::check_same_words(gold, s.gold, predicted, s.predicted);
-  auto gold_tags = onoma::tags_of(gold);
-  auto predicted_tags = onoma::tags_of(predicted);
-  const auto unknown = onoma::drop_unknown_words(gold_tags, predicted_tags);
-  auto report = onoma::evaluate(gold_tags, predicted_tags, metric_of(s));
-  report.unknown_words = unknown;
-  return report;
+  return compare(onoma::tags_of(gold), onoma::tags_of(predicted), s);
 }
 
 void print_report(const scores& found, const settings& s) {
@@ -200,7 +199,7 @@ int evaluate(const settings& s, const messages& say) {
     }
     return done;
   }
-  const auto results = s.matching.any() ? evaluate_matching(s, say) : evaluate_model(s);
+  const auto results = s.matching.any() ? evaluate_matching(s, say) : evaluate_model(s, say);
   if (s.json) {
     print_json(results);
   } else if (results.size() == 1) {

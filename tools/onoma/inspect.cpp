@@ -122,8 +122,13 @@ class inspection {
   template <class Head>
   void read_head(std::type_identity<Head> /*kind*/) {
     all_["head_kind"] = Head::kind;
+    if (config_->scheme) all_["scheme"] = onoma::to_string(*config_->scheme);
     if constexpr (onoma::head_with_settings<Head>) {
-      attempt("head", [&] { all_["head_settings"] = Head(onoma::head_settings_of<Head>(*config_)).settings(); });
+      attempt("head", [&] {
+        const Head made(onoma::head_settings_of<Head>(*config_));
+        all_["head_settings"] = made.settings();
+        if constexpr (requires { made.scheme(); }) all_["scheme"] = onoma::to_string(made.scheme());
+      });
     }
     attempt("weights", [&] { read_weights<Head>(); });
     attempt("memory of training", [&] { measure_training<Head>(); });
@@ -272,14 +277,14 @@ void print_model(const onoma::json& all) {
   if (all.contains("labels")) {
     line("labels", fmt::format("{}: {}", all["labels"].size(), list(all["labels"])));
   }
-  if (all.contains("head_settings")) {
+  if (all.contains("scheme")) {
+    line("scheme", all["scheme"].get<std::string>() +
+                       (all.contains("head_settings") ? ", whose rules a chain of the words of a text obeys" : ""));
+  }
+  if (all.contains("head_settings") && all["head_settings"].contains("width")) {
     const auto& own = all["head_settings"];
-    if (own.contains("scheme")) {
-      line("head", "labels the words of a text together, by the rules of " + own["scheme"].get<std::string>());
-    } else {
-      line("head", fmt::format("finds spans of up to {} words, {}", own["width"].get<index_t>(),
-                               own["decoding"].get<std::string>()));
-    }
+    line("head", fmt::format("finds spans of up to {} words, {}", own["width"].get<index_t>(),
+                             own["decoding"].get<std::string>()));
   }
   if (!all.contains("weights")) return;
   const auto& w = all["weights"];

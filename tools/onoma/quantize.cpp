@@ -40,11 +40,12 @@ struct measurement {
 /// Entity F1 on the sentences, and the speed of the faster of two passes.
 template <class Head>
 measurement measure_with(const std::string& folder, const settings& s) {
-  const auto items = scoring_of<Head>::read(s.data, s.columns);
+  auto items = scoring_of<Head>::read(s.data, s.columns);
   onoma::thread_pool pool(s.thread_count());
   onoma::cpu_backend backend(pool);
   auto model = onoma::session<onoma::cpu_backend, Head>::load(folder, backend);
   const auto tokens = onoma::load_tokenizer(folder).for_table(model.config().vocabulary);
+  scoring_of<Head>::fit(model, items, s.data, messages("onoma quantize", true));
   onoma::prediction_options options;
   options.max_length = s.max_length;
   measurement result;

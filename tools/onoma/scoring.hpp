@@ -41,6 +41,11 @@ struct tag_scoring {
   static onoma::piece_counts pieces(const onoma::tokenizer& tokens, const std::vector<item>& items) {
     return onoma::count_pieces(tokens, items);
   }
+  /// True tags in the scheme of a model, if its folder names one.
+  template <class Model>
+  static void fit(Model& model, std::vector<item>& items, const std::string& path, const messages& say) {
+    if (const auto scheme = onoma::scheme_of(model)) bring_to_scheme(items, path, *scheme, say);
+  }
   template <class Model>
   static scores evaluate(Model& model, const onoma::tokenizer& tokens, const std::vector<item>& items,
                          const onoma::metric_options& metric, const onoma::prediction_options& options) {
@@ -60,6 +65,9 @@ struct span_scoring {
     for (const auto& d : items) words.push_back({onoma::words_of(d), {}});
     return onoma::count_pieces(tokens, words);
   }
+  template <class Model>
+  static void fit(Model& /*model*/, std::vector<item>& /*items*/, const std::string& /*path*/,
+                  const messages& /*say*/) {}
   /// @throws onoma::error (invalid_argument) for a tag scheme.
   template <class Model>
   static scores evaluate(Model& model, const onoma::tokenizer& tokens, const std::vector<item>& items,

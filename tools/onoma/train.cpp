@@ -198,6 +198,7 @@ onoma::model_card make_card(const settings& s, const corpora<typename Goal::item
     add("part of the spans without a label", s.spans.negatives);
     add("spans beside each other", s.span_decoding);
   }
+  if (const auto scheme = Goal::scheme(s, data.all())) add("tag scheme", onoma::to_string(*scheme));
   add("seed", t.batch.seed);
   for (auto& row : describe_hard_data(s.hard, t)) card.settings.push_back(std::move(row));
   return card;
@@ -217,6 +218,7 @@ class run {
         model_(model_type::load(
             s.model, labels_, backend_,
             {.seed = s.training.batch.seed, .replace_head = true, .head = goal::head_settings(s),
+             .scheme = goal::scheme(s, data_.all()),
              .recompute = s.recompute, .verify = onoma::verification_from_name(s.verify)})) {
     tokens_ = tokens_.for_table(model_.config().vocabulary);
     goal::check(s, data_, say_);
@@ -393,7 +395,7 @@ void check_head(const CLI::App& app, const settings& s) {
   for (const char* name : {"--span-width", "--span-decoding", "--span-negatives"}) {
     if (!spans && app.count(name) > 0) throw usage_error{std::string(name) + " needs --head span"};
   }
-  for (const char* name : {"--label-all-tokens", "--convert-tags"}) {
+  for (const char* name : {"--label-all-tokens", "--scheme"}) {
     if (spans && app.count(name) > 0) throw usage_error{std::string(name) + " is for tags: not with --head span"};
   }
 }
@@ -474,8 +476,12 @@ subcommand add_train(CLI::App& root) {
   add_spans(app, *s);
   add_running(app, *s);
   add_columns(app, s->columns);
-  app.add_flag("--convert-tags", s->convert_tags,
-               "Makes BIO of tags in other schemes (IOB1, IOE, IOBES, BILOU, BMEWO), each file by itself");
+  auto schemes = scheme_names();
+  schemes.emplace_back("BIO");
+  app.add_option("--scheme", s->scheme,
+                 "Scheme of the model's tags (default: IOB2, which is BIO). The scheme of\n"
+                 "each file is recognised, and its tags are converted")
+      ->check(CLI::IsMember(schemes));
   add_shared(app, *s, "Losses, dev scores of each epoch and final scores as one JSON object");
   add_classic(app, *classic, {encoder, train_file});
   return {&app, [s, classic, &app] {

@@ -87,7 +87,11 @@ void evaluate(const classic_settings& s, const char* name, const std::string& fi
               onoma::executor_ref executor, onoma::json& summary) {
   if (file.empty()) return;
   const auto sentences = read_sentences(file, s.columns);
-  const auto report = onoma::evaluate(onoma::tags_of(sentences), onoma::predict(model, sentences, executor));
+  auto gold = onoma::tags_of(sentences);
+  auto predicted = onoma::predict(model, sentences, executor);
+  const auto unknown = onoma::drop_unknown_words(gold, predicted);
+  auto report = onoma::evaluate(gold, predicted);
+  report.unknown_words = unknown;
   summary[name] = onoma::to_json(report);
   if (s.shared->json) return;
   terminal::print(fmt::format("\n{}: {}\n\n{}", name, onoma::summary(report), onoma::to_text(report, 4)));
@@ -130,7 +134,7 @@ void add_classic(CLI::App& app, classic_settings& s, const std::vector<CLI::Opti
 void check_classic_options(const CLI::App& app) {
   for (const auto* option : app.get_options()) {
     const bool foreign = option->get_group() == "Recipe" || option->get_group() == "Running" ||
-                         option->check_lname("convert-tags");
+                         option->check_lname("scheme");
     if (foreign && option->count() > 0) throw usage_error{option->get_name() + " is not for --classic"};
   }
 }

@@ -11,14 +11,15 @@
 #include <onoma/data/document.hpp>
 #include <onoma/data/document_scores.hpp>
 #include <onoma/io/json.hpp>
-#include <onoma/ner/convert.hpp>
 #include <onoma/ner/scheme_guess.hpp>
+#include <onoma/ner/tag_scheme.hpp>
 #include <onoma/ner/tag_set.hpp>
 #include <onoma/text/tokenizer.hpp>
 #include <onoma/train/span_task.hpp>
 #include <onoma/train/trainer.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -43,7 +44,7 @@ struct train_settings : shared_options {
   std::string head = "token";
   onoma::span_settings spans;
   std::string span_decoding = "nested";
-  bool convert_tags = false;
+  std::optional<std::string> scheme;  // none: IOB2 for tags that have one
   onoma::index_t log_every = 50;
   onoma::training_options training;
   hard_data_settings hard;
@@ -70,14 +71,19 @@ struct corpora {
 struct tagging_goal : tag_scoring {
   using task = onoma::tagging_task;
 
-  /// Sentences of a file, in BIO if that is asked for.
+  static onoma::tag_scheme wanted(const train_settings& s) {
+    return onoma::tag_scheme_from_name(s.scheme.value_or("IOB2"));
+  }
+  /// Sentences of a file, their tags in the scheme of the model if they are in one.
   static std::vector<item> read(const std::string& path, const train_settings& s, const messages& say) {
     auto sentences = tag_scoring::read(path, s.columns);
-    const auto guess = onoma::guess_scheme(sentences);
-    if (!s.convert_tags || !guess.scheme || *guess.scheme == onoma::tag_scheme::iob2) return sentences;
-    const auto repairs = onoma::convert_corpus(sentences, *guess.scheme, onoma::tag_scheme::iob2).repairs;
-    say.note("{}: tags converted from {} to BIO{}", path, onoma::to_string(*guess.scheme),
-             repairs > 0 ? ", " + counted(repairs, "tag") + " repaired" : "");
+    const auto change = bring_to_scheme(sentences, path, wanted(s), say);
+    const auto& found = change.found;
+    if (found.scheme && !change.changed) say.note("{}: tags in {}", path, onoma::to_string(*found.scheme));
+    if (!found.scheme && s.scheme && found.foreign > 0) {
+      onoma::fail(onoma::error_code::invalid_argument, "--scheme " + *s.scheme + ": " + path,
+                  "tags with the prefixes of a scheme", "others");
+    }
     return sentences;
   }
   /// The sentences of each file of --extra, with its weight.
@@ -93,6 +99,11 @@ struct tagging_goal : tag_scoring {
   static std::vector<double> class_weights(const train_settings& s, const corpora<item>& data,
                                            const std::vector<std::string>& labels) {
     return class_weights_of(s.hard, data.all(), onoma::tag_set(labels));
+  }
+  /// That of the model; none: there are labels without one.
+  static std::optional<onoma::tag_scheme> scheme(const train_settings& s, const std::vector<item>& train) {
+    const auto fit = onoma::measure_scheme(train, wanted(s));
+    return fit.foreign == 0 ? fit.scheme : std::nullopt;
   }
   /// Labels of the training data: the model predicts no others.
   static std::vector<std::string> labels(const std::vector<item>& train, const std::string& name) {
@@ -111,7 +122,8 @@ struct tagging_goal : tag_scoring {
     std::vector<std::pair<std::string, onoma::corpus_check>> checks;
     const auto look = [&](const char* name, const std::string& file, const std::vector<item>& sentences) {
       if (sentences.empty()) return;
-      checks.emplace_back(name, onoma::check_corpus(sentences));
+      const bool in_one = onoma::guess_scheme(sentences).scheme.has_value();
+      checks.emplace_back(name, onoma::check_corpus(sentences, in_one ? std::optional(wanted(s)) : std::nullopt));
       auto remarks = checks.back().second.remarks;
       if (checks.size() > 1) {
         for (auto& more : onoma::compare_corpora(checks.front().second, checks.back().second)) {
@@ -121,11 +133,6 @@ struct tagging_goal : tag_scoring {
       for (const auto& remark : remarks) say.warn(file + ": " + remark);
       if (const auto unknown = checks.back().second.unknown; unknown > 0) {
         say.note("{}: {} of unknown label", file, counted(unknown, "word"));
-      }
-      const auto& scheme = checks.back().second.scheme.scheme;
-      if (scheme && *scheme != onoma::tag_scheme::iob2) {
-        say.warn(file + ": tags in " + std::string(onoma::to_string(*scheme)) +
-                 ": --convert-tags makes BIO of them");
       }
     };
     look("train", s.train, data.train);
@@ -166,6 +173,9 @@ struct span_goal : span_scoring {
       onoma::fail(onoma::error_code::invalid_argument, "reading " + name, "at least one span", "none");
     }
     return onoma::span_labels(train);
+  }
+  static std::optional<onoma::tag_scheme> scheme(const train_settings& /*s*/, const std::vector<item>& /*train*/) {
+    return std::nullopt;
   }
   static onoma::json head_settings(const train_settings& s) {
     return {{"width", s.spans.width}, {"negatives", s.spans.negatives}, {"decoding", s.span_decoding}};

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -157,7 +158,7 @@ inline void remark_on_types(corpus_check& check) {
   }
 }
 
-inline void remark_on_scheme(corpus_check& check) {
+inline void remark_on_scheme(corpus_check& check, bool guessed) {
   // No structured bindings: clang captures none of them before version 16.
   const auto& scheme = check.scheme.scheme;
   const index_t misplaced = check.scheme.misplaced;
@@ -170,7 +171,7 @@ inline void remark_on_scheme(corpus_check& check) {
     return;
   }
   const std::string name(to_string(*scheme));
-  if (*scheme != tag_scheme::iob2) {
+  if (guessed && *scheme != tag_scheme::iob2) {
     check.remarks.push_back("the tags are in the scheme " + name + ", not in BIO (IOB2): convert them");
   }
   const index_t strange = std::count_if(check.tags.begin(), check.tags.end(), [&](const auto& entry) {
@@ -192,8 +193,9 @@ inline void remark_on_scheme(corpus_check& check) {
 /// Counts the labels of annotated sentences and looks for what is odd: mistyped tags (`o`, `B_PER`) and types
 /// (`GEP` beside a much more frequent `GPE`, `Per` beside `PER`), labels without a prefix, tags in another
 /// scheme than BIO, and tags that are not where their scheme has them. Sentences without tags count as such
-/// alone.
-[[nodiscard]] inline corpus_check check_corpus(const std::vector<sentence>& sentences) {
+/// alone. `scheme`: the one that the tags are meant to be in; none: it is guessed.
+[[nodiscard]] inline corpus_check check_corpus(const std::vector<sentence>& sentences,
+                                               std::optional<tag_scheme> scheme = std::nullopt) {
   corpus_check check;
   check.sentences = static_cast<index_t>(sentences.size());
   for (const auto& s : sentences) {
@@ -215,8 +217,8 @@ inline void remark_on_scheme(corpus_check& check) {
       type.entities += step == tag_reader::step::opens ? 1 : 0;
     }
   }
-  check.scheme = guess_scheme(sentences);
-  detail::remark_on_scheme(check);
+  check.scheme = scheme ? measure_scheme(sentences, scheme) : guess_scheme(sentences);
+  detail::remark_on_scheme(check, !scheme);
   detail::remark_on_tags(check);
   detail::remark_on_types(check);
   return check;

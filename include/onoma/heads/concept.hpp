@@ -5,6 +5,7 @@
 #include <onoma/core/activation.hpp>
 #include <onoma/core/ragged.hpp>
 #include <onoma/io/json_type.hpp>
+#include <onoma/ner/tag_scheme.hpp>
 #include <onoma/nn/loss.hpp>
 #include <onoma/nn/pass.hpp>
 
@@ -33,6 +34,7 @@ struct head_settings {
   double dropout = 0.0;                           ///< on the hidden states that it scores
   std::optional<transform_settings> transform{};  ///< that its family has before the scores
   std::span<const std::string> names{};           ///< [L] of the labels; read by constructors alone
+  std::optional<tag_scheme> scheme{};             ///< that they are in; none: nobody said
   json own{};                                     ///< what config.json says of this kind of head; null: nothing
 };
 

@@ -28,7 +28,6 @@ namespace onoma::inline ONOMA_ABI {
 
 /// What a `crf_head` has beside its tensors; in config.json an object under "onoma", "crf".
 struct crf_settings {
-  tag_scheme scheme = tag_scheme::iob2;  ///< whose rules say which label may follow which
   /// Whether the rules hold in training too: probability is then shared among the sequences of tags that the scheme
   /// has, and a sequence of another kind (a window that begins inside an entity, say) is refused.
   bool rules_in_training = false;
@@ -53,23 +52,19 @@ struct crf_settings {
   fail(error_code::invalid_argument, "the tag scheme of labels", "prefixes of one scheme", prefixes);
 }
 
-/// Reads them; what the object does not say is as `crf_settings` has it, the scheme as the labels have it. Null: an
-/// object that says nothing. @throws onoma::error (format, invalid_argument) for a setting that is none, or of
-/// another type or value.
-[[nodiscard]] inline crf_settings crf_settings_of(const json& source, std::span<const std::string> labels) {
+/// Reads them; what the object does not say is as `crf_settings` has it. Null: an object that says nothing.
+/// @throws onoma::error (format) for a setting that is none, or of another type or value.
+[[nodiscard]] inline crf_settings crf_settings_of(const json& source) {
   constexpr const char* where = "config.json: 'onoma': 'crf'";
   crf_settings settings;
   if (!source.is_null() && !source.is_object()) fail(error_code::format, where, "an object", describe(source));
   for (const auto& [key, value] : source.items()) {
-    if (key == "scheme") {
-      settings.scheme = tag_scheme_from_name(require<std::string>(source, "scheme", where));
-    } else if (key == "rules_in_training") {
+    if (key == "rules_in_training") {
       settings.rules_in_training = require<bool>(source, "rules_in_training", where);
     } else {
-      fail(error_code::format, where, "the settings scheme and rules_in_training", "'" + key + "'");
+      fail(error_code::format, where, "the setting rules_in_training alone", "'" + key + "'");
     }
   }
-  if (!source.contains("scheme")) settings.scheme = scheme_of_labels(labels);
   return settings;
 }
 
@@ -101,7 +96,7 @@ inline index_t words_of_sequences(const tagged_batch& batch, std::vector<std::in
 /// "crf.end_transitions" [L], named as in the PyPI package pytorch-crf. New ones are zero, and do not decay, as
 /// biases do not: they are logarithms of odds, whatever their size.
 ///
-/// Decoding keeps to the rules of the tag scheme: see `crf_settings`.
+/// Decoding keeps to the rules of the tag scheme that config.json names, or else the labels have.
 /// Source: Lafferty, McCallum and Pereira, ICML 2001; Lample et al., "Neural architectures for named entity
 /// recognition", NAACL 2016.
 template <chain_backend B>
@@ -129,14 +124,15 @@ class crf_head {
   };
 
   /// Of these sizes, without memory for its parameters yet.
-  /// @throws onoma::error as `crf_settings_of` and `transitions_of`.
+  /// @throws onoma::error as `crf_settings_of`, `scheme_of_labels` where nobody said the scheme, and `transitions_of`.
   explicit crf_head(const head_settings& s)
       : classifier_(s.hidden, s.labels),
         transitions_(parameter<scalar>::matrix(s.labels, s.labels)),
         start_(parameter<scalar>::vector(s.labels, initial_value::zeros)),
         end_(parameter<scalar>::vector(s.labels, initial_value::zeros)),
-        settings_(crf_settings_of(s.own, s.names)),
-        rules_(transitions_of(tag_set(std::vector<std::string>(s.names.begin(), s.names.end())), settings_.scheme)),
+        settings_(crf_settings_of(s.own)),
+        scheme_(s.scheme ? *s.scheme : scheme_of_labels(s.names)),
+        rules_(transitions_of(tag_set(std::vector<std::string>(s.names.begin(), s.names.end())), scheme_)),
         labels_(s.labels),
         dropout_(static_cast<float>(s.dropout)) {
     transitions_.start = initial_value::zeros;
@@ -165,8 +161,10 @@ class crf_head {
   [[nodiscard]] index_t columns() const noexcept { return labels_; }
   /// As config.json keeps them.
   [[nodiscard]] json settings() const {
-    return {{"scheme", to_string(settings_.scheme)}, {"rules_in_training", settings_.rules_in_training}};
+    return {{"rules_in_training", settings_.rules_in_training}};
   }
+  /// Whose rules say which label may follow which.
+  [[nodiscard]] tag_scheme scheme() const noexcept { return scheme_; }
   /// Which label may follow which.
   [[nodiscard]] const tag_transitions& rules() const noexcept { return rules_; }
 
@@ -263,6 +261,7 @@ class crf_head {
   parameter<scalar> start_;        // [L]
   parameter<scalar> end_;          // [L]
   crf_settings settings_;
+  tag_scheme scheme_;
   tag_transitions rules_;
   index_t labels_;
   float dropout_;

@@ -155,7 +155,7 @@ class token_head {
   [[nodiscard]] double weigh(std::span<const std::int32_t> labels) const {
     double sum = 0.0;
     for (const auto label : labels) {
-      if (label != ignored_label) {
+      if (is_known(label)) {
         sum += class_weights_.empty() ? 1.0 : static_cast<double>(class_weights_[static_cast<std::size_t>(label)]);
       }
     }
@@ -246,7 +246,7 @@ class token_head {
     const bool all = rows == batch.tokens.tokens();
     for (index_t b = 0; b < layout.count(); ++b) {
       for (index_t n = layout.begin(b); n < layout.begin(b) + layout.length(b); ++n) {
-        if (!all && batch.targets.labels[static_cast<std::size_t>(n)] == ignored_label) continue;
+        if (!all && !is_known(batch.targets.labels[static_cast<std::size_t>(n)])) continue;
         weights.push_back(static_cast<scalar>(batch.weights[static_cast<std::size_t>(b)]));
       }
     }

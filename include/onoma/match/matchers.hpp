@@ -38,7 +38,8 @@ struct matchers {
   std::vector<gazetteer> gazetteers{};  ///< go through text
   match_policy policy = match_policy::before;  ///< what becomes of a model's entities
   /// Cuts raw texts into words for `patterns`. It must be what cut their phrases.
-  std::function<std::vector<byte_span>(std::string_view)> split = find_words;
+  std::function<std::vector<byte_span>(std::string_view)> split =
+      [](std::string_view text) { return find_words(text); };
 
   /// Whether nothing looks.
   [[nodiscard]] bool empty() const noexcept { return patterns.empty() && gazetteers.empty(); }

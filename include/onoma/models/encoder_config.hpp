@@ -7,6 +7,7 @@
 #include <onoma/io/manifest.hpp>
 #include <onoma/models/config_reader.hpp>
 #include <onoma/models/families/registry.hpp>
+#include <onoma/ner/tag_scheme.hpp>
 
 #include <cstddef>
 #include <map>
@@ -121,6 +122,8 @@ inline encoder_config encoder_config::from_json(const json& source) {
   if (const auto* own = reader.find_object(own_key)) {
     config.own = *own;
     config.head = value_or<std::string>(*own, "head", "token", "config.json: 'onoma'");
+    const auto scheme = value_or<std::string>(*own, "scheme", "", "config.json: 'onoma'");
+    if (!scheme.empty()) config.scheme = tag_scheme_from_name(scheme);
     config.trained_length = value_or<index_t>(*own, "max_length", 0, "config.json: 'onoma'");
     if (config.trained_length < 0) reader.refuse(own_key, "a max_length of at least 0", *own);
   }
@@ -139,6 +142,8 @@ inline json encoder_config::to_json() const {
   json kept = own;
   kept.erase("head");
   if (head != "token") kept["head"] = head;
+  kept.erase("scheme");
+  if (scheme) kept["scheme"] = to_string(*scheme);
   if (trained_length > 0) kept["max_length"] = trained_length;
   if (!kept.empty()) config[own_key] = std::move(kept);
   auto id2label = json::object();

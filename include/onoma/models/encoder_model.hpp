@@ -47,6 +47,7 @@ struct model_options {
   std::uint64_t seed = 42;    ///< of new weights and of dropout
   bool replace_head = false;  ///< start a new head where the checkpoint's is of another kind or has other labels
   json head{};                ///< settings of the head, in place of those that the folder has; null: none
+  std::optional<tag_scheme> scheme{};  ///< of the labels, in place of what the folder says; none: nothing is said
   bool recompute = false;     ///< less memory per token of training, a tenth more time, the same bits
   verification verify = verification::fast;  ///< as that of `inference_options`
 };
@@ -56,7 +57,7 @@ struct model_options {
 template <class Head>
 [[nodiscard]] head_settings head_settings_of(const encoder_config& config) {
   head_settings s{config.hidden, static_cast<index_t>(config.labels.size()), config.classifier_dropout,
-                  config.transform, config.labels, {}};
+                  config.transform, config.labels, config.scheme, {}};
   if constexpr (head_with_settings<Head>) {
     const auto found = config.own.find(std::string(Head::kind));
     if (found != config.own.end()) {
@@ -171,25 +172,27 @@ class encoder_model {
         head_(head_settings_of<Head>(config_)) {}
 
  private:
-  /// Puts them in the place of what config.json says.
-  static void set_head([[maybe_unused]] encoder_config& config, const json& settings) {
-    if (settings.is_null()) return;
+  /// Puts settings and scheme in the place of what config.json says.
+  static void set_head(encoder_config& config, const model_options& options) {
+    if (options.scheme) config.scheme = options.scheme;
+    if (options.head.is_null()) return;
     if constexpr (head_with_settings<Head>) {
-      if (settings.is_object()) {
+      if (options.head.is_object()) {
         auto& all = config.own[std::string(Head::kind)];
         if (all.is_null()) all = json::object();
-        for (const auto& [key, value] : settings.items()) all[key] = value;
+        for (const auto& [key, value] : options.head.items()) all[key] = value;
         return;
       }
     }
     fail(error_code::invalid_argument, "settings of a head of kind '" + std::string(Head::kind) + "'",
-         head_with_settings<Head> ? "an object" : "none", settings.dump());
+         head_with_settings<Head> ? "an object" : "none", options.head.dump());
   }
 
   void allocate(B& device, bool training, parameter_layout layout) {
     if (config_.head != Head::kind) config_.own.erase(config_.head);
     config_.head = Head::kind;
     if constexpr (head_with_settings<Head>) config_.own[config_.head] = head_.settings();
+    if constexpr (requires { head_.scheme(); }) config_.scheme = head_.scheme();
     if constexpr (reads_host_memory<B>) packed_layout_ = device.packed_layout();
     parameters_ = std::make_unique<parameter_store<B>>(device, std::move(layout), *this, training);
   }

@@ -71,6 +71,7 @@ class trainable_model {
       if (config.labels != labels && !only_named) {
         replaces = true;
         config.own.erase(std::exchange(config.head, "token"));  // with its settings
+        config.scheme.reset();
       }
       if (config.labels != labels) check_new_labels(labels);
       std::swap(config.labels, labels);
@@ -263,7 +264,7 @@ class trainable_model {
         seed_(options.seed),
         model_(std::make_shared<encoder_model<B, Head>>(
             typename encoder_model<B, Head>::token{},
-            (encoder_model<B, Head>::set_head(config, options.head), std::move(config)))),
+            (encoder_model<B, Head>::set_head(config, options), std::move(config)))),
         workspace_(std::make_shared<workspace<B>>(device)) {}
 
   void open_session() {

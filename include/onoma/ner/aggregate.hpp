@@ -10,6 +10,7 @@
 #include <onoma/ner/decode.hpp>
 #include <onoma/ner/entity.hpp>
 #include <onoma/ner/tag_set.hpp>
+#include <onoma/ner/transitions.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -62,12 +63,15 @@ struct aggregate_options {
   /// For the strategies that guess words. true: a piece continues one if it is longer or shorter than
   /// its text; false: if no space stands before it or at its start.
   bool continuing_prefix = true;
+  /// What may follow what among the labels (`transitions_of`), where their scheme is known: strategy `word` counts as
+  /// repairs what breaks it. Null: I- and E- tags that continue nothing. It must outlive the call.
+  const tag_transitions* rules = nullptr;
 };
 
 /// What `aggregate` found.
 struct aggregated {
   std::vector<entity> entities;  ///< in the order of the text; `text` and `span.bytes` are filled in
-  index_t repairs = 0;             ///< I- tags that continued nothing (strategy `word`)
+  index_t repairs = 0;  ///< tags that continued nothing, or broke `aggregate_options::rules` (strategy `word`)
 };
 
 namespace detail {
@@ -387,6 +391,7 @@ class aggregator {
     const std::string& label = tags_->label(word.label);
     const bool ignored = detail::is_ignored(options_.ignored, label) ||
                          detail::is_ignored(options_.ignored, std::string(split_tag(label).type));
+    if (options_.rules != nullptr) follow(ignored ? std::nullopt : std::optional(word.label));
     const auto step = reader_.read(ignored ? std::string_view("O") : label);
     if (step == tag_reader::step::outside) return;
     if (step == tag_reader::step::opens) {
@@ -410,7 +415,8 @@ class aggregator {
         const auto bytes = entity.span.bytes;
         entity.text = text_.substr(static_cast<std::size_t>(bytes.begin), static_cast<std::size_t>(bytes.size()));
       }
-      result_.repairs = reader_.repairs();
+      if (options_.rules != nullptr) follow(std::nullopt);
+      result_.repairs = options_.rules != nullptr ? broken_ : reader_.repairs();
     } else if (windows_ > 1) {
       result_.entities = detail::hf_merge(std::move(result_.entities), options_.strategy);
     }
@@ -421,12 +427,24 @@ class aggregator {
   void take_words(index_t end) {
     words_.take(end, [this](const word_label& word) { add(word); });
   }
+  /// Counts what may not follow the label before. None: "O", or the end.
+  void follow(std::optional<index_t> label) {
+    const auto rules = options_.rules->rules();
+    const bool allowed = label && previous_ ? rules.follows(*previous_, *label)
+                         : label            ? rules.starts(*label)
+                                            : !previous_ || rules.ends(*previous_);
+    broken_ += allowed ? 0 : 1;
+    previous_ = label;
+  }
+
   std::string_view text_;
   const tag_set* tags_;
   aggregate_options options_;
   index_t windows_ = 0;
   word_labeller words_;  // of the last windows
   tag_reader reader_;
+  std::optional<index_t> previous_;  // label; none: outside
+  index_t broken_ = 0;               // places where it may not be followed by the next
   double sum_ = 0.0;     // of the scores of the open entity,
   index_t count_ = 0;    // which has so many words
   aggregated result_;

@@ -79,6 +79,15 @@ struct converted_tags {
   index_t unknown = 0;  ///< tags that became `unknown_tag`, since they depend on a neighbour of unknown tag
 };
 
+/// A tag of BILOU or BMEWO in the letters of IOBES, which say the same; conlleval's transitions know these alone.
+[[nodiscard]] inline std::string iobes_letters(std::string tag) {
+  if (tag.empty()) return tag;
+  if (tag[0] == 'U' || tag[0] == 'W') tag[0] = 'S';
+  if (tag[0] == 'L') tag[0] = 'E';
+  if (tag[0] == 'M') tag[0] = 'I';
+  return tag;
+}
+
 namespace detail {
 
 /// The entities of tags of a scheme, whose rules they may break. Words of unknown tag stand outside.
@@ -97,10 +106,7 @@ namespace detail {
            "O, or a prefix of " + std::string(prefixes) + ", a hyphen and a type",
            "'" + tag + "'");
     }
-    // conlleval's transitions know BIOES, not BILOU and BMEWO: the same scheme in other letters.
-    if (tag[0] == 'U' || tag[0] == 'W') tag[0] = 'S';
-    if (tag[0] == 'L') tag[0] = 'E';
-    if (tag[0] == 'M') tag[0] = 'I';
+    tag = iobes_letters(std::move(tag));
   }
   return lenient_entities(readable);
 }

@@ -76,15 +76,11 @@ class scheme_counter {
   index_t ends_inside_ = 0;    // I-
 };
 
-/// The scheme of a corpus, any range of elements that have `tags` (`std::vector<sentence>`), and how much of
-/// it does not fit. IOB1 and IOB2 are told apart by how most entities begin where no neighbour has their
-/// type. Words with `unknown_tag` say nothing.
+/// How much of a corpus does not fit a scheme; none: whose tags are any.
 template <class Sentences>
-[[nodiscard]] scheme_guess guess_scheme(const Sentences& sentences) {
-  scheme_counter counter;
-  for (const auto& s : sentences) counter.add(s.tags);
-  scheme_guess guess{counter.scheme()};
-  const auto prefixes = guess.scheme ? prefixes_of(*guess.scheme) : std::string_view("O");
+[[nodiscard]] scheme_guess measure_scheme(const Sentences& sentences, std::optional<tag_scheme> scheme) {
+  scheme_guess guess{scheme};
+  const auto prefixes = scheme ? prefixes_of(*scheme) : std::string_view("O");
   std::vector<std::string> tags;
   for (const auto& s : sentences) {
     tags.assign(s.tags.begin(), s.tags.end());
@@ -93,9 +89,39 @@ template <class Sentences>
       ++guess.foreign;
       tag = "O";
     }
-    if (guess.scheme) guess.misplaced += to_bio(tags, *guess.scheme).repairs;
+    if (scheme) guess.misplaced += to_bio(tags, *scheme).repairs;
   }
   return guess;
+}
+
+/// The scheme of a corpus, any range of elements that have `tags` (`std::vector<sentence>`), and how much of
+/// it does not fit. IOB1 and IOB2 are told apart by how most entities begin where no neighbour has their
+/// type. Words with `unknown_tag` say nothing.
+template <class Sentences>
+[[nodiscard]] scheme_guess guess_scheme(const Sentences& sentences) {
+  scheme_counter counter;
+  for (const auto& s : sentences) counter.add(s.tags);
+  return measure_scheme(sentences, counter.scheme());
+}
+
+/// What `bring_to_scheme` found and did.
+struct scheme_change {
+  scheme_guess found{};  ///< before it
+  bool changed = false;  ///< whether tags were converted
+  conversion counts{};   ///< what that did to them
+};
+
+/// Recognises the scheme of a corpus and converts its tags to another. Tags without a scheme stay as they are; those
+/// that are in it already do so too, even where they break its rules.
+/// @throws onoma::error (invalid_argument) as `convert_corpus`.
+template <class Sentences>
+scheme_change bring_to_scheme(Sentences& sentences, tag_scheme wanted) {
+  scheme_change change{guess_scheme(sentences)};
+  const auto found = change.found.scheme;
+  if (!found || *found == wanted) return change;
+  change.counts = convert_corpus(sentences, *found, wanted);
+  change.changed = true;
+  return change;
 }
 
 }  // namespace onoma::inline ONOMA_ABI

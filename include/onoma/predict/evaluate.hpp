@@ -60,8 +60,16 @@ template <class Model>
   return result;
 }
 
-/// A tag for every word. One without pieces inside an entity is a part of it; others are "O".
-[[nodiscard]] inline std::vector<std::string> fill_gaps(const predicted_words& words) {
+/// The scheme of a model's labels, where its folder names one.
+template <class Model>
+[[nodiscard]] std::optional<tag_scheme> scheme_of(Model& model) {
+  if constexpr (requires { session_of(model).config().scheme; }) return session_of(model).config().scheme;
+  return std::nullopt;
+}
+
+/// A tag for every word. One without pieces inside an entity is a part of it; others are "O". `inside` is the prefix of
+/// such a part: M in BMEWO.
+[[nodiscard]] inline std::vector<std::string> fill_gaps(const predicted_words& words, char inside = 'I') {
   std::vector<std::string> tags(words.size(), "O");
   tag_reader reader;
   std::size_t behind = 0;  // the last word with a tag
@@ -71,7 +79,7 @@ template <class Model>
     if (reader.read(tags[i]) == tag_reader::step::continues) {
       const bool prefixed = split_tag(tags[i]).type.size() != tags[i].size();
       for (std::size_t gap = behind + 1; gap < i; ++gap) {
-        tags[gap] = prefixed ? "I-" + std::string(reader.type()) : tags[i];
+        tags[gap] = prefixed ? std::string(1, inside) + "-" + std::string(reader.type()) : tags[i];
       }
     }
     behind = i;
@@ -87,13 +95,18 @@ template <class Model>
                                     const prediction_options& options = {}) {
   tag_sequences tags;
   tags.reserve(sentences.size());
-  for (const auto& words : predict_words(model, tokens, sentences, options)) tags.push_back(fill_gaps(words));
+  const char inside = scheme_of(model) == tag_scheme::bmewo ? 'M' : 'I';
+  for (const auto& words : predict_words(model, tokens, sentences, options)) {
+    tags.push_back(fill_gaps(words, inside));
+  }
   return tags;
 }
 
-/// Tags the words of annotated sentences and compares with their tags. Words without pieces count on neither
-/// side, as in transformers' run_ner.py, which gives them no label, and neither do words with `unknown_tag`, of whose
-/// tag nobody can say whether it is right. `ner_report::skipped_words` and `unknown_words` say how many.
+/// Tags the words of annotated sentences and compares with their tags, which are in the model's scheme
+/// (`bring_to_scheme`). Where that is BILOU or BMEWO, the default mode reads both in the letters of IOBES. Words
+/// without pieces count on neither side, as in transformers' run_ner.py, which gives them no label, and neither do
+/// words with `unknown_tag`, of whose tag nobody can say whether it is right. `ner_report::skipped_words` and
+/// `unknown_words` say how many.
 /// @throws onoma::error as `predict_words` and `evaluate`; (shape_mismatch) for a sentence without tags.
 template <class Model>
 [[nodiscard]] ner_report evaluate_on(Model& model, const tokenizer& tokens,
@@ -118,6 +131,14 @@ template <class Model>
     }
   }
   const index_t unknown = drop_unknown_words(gold, predicted);
+  const auto scheme = scheme_of(model);
+  if (!metric.strict && (scheme == tag_scheme::bilou || scheme == tag_scheme::bmewo)) {
+    for (auto* side : {&gold, &predicted}) {
+      for (auto& tags : *side) {
+        for (auto& tag : tags) tag = iobes_letters(std::move(tag));
+      }
+    }
+  }
   auto report = evaluate(gold, predicted, metric);
   report.skipped_words = skipped;
   report.unknown_words = unknown;
@@ -138,14 +159,19 @@ template <class Model>
   return tags;
 }
 
-/// Compares the entities of any finder with the tags of sentences. All words count, also those of which a
-/// tokenizer makes no piece, since rules see them.
+/// Compares the entities of any finder with the tags of sentences, which are in the scheme of the metric, or else in
+/// BIO (`bring_to_scheme`). All words count, also those of which a tokenizer makes no piece, since rules see them, but
+/// for those with `unknown_tag`.
 /// @throws onoma::error as `predict` and `evaluate`.
 [[nodiscard]] inline ner_report evaluate_on(entity_model& model, std::span<const sentence> sentences,
                                             const metric_options& metric = {}) {
   tag_sequences gold;
   for (const auto& s : sentences) gold.push_back(s.tags);
-  return evaluate(gold, predict(model, sentences, metric.strict.value_or(tag_scheme::iob2)), metric);
+  auto predicted = predict(model, sentences, metric.strict.value_or(tag_scheme::iob2));
+  const index_t unknown = drop_unknown_words(gold, predicted);
+  auto report = evaluate(gold, predicted, metric);
+  report.unknown_words = unknown;
+  return report;
 }
 
 }  // namespace onoma::inline ONOMA_ABI

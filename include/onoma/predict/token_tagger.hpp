@@ -59,6 +59,7 @@ class token_tagger final : public entity_model {
     std::shared_ptr<const model_type> model;  ///< the weights
     std::shared_ptr<const tokenizer> tokens;  ///< the tokenizer of the folder
     tag_set tags;                             ///< the labels, by id
+    std::optional<tag_transitions> transitions;  ///< of their scheme, where the folder names one
     std::optional<word_rules> rules;          ///< what finds the words of raw text; none: the tokenizer
     tagger_options options;                   ///< as of the pipeline
     device_maker make_device;                 ///< for `share`
@@ -350,7 +351,8 @@ class token_tagger final : public entity_model {
     return result;
   }
   [[nodiscard]] aggregate_options aggregation_options() const {
-    return {shared_->options.strategy, {"O"}, tokens_.get().has_continuing_prefix()};
+    return {shared_->options.strategy, {"O"}, tokens_.get().has_continuing_prefix(),
+            shared_->transitions ? &*shared_->transitions : nullptr};
   }
   /// Entities with places in all units.
   void finish(const std::string& text, aggregated found, tagged_text& result) const {

@@ -48,6 +48,7 @@ class tagging_task {
     labels_ = model.labels();
     if constexpr (requires { model.model().head().settings(); }) {
       head_ = model.model().head().settings();
+      if (const auto& scheme = model.config().scheme) head_["scheme"] = to_string(*scheme);
       check(!options_.align.label_all_tokens, error_code::invalid_argument, "a head that labels words together",
             "labels of the first pieces of words alone", "of all pieces");
     }

@@ -1,5 +1,6 @@
 /// Transitions of tag schemes against reading and writing every short sequence of tags.
 #include <onoma/kernels/ref/crf.hpp>
+#include <onoma/ner/aggregate.hpp>
 #include <onoma/ner/convert.hpp>
 #include <onoma/ner/scheme_guess.hpp>
 #include <onoma/ner/transitions.hpp>
@@ -200,6 +201,35 @@ TEST_CASE("words of unknown tag do not change what scheme a corpus is in") {
   CHECK(guess.scheme == tag_scheme::iob2);
   CHECK(guess.foreign == 0);
   CHECK(guess.misplaced == 0);
+}
+
+TEST_CASE("words are decoded to the entities that a scheme wrote, and what breaks its rules is counted") {
+  for (const auto scheme : onoma::tag_schemes) {
+    const auto set = all_tags(scheme);
+    const auto transitions = onoma::transitions_of(set, scheme);
+    for_each_sequence(set.size(), 3, [&](const std::vector<std::int32_t>& ids) {
+      const auto written = names(set, ids);
+      INFO(onoma::to_string(scheme), " ", written[0], " ", written[1], " ", written[2]);
+      onoma::aggregate_options how;
+      how.rules = &transitions;
+      onoma::aggregator entities("a b c", set, how);
+      for (index_t w = 0; w < 3; ++w) {
+        entities.add(onoma::word_label{w, ids[static_cast<std::size_t>(w)], 0.5F, {2 * w, 2 * w + 1}});
+      }
+      const auto found = std::move(entities).finish();
+      const bool valid = allowed(transitions.rules(), ids);
+      CHECK((found.repairs == 0) == valid);
+      if (!valid) return;
+      const auto bio = onoma::convert_tags(written, scheme, tag_scheme::iob2).tags;
+      const auto expected = onoma::strict_entities(bio, tag_scheme::iob2);
+      REQUIRE(found.entities.size() == expected.size());
+      for (std::size_t e = 0; e < expected.size(); ++e) {
+        CHECK(found.entities[e].first == expected[e].begin);
+        CHECK(found.entities[e].last == expected[e].end - 1);
+        CHECK(found.entities[e].label == expected[e].type);
+      }
+    });
+  }
 }
 
 }  // namespace test::transitions_tests

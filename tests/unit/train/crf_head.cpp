@@ -252,7 +252,12 @@ TEST_CASE("a word of unknown label is in a chain, and nothing for a head of word
   const auto config = config_without_dropout();
   model words(config, device, {.seed = 5});
   CHECK(loss_and_gradient(words, onoma::unknown_label) == loss_and_gradient(words, onoma::ignored_label));
+  CHECK(onoma::token_targets::count(path{-100, 1, onoma::unknown_label, 4}) == 2);
+  onoma::tagged_batch nothing;
+  nothing.add(std::vector<std::int32_t>{17, 18}, path{onoma::unknown_label, onoma::unknown_label});
+  CHECK(words.forward_loss(nothing).count == 0);
   crf_model chains(config, device, {.seed = 5});
+  CHECK(chains.forward_loss(nothing).sum == 0.0);
   CHECK(loss_and_gradient(chains, onoma::unknown_label) != loss_and_gradient(chains, onoma::ignored_label));
 }
 
@@ -396,13 +401,12 @@ TEST_CASE("settings of chains that are none, or are of other labels, are refused
     CHECK_THROWS_WITH_AS(crf_model(config_with_dropout(), device, {.head = settings}), doctest::Contains(name),
                          onoma::error);
   };
-  refuses({{"schema", "IOB2"}}, "'schema'");
-  refuses({{"scheme", 3}}, "'scheme'");
-  refuses({{"scheme", "IOB9"}}, "'IOB9'");
-  refuses({{"scheme", "IOE2"}}, "'B-LOC'");
+  refuses({{"scheme", "IOB2"}}, "'scheme'");
   refuses({{"rules_in_training", 1}}, "'rules_in_training'");
   refuses("IOB2", "settings of a head");
-  CHECK_THROWS_WITH_AS(model(config_with_dropout(), device, {.head = {{"scheme", "IOB2"}}}),
+  CHECK_THROWS_WITH_AS(crf_model(config_with_dropout(), device, {.scheme = onoma::tag_scheme::ioe2}),
+                       doctest::Contains("'B-LOC'"), onoma::error);
+  CHECK_THROWS_WITH_AS(model(config_with_dropout(), device, {.head = {{"rules_in_training", true}}}),
                        doctest::Contains("settings of a head"), onoma::error);
 }
 

@@ -7,6 +7,7 @@
 #include <onoma/io/json.hpp>
 #include <onoma/models/config_reader.hpp>
 #include <onoma/models/encoder_spec.hpp>
+#include <onoma/ner/tag_scheme.hpp>
 
 #include <array>
 #include <optional>
@@ -56,6 +57,7 @@ struct encoder_config : encoder_spec {
   /// Sentences for people: what is odd in config.json and stands in nothing's way.
   std::vector<std::string> remarks{};
   std::string head = "token";   ///< the kind of head (heads/concept.hpp) that the folder's tensors are for
+  std::optional<tag_scheme> scheme{};  ///< of the labels; none: nobody said
   index_t trained_length = 0;     ///< tokens of the windows it was trained on; 0: not known
   json own = json::object();    ///< all of `own_key`: what is not read here is kept too
   json other = json::object();  ///< keys that are kept and written back
