@@ -272,7 +272,8 @@ TEST_CASE("a true span that the head cannot reach is counted with its reason") {
   data[1].spans[0].span.bytes.end -= 1;  // inside of a word
   const auto reasons = [&](index_t length) {
     std::map<std::string, int> counts;
-    for (const auto& u : onoma::span_task(m, tokens, data, {}, length).unreached()) {
+    const onoma::span_task task(m, tokens, data, {}, length);
+    for (const auto& u : task.unreached()) {
       counts[std::string(to_string(u.why))] += 1;
     }
     return counts;
