@@ -108,10 +108,11 @@ void use(const onoma::gazetteer& names, std::string_view text) {
   find_entities([&](const auto& d, auto& found) { names.find(d, found, memory); }, text);
 }
 
-/// A compiled gazetteer with the digest and size that it should have: damage is behind what these notice.
-void open_gazetteer(std::string_view input) {
-  onoma::detail::gazetteer_header header;
-  const auto owner = std::make_shared<std::vector<std::byte>>(input.size());
+/// A file with the digest and size that its header should have: damage is behind what these notice.
+template <class Header, class Digest>
+std::shared_ptr<std::vector<std::byte>> sealed(std::string_view input, Digest digest) {
+  Header header;
+  auto owner = std::make_shared<std::vector<std::byte>>(input.size());
   auto& bytes = *owner;
   if (!input.empty()) std::memcpy(bytes.data(), input.data(), input.size());
   if (bytes.size() >= sizeof header) {
@@ -119,28 +120,21 @@ void open_gazetteer(std::string_view input) {
     header.magic = header.right_magic;
     header.version = header.right_version;
     header.file_size = bytes.size();
-    header.digest = onoma::detail::digest_of_gazetteer(header, std::span(bytes).subspan(sizeof header));
+    header.digest = digest(header, std::span(bytes).subspan(sizeof header));
     std::memcpy(bytes.data(), &header, sizeof header);
   }
-  const auto names = onoma::gazetteer::of_compiled(owner, bytes, "input");
+  return owner;
+}
+
+void open_gazetteer(std::string_view input) {
+  const auto owner = sealed<onoma::detail::gazetteer_header>(input, onoma::detail::digest_of_gazetteer);
+  const auto names = onoma::gazetteer::of_compiled(owner, *owner, "input");
   use(names, "New York, Jane Doe and the University of X in S\xC3\xA3o Paulo");
 }
 
-/// A classical model with the digest and size that it should have, likewise.
 void open_classic(std::string_view input) {
-  onoma::detail::classic_header header;
-  const auto owner = std::make_shared<std::vector<std::byte>>(input.size());
-  auto& bytes = *owner;
-  if (!input.empty()) std::memcpy(bytes.data(), input.data(), input.size());
-  if (bytes.size() >= sizeof header) {
-    std::memcpy(&header, bytes.data(), sizeof header);
-    header.magic = header.right_magic;
-    header.version = header.right_version;
-    header.file_size = bytes.size();
-    header.digest = onoma::detail::digest_of_classic(header, std::span(bytes).subspan(sizeof header));
-    std::memcpy(bytes.data(), &header, sizeof header);
-  }
-  onoma::classic_decoder decoder(onoma::classic_model::of_file(owner, bytes, "input"));
+  const auto owner = sealed<onoma::detail::classic_header>(input, onoma::detail::digest_of_classic);
+  onoma::classic_decoder decoder(onoma::classic_model::of_file(owner, *owner, "input"));
   const std::vector<std::string> words = {"Jane", "Doe", "in", "New", "York", "12", "\xC3\xA9t\xC3\xA9"};
   std::vector<float> probabilities;
   for (const auto label : decoder.decode(std::span(words), &probabilities)) {

@@ -1,4 +1,6 @@
 /// Classical models: templates, what words are worth, training, labels, and the file.
+#include "support/error_of.hpp"
+
 #include <onoma/classic/decoder.hpp>
 #include <onoma/classic/dictionary.hpp>
 #include <onoma/classic/model.hpp>
@@ -34,16 +36,6 @@ namespace {
 
 using namespace onoma;
 using list = std::vector<std::string>;
-
-error error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const error& problem) {
-    return problem;
-  }
-  FAIL("no error");
-  return error(error_code::io, "", "");
-}
 
 /// Sentences about people and places, drawn by a seed.
 std::vector<sentence> make_sentences(std::size_t count, unsigned seed) {

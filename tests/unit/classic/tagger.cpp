@@ -1,4 +1,6 @@
 /// Classical models as finders of entities in words and raw text.
+#include "support/error_of.hpp"
+
 #include <onoma/classic/train.hpp>
 #include <onoma/exec/thread_pool.hpp>
 #include <onoma/predict/classic_tagger.hpp>
@@ -7,7 +9,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,16 +19,6 @@ namespace {
 
 using namespace onoma;
 using list = std::vector<std::string>;
-
-error error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const error& problem) {
-    return problem;
-  }
-  FAIL("no error");
-  return error(error_code::io, "", "");
-}
 
 /// Names with signs inside, that only learned rules leave whole.
 classic_model make_model() {

@@ -1,4 +1,6 @@
 /// Gazetteers: what they find, in which form, how they lie in a file, and what their texts may be.
+#include "support/error_of.hpp"
+
 #include <onoma/match/gazetteer.hpp>
 #include <onoma/match/gazetteer_text.hpp>
 
@@ -11,7 +13,6 @@
 #include <cstdint>
 #include <cstring>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <random>
 #include <span>
@@ -47,16 +48,6 @@ gazetteer make(const std::vector<std::string>& phrases, phrase_options options =
 }
 
 using list = std::vector<std::string>;
-
-error error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const error& problem) {
-    return problem;
-  }
-  FAIL("no error");
-  return error(error_code::io, "", "");
-}
 
 }  // namespace
 
