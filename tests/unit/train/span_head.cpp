@@ -1,5 +1,6 @@
 /// The head of spans on the encoder: gradients, training, what is saved, and what is found.
 #include "support/temporary_folder.hpp"
+#include "unit/train/slopes.hpp"
 #include "unit/train/small_task.hpp"
 
 #include <onoma/backend/reference.hpp>
@@ -112,34 +113,14 @@ TEST_CASE("gradients of an encoder with a head of spans are the slopes of its lo
       parameters.upload(entry, values.data());
     }
     const auto batch = small_batch();
-    const auto loss = [&] {
-      m.set_dropout(11, 4);
-      const auto found = m.forward_loss(batch);
-      CHECK(found.count == 5);
-      return found.mean();
-    };
-    loss();
-    m.backward();
-    const double step = 1e-5;
+    m.set_dropout(11, 4);
+    CHECK(m.forward_loss(batch).count == 5);
+    // The third derivative times step^2, and the rounding of a loss of order 10 over the step.
+    check_slopes(m, batch, [](double gradient) { return 1e-7 * std::max(1.0, std::abs(gradient)); });
     for (const auto& entry : parameters.layout().entries()) {
-      INFO(entry.name);
+      if (!entry.name.starts_with("span.")) continue;
       const auto gradient = parameters.download_gradient(entry);
-      const auto largest = std::max_element(gradient.begin(), gradient.end(),
-                                            [](double a, double b) { return std::abs(a) < std::abs(b); });
-      CHECK((!entry.name.starts_with("span.") || std::abs(*largest) > 1e-3));
-      const auto at = static_cast<std::size_t>(largest - gradient.begin());
-      auto values = parameters.download_value(entry);
-      const double before = values[at];
-      double slope = 0.0;
-      for (const int sign : {1, -1}) {
-        values[at] = before + sign * step;
-        parameters.upload(entry, values.data());
-        slope += sign * loss() / (2.0 * step);
-      }
-      values[at] = before;
-      parameters.upload(entry, values.data());
-      // The third derivative times step^2, and the rounding of a loss of order 10 over the step.
-      CHECK(std::abs(slope - *largest) < 1e-7 * std::max(1.0, std::abs(*largest)));
+      CHECK(std::any_of(gradient.begin(), gradient.end(), [](double d) { return std::abs(d) > 1e-3; }));
     }
   }
 }
